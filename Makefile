@@ -1,0 +1,35 @@
+# `make demo` and `make test` set up all they need in .venv/ from a fresh clone.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test lint bench lock docs clean
+
+demo: $(READY)
+	$(BIN)/opskit demo
+
+test: $(READY) lint
+	$(BIN)/python -m pytest -n auto
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python -m pytest -p no:xdist -p no:cacheprovider -s tests/benchmarks --timeout=1200
+
+# Needs uv; run it after changing the dependencies in pyproject.toml.
+lock:
+	uv pip compile -q --universal --python-version 3.11 --extra dev --no-header \
+	  --no-emit-index-url --no-emit-find-links --upgrade -o requirements.lock pyproject.toml
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "opskit needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+clean:
+	rm -rf .venv build dist
