@@ -1,0 +1,76 @@
+"""Whatever is wrong with a manifest, it is one line of words, never another kind of failure."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from opskit.errors import UsageError
+from opskit.inventory.reader import read_one
+from opskit.settings import ENVIRONMENTS
+
+PACKAGED = Path(__file__).parents[1] / "workers"
+MANIFESTS = [YAML(typ="safe").load(path.read_text()) for path in sorted(PACKAGED.glob("*/worker.yaml"))]
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=9), inner)
+)
+RELAXED = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the path of everything in a document."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [(*at, key) for key, _ in inner] + [
+        path for key, item in inner for path in places(item, (*at, key))
+    ]
+
+
+def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    """Return a copy with another value at `path`."""
+    if not path:
+        return new
+    copy = value.copy()
+    copy[path[0]] = changed(value[path[0]], path[1:], new)
+    return copy
+
+
+def outcome(tmp_path: Path, text: str) -> str:
+    """Return "" for a good manifest, the one line for a wrong one."""
+    path = tmp_path / "worker.yaml"
+    path.write_text(text, encoding="utf-8")
+    try:
+        read_one(path, "worker.yaml", ENVIRONMENTS)
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+@RELAXED
+@given(st.data())
+def test_any_value_anywhere_is_taken_or_refused_in_one_line(tmp_path: Path, data: st.DataObject) -> None:
+    manifest = data.draw(st.sampled_from(MANIFESTS))
+    path = data.draw(st.sampled_from(places(manifest)))
+    line = outcome(tmp_path, json.dumps(changed(manifest, path, data.draw(VALUES))))
+    assert line == "" or line.startswith("worker.yaml:1: ")
+    assert len(line.splitlines()) <= 1
+
+
+@RELAXED
+@given(st.text(max_size=80))
+def test_any_text_is_taken_or_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    line = outcome(tmp_path, text)
+    assert line.startswith("worker.yaml:")
+    assert len(line.splitlines()) == 1
+
+
+@pytest.mark.parametrize("field", ["name", "stack", "owner", "escalation", "trigger", "timeout_s"])
+def test_nothing_that_is_required_may_be_missing(tmp_path: Path, field: str) -> None:
+    manifest = {key: value for key, value in MANIFESTS[0].items() if key != field}
+    assert outcome(tmp_path, json.dumps(manifest)).startswith(f"worker.yaml:1: {field}: missing, expected ")
