@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
+from botocore.model import OperationModel
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import determine_request_protocol
 from moto.core.serialize import get_serializer_class
@@ -43,11 +44,18 @@ class Call:
 
 
 class RefusedError(Exception):
-    """A handler refuses a call as AWS does: error code, message, HTTP status, further members."""
+    """A handler refuses a call as AWS does: error code, message, HTTP status, further members.
 
-    def __init__(self, code: str, message: str, status: int = 400, **members: Any) -> None:
-        super().__init__(f"{code}: {message}")
+    `query_code` is what services that once spoke the query protocol (SQS) send beside the code and what
+    botocore shows as the error's Code; it is the code where nothing else is said.
+    """
+
+    def __init__(
+        self, code: str, message: str, status: int = 400, *, query_code: str = "", **members: Any
+    ) -> None:
+        super().__init__(f"{query_code or code}: {message}")
         self.code = code
+        self.query_code = query_code or code
         self.message = message
         self.status = status
         self.members = members
@@ -67,12 +75,12 @@ class Front:
     def __init__(self, handlers: Handlers, fallback: Wsgi) -> None:
         self._handlers = dict(handlers)
         self._fallback = fallback
-        self._routes = _rest_routes(self._handlers)
+        self._routes = rest_routes(self._handlers)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request (WSGI)."""
         request = Request(environ)
-        service, region = _signed_for(request)
+        service, region = signed_for(request)
         action, url_params = self._action(service, request)
         handler = self._handlers.get((service, action))
         if handler is None:
@@ -84,10 +92,10 @@ class Front:
         target = request.headers.get("X-Amz-Target")
         if target:
             return target.rpartition(".")[2], {}
-        for method, pattern, action in self._routes.get(service, ()):
-            match = pattern.fullmatch(request.path)
-            if match and request.method == method:
-                return action, match.groupdict()
+        for route in self._routes.get(service, ()):
+            places = route.match(request)
+            if places is not None:
+                return route.action, places
         if (request.content_type or "").startswith("application/x-www-form-urlencoded"):
             body = request.get_data(cache=True)
             request.environ["wsgi.input"] = _Replay(body)
@@ -95,7 +103,7 @@ class Front:
         return "", {}
 
 
-def _signed_for(request: Request) -> tuple[str, str]:
+def signed_for(request: Request) -> tuple[str, str]:
     """Return (service, region) from the SigV4 credential scope; ("", "us-east-1") if unsigned."""
     match = re.search(
         r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request", request.headers.get("Authorization", "")
@@ -106,17 +114,35 @@ def _signed_for(request: Request) -> tuple[str, str]:
     return SIGNING_NAMES.get(name, name), region
 
 
-def _rest_routes(handlers: Handlers) -> dict[str, list[tuple[str, re.Pattern[str], str]]]:
-    routes: dict[str, list[tuple[str, re.Pattern[str], str]]] = {}
-    for service, action in handlers:
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The URL that tells an operation of a REST protocol apart."""
+
+    method: str
+    path: re.Pattern[str]
+    query: str
+    """"List=ALL" where only that tells two operations apart, else empty."""
+    action: str
+
+    def match(self, request: Request) -> dict[str, str] | None:
+        """Return what stands in the path's places if the request is of this operation."""
+        found = self.path.fullmatch(request.path)
+        asked = self.query in request.query_string.decode("latin-1").split("&") if self.query else True
+        return found.groupdict() if found and asked and request.method == self.method else None
+
+
+def rest_routes(operations: Iterable[tuple[str, str]]) -> dict[str, list[Route]]:
+    """Return service -> routes of those (service, action) that are told apart by their URL."""
+    routes: dict[str, list[Route]] = {}
+    for service, action in operations:
         model = get_service_model(service)
         if model.protocol != "rest-json":
             continue
         http = model.operation_model(action).http
-        uri = http["requestUri"].partition("?")[0].rstrip("/")
-        pattern = re.sub(r"\{(\w+)\+?\}", r"(?P<\1>[^/]+)", uri) + "/?"
-        routes.setdefault(service, []).append((http["method"], re.compile(pattern), action))
-    return routes
+        uri, _, query = http["requestUri"].partition("?")
+        pattern = re.sub(r"\{(\w+)\+?\}", r"(?P<\1>[^/]+)", uri.rstrip("/")) + "/?"
+        routes.setdefault(service, []).append(Route(http["method"], re.compile(pattern), query, action))
+    return {service: sorted(found, key=lambda route: not route.query) for service, found in routes.items()}
 
 
 def _answer(handler: Handler, call: Call, request: Request, url_params: dict[str, str]) -> Response:
@@ -136,26 +162,40 @@ def _answer(handler: Handler, call: Call, request: Request, url_params: dict[str
     request_id = {"x-amzn-requestid": str(uuid.uuid4())}
     try:
         result = handler(replace(call, params=dict(parsed))) or {}
-    except RefusedError as refusal:
-        return _refusal(refusal, protocol, request_id)
+    except RefusedError as error:
+        return refusal(error, protocol, request_id)
     if protocol == "json":
         # The same bytes as moto's serializer, several times faster for long series.
         return Response(json.dumps(result, default=_plain), 200, request_id, content_type=JSON_1_0)
     serialized = get_serializer_class(call.service, protocol)(operation).serialize(result)
-    return Response(serialized["body"], serialized["status_code"], {**serialized["headers"], **request_id})
+    headers = {**serialized["headers"], **request_id}
+    return Response(serialized["body"], _status(operation, result, serialized["status_code"]), headers)
 
 
-def _refusal(refusal: RefusedError, protocol: str, request_id: dict[str, str]) -> Response:
+def _status(operation: OperationModel, result: Mapping[str, Any], usual: int) -> int:
+    """Return the member that the model puts in the status line, as Invoke's, else the usual status."""
+    members = operation.output_shape.members if operation.output_shape else {}
+    in_line = [
+        name for name, member in members.items() if member.serialization.get("location") == "statusCode"
+    ]
+    return int(result[in_line[0]]) if in_line and in_line[0] in result else usual
+
+
+def refusal(error: RefusedError, protocol: str, request_id: dict[str, str]) -> Response:
     """Write an error as the protocol has it (botocore's parsers: JSONParser, QueryParser)."""
-    if protocol in {"query", "ec2"}:
+    if protocol in {"query", "ec2", "rest-xml"}:
         text = (
-            f"<ErrorResponse><Error><Type>Sender</Type><Code>{escape(refusal.code)}</Code>"
-            f"<Message>{escape(refusal.message)}</Message></Error></ErrorResponse>"
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>{escape(error.query_code)}</Code>"
+            f"<Message>{escape(error.message)}</Message></Error></ErrorResponse>"
         )
-        return Response(text, refusal.status, request_id, content_type="text/xml")
-    body = {"__type": refusal.code, "message": refusal.message, "Message": refusal.message, **refusal.members}
-    headers = {**request_id, "x-amzn-errortype": refusal.code, "x-amzn-query-error": f"{refusal.code};Sender"}
-    return Response(json.dumps(body, default=_plain), refusal.status, headers, content_type=JSON_1_0)
+        return Response(text, error.status, request_id, content_type="text/xml")
+    body = {"__type": error.code, "message": error.message, "Message": error.message, **error.members}
+    headers = {
+        **request_id,
+        "x-amzn-errortype": error.code,
+        "x-amzn-query-error": f"{error.query_code};Sender",
+    }
+    return Response(json.dumps(body, default=_plain), error.status, headers, content_type=JSON_1_0)
 
 
 def _plain(value: object) -> object:
