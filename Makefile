@@ -9,7 +9,7 @@ demo: $(READY)
 	$(BIN)/opskit demo
 
 test: $(READY) lint
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .

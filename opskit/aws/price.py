@@ -1,0 +1,45 @@
+"""What a look costs at AWS list prices, counted as it happens.
+
+Prices are us-east-1's, free tiers left out, so the figure is an upper bound for most accounts.
+"""
+
+import threading
+
+from opskit.model import Cost
+
+METRIC_USD = 0.01 / 1_000
+"""Per metric requested from GetMetricData (aws.amazon.com/cloudwatch/pricing); it has no free tier."""
+SCANNED_BYTE_USD = 0.005 / 1_000_000_000
+"""Per byte that Logs Insights scans: $0.005 per GB (aws.amazon.com/cloudwatch/pricing)."""
+CALL_USD = {"sqs": 0.40 / 1_000_000}
+"""Per request of a service that bills its describe calls too (aws.amazon.com/sqs/pricing)."""
+
+
+class Meter:
+    """Adds up the cost of a run; every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cost = Cost()
+
+    @property
+    def cost(self) -> Cost:
+        """What has been spent so far."""
+        with self._lock:
+            return self._cost
+
+    def called(self, service: str) -> None:
+        """Count one logical call: all pages of a describe call, a metric batch or a whole log query."""
+        self._add(Cost(api_calls=1, usd=CALL_USD.get(service, 0.0)))
+
+    def billed_metrics(self, count: int) -> None:
+        """Count `count` metrics requested; each page of an answer is a request of its own."""
+        self._add(Cost(metrics=count, usd=count * METRIC_USD))
+
+    def scanned(self, count: int) -> None:
+        """Count `count` more bytes scanned by a log query, finished or not."""
+        self._add(Cost(bytes_scanned=count, usd=count * SCANNED_BYTE_USD))
+
+    def _add(self, cost: Cost) -> None:
+        with self._lock:
+            self._cost += cost

@@ -1,0 +1,106 @@
+"""One run's botocore clients for a region, a profile and an endpoint: made when first used, then kept."""
+
+import threading
+from typing import Any
+from urllib.parse import urlsplit
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    CredentialRetrievalError,
+    InvalidEndpointConfigurationError,
+    NoCredentialsError,
+)
+
+from opskit import __version__
+
+TRIES = 4
+"""Attempts per request. The standard retry mode waits at most 1 + 2 + 4 s between four of them."""
+CONNECT_TIMEOUT_S = 3
+READ_TIMEOUT_S = 15
+CONNECTIONS = 32
+"""Connections kept per client: as many as the gatherer has calls in flight."""
+
+AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".aws.dev", ".c2s.ic.gov", ".sc2s.sgov.gov")
+
+
+class Aws:
+    """Thread-safe access to AWS; `client` raises botocore's exceptions, which `faults.explain` words.
+
+    Without `endpoint_url` botocore's own rules hold: AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE>, the
+    profile's `endpoint_url`, then AWS itself.
+    """
+
+    def __init__(self, region: str, profile: str | None = None, endpoint_url: str | None = None) -> None:
+        self.region = region
+        self.profile = profile or None
+        self._endpoint_url = endpoint_url or None
+        self._lock = threading.RLock()
+        self._clients: dict[str, Any] = {}
+        self._session: Any = None
+        self._fault: BotoCoreError | None = None
+
+    def client(self, service: str) -> Any:
+        """Return the one botocore client of `service`, such as "cloudwatch"."""
+        with self._lock:
+            if self._fault is not None:
+                raise self._fault
+            if service not in self._clients:
+                self._clients[service] = self._create(service)
+            return self._clients[service]
+
+    def endpoint(self) -> str:
+        """Return the endpoint in use if it is not AWS's own, else ""."""
+        url: str = self.client("sts").meta.endpoint_url
+        host = urlsplit(url).hostname or ""
+        return "" if host.endswith(AWS_DOMAINS) else url
+
+    def close(self) -> None:
+        """Close the clients' connections."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+
+    def _create(self, service: str) -> Any:
+        try:
+            session = self._signed_in()
+            return session.create_client(
+                service, region_name=self.region or None, endpoint_url=self._endpoint_url, config=_config()
+            )
+        except BotoCoreError:
+            raise
+        except ValueError as error:  # botocore raises a plain one for an endpoint that is no URL
+            raise InvalidEndpointConfigurationError(msg=str(error)) from error
+
+    def _signed_in(self) -> Any:
+        """Return the session once credentials were found.
+
+        A failed search is kept: botocore would repeat it for each client, and the last place it looks at
+        is a metadata service that takes its time to be absent.
+        """
+        if self._session is not None:
+            return self._session
+        try:
+            session = botocore.session.Session(profile=self.profile)
+            if session.get_credentials() is None:
+                raise NoCredentialsError
+        except BotoCoreError as fault:
+            self._fault = fault
+            raise
+        except OSError as error:  # a profile's credential_process that cannot be started
+            self._fault = CredentialRetrievalError(provider="credential_process", error_msg=str(error))
+            raise self._fault from error
+        self._session = session
+        return session
+
+
+def _config() -> Config:
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": TRIES},
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+        max_pool_connections=CONNECTIONS,
+        user_agent_extra=f"opskit/{__version__}",
+    )
