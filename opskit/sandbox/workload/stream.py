@@ -118,16 +118,20 @@ class Simulation:
         return lanes
 
     def _arrivals(self, lanes: int) -> Iterator[float]:
-        """Poisson arrivals of one lane, its rate a step function of time (by thinning at each change)."""
-        t = 0.0
+        """Poisson arrivals of one lane, its rate a step function of time.
+
+        Exponential gaps have no memory: at a change of the rate the draw starts anew.
+        """
+        gap, t = self._random.expovariate, 0.0
         while t < self._end_s:
             rate = self._timeline.at(t).arrival_per_s / lanes
             change = min(self._timeline.next_change(t), self._end_s)
-            gap = self._random.expovariate(rate) if rate > 0 else float("inf")
-            # Exponential gaps have no memory: at a change of rate the draw starts anew.
-            t = min(t + gap, change)
-            if t < change:
-                yield t
+            if rate > 0:
+                t += gap(rate)
+                while t < change:
+                    yield t
+                    t += gap(rate)
+            t = change
 
     def _step(self, t: float, lane: Lane) -> float:
         """Do what `lane` does at `t`; return when it acts next."""
