@@ -5,6 +5,8 @@ a handler sees the operation's input as a dict and returns its output as one.
 """
 
 import base64
+import gzip
+import io
 import json
 import re
 import uuid
@@ -79,14 +81,14 @@ class Front:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request (WSGI)."""
-        request = Request(environ)
+        request = Request(_inflated(environ))
         service, region = signed_for(request)
         action, url_params = self._action(service, request)
         handler = self._handlers.get((service, action))
         if handler is None:
-            return self._fallback(environ, start_response)
+            return self._fallback(request.environ, start_response)
         call = Call(service, action, {}, region, request.host)
-        return _answer(handler, call, request, url_params)(environ, start_response)
+        return _answer(handler, call, request, url_params)(request.environ, start_response)
 
     def _action(self, service: str, request: Request) -> tuple[str, dict[str, str]]:
         target = request.headers.get("X-Amz-Target")
@@ -101,6 +103,15 @@ class Front:
             request.environ["wsgi.input"] = _Replay(body)
             return parse_qs(body.decode()).get("Action", [""])[0], {}
         return "", {}
+
+
+def _inflated(environ: dict[str, Any]) -> dict[str, Any]:
+    """Return the request with its body unpacked: SDKs compress PutMetricData above 10 KiB."""
+    if environ.get("HTTP_CONTENT_ENCODING") != "gzip":
+        return environ
+    body = gzip.decompress(Request(environ).get_data())
+    plain = {name: value for name, value in environ.items() if name != "HTTP_CONTENT_ENCODING"}
+    return {**plain, "CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
 
 
 def signed_for(request: Request) -> tuple[str, str]:

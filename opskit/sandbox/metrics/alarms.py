@@ -1,0 +1,157 @@
+"""Alarm history, which moto has not: filled by SetAlarmState and by whoever plays an incident."""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+from moto.cloudwatch.models import cloudwatch_backends
+
+from opskit.sandbox.front import Call, RefusedError
+from opskit.sandbox.metrics import checks, tokens
+from opskit.sandbox.metrics.checks import Params
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS alarm_history (
+    seq BIGINT, region VARCHAR, alarm VARCHAR, alarm_type VARCHAR, at_s DOUBLE, item_type VARCHAR,
+    summary VARCHAR, data VARCHAR
+)
+"""
+APPEND = """
+INSERT INTO alarm_history SELECT coalesce(max(seq), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM alarm_history
+"""
+STATES = ("OK", "ALARM", "INSUFFICIENT_DATA")
+ITEM_TYPES = (
+    "ConfigurationUpdate",
+    "StateUpdate",
+    "Action",
+    "AlarmContributorStateUpdate",
+    "AlarmContributorAction",
+)
+ALARM_TYPES = ("MetricAlarm", "CompositeAlarm", "LogAlarm")
+PAGE = 100
+_ONLY = "AND list_contains($types, alarm_type) AND at_s >= $start AND at_s <= $end "
+_ONLY_NAMED = "AND ($alarm IS NULL OR alarm = $alarm) AND ($item IS NULL OR item_type = $item) "
+SELECT = f"""
+SELECT seq, alarm, alarm_type, at_s, item_type, summary, data FROM alarm_history
+WHERE region = $region {_ONLY}{_ONLY_NAMED}
+ORDER BY at_s {{order}}, seq {{order}} LIMIT $limit OFFSET $offset
+"""  # noqa: S608 - made of this module's constants
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryItem:
+    """One line of an alarm's history; `data` is a JSON document, `at_s` epoch seconds."""
+
+    alarm: str
+    at_s: float
+    summary: str
+    data: Mapping[str, Any]
+    item_type: str = "StateUpdate"
+    alarm_type: str = "MetricAlarm"
+    region: str = "us-east-1"
+
+
+class Alarms:
+    """The alarm calls that moto lacks or that leave a history; the others stay moto's."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, now: Callable[[], float]) -> None:
+        self._connection = connection
+        self._now = now
+        self._lock = threading.Lock()
+        connection.execute(SCHEMA)
+
+    def record(self, item: HistoryItem) -> None:
+        """Keep one item; ValueError for a type that AWS does not know."""
+        if item.item_type not in ITEM_TYPES or item.alarm_type not in ALARM_TYPES:
+            raise ValueError(f"no such history: {item.item_type} of a {item.alarm_type}")
+        row = [item.region, item.alarm, item.alarm_type, item.at_s, item.item_type, item.summary]
+        with self._lock, self._connection.cursor() as cursor:
+            cursor.execute(APPEND, [*row, json.dumps(item.data)])
+
+    def set_alarm_state(self, call: Call) -> None:
+        """Set the state in moto, which keeps the alarm, and record the change."""
+        params = call.params
+        checks.required(params, "AlarmName", "StateValue")
+        name, state, reason = params["AlarmName"], params["StateValue"], params.get("StateReason", "")
+        if state not in STATES:
+            raise checks.malformed(f"StateValue must be one of {', '.join(STATES)}")
+        backend = cloudwatch_backends[call.account][call.region]
+        alarm = backend.alarms.get(name)
+        if alarm is None:
+            raise RefusedError("ResourceNotFound", f"The alarm {name} does not exist.", 404)
+        data = _json(params.get("StateReasonData"))
+        before = _state(alarm.state_value, alarm.state_reason, _json(alarm.state_reason_data))
+        backend.set_alarm_state(name, reason, params.get("StateReasonData") or "{}", state)
+        change = {"version": "1.0", "oldState": before, "newState": _state(state, reason, data)}
+        summary = f"Alarm updated from {before['stateValue']} to {state}"
+        self.record(HistoryItem(name, self._now(), summary, change, region=call.region))
+
+    def describe_alarm_history(self, call: Call) -> dict[str, Any]:
+        """List history items, newest first unless asked otherwise, at most 100 a page."""
+        params = call.params
+        scope = {name: value for name, value in params.items() if name not in ("NextToken", "MaxRecords")}
+        offset = tokens.read(params.get("NextToken"), scope, [0])[0]
+        limit = params.get("MaxRecords") or PAGE
+        if not 1 <= limit <= PAGE:
+            raise checks.malformed(f"MaxRecords must be between 1 and {PAGE}")
+        order = _one_of(params.get("ScanBy"), "ScanBy", ("TimestampDescending", "TimestampAscending"))
+        sql = SELECT.format(order="ASC" if order == "TimestampAscending" else "DESC")
+        wanted = {**_filter(params), "region": call.region, "limit": limit + 1, "offset": offset}
+        with self._connection.cursor() as cursor:
+            rows = cursor.execute(sql, wanted).fetchall()
+        answer: dict[str, Any] = {"AlarmHistoryItems": [_item(row) for row in rows[:limit]]}
+        if len(rows) > limit:
+            answer["NextToken"] = tokens.write(scope, [offset + limit])
+        return answer
+
+
+def put_composite_alarm(_: Call) -> None:
+    """Refuse: nothing here would evaluate the rule, so an alarm kept would lie."""
+    raise RefusedError("UnsupportedOperation", "The embedded AWS has no composite alarms.")
+
+
+def _filter(params: Params) -> dict[str, Any]:
+    start, end = params.get("StartDate"), params.get("EndDate")
+    return {
+        "alarm": params.get("AlarmName"),
+        "item": _one_of(params.get("HistoryItemType"), "HistoryItemType", ITEM_TYPES),
+        "types": [
+            _one_of(each, "AlarmTypes", ALARM_TYPES) for each in params.get("AlarmTypes") or ("MetricAlarm",)
+        ],
+        "start": checks.epoch_s(start) if start is not None else float("-inf"),
+        "end": checks.epoch_s(end) if end is not None else float("inf"),
+    }
+
+
+def _one_of(value: str | None, name: str, known: tuple[str, ...]) -> str | None:
+    if value is not None and value not in known:
+        raise checks.malformed(f"{name} must be one of {', '.join(known)}")
+    return value
+
+
+def _item(row: tuple[Any, ...]) -> dict[str, Any]:
+    _, alarm, alarm_type, at_s, item_type, summary, data = row
+    return {
+        "AlarmName": alarm,
+        "AlarmType": alarm_type,
+        "Timestamp": datetime.fromtimestamp(at_s, UTC),
+        "HistoryItemType": item_type,
+        "HistorySummary": summary,
+        "HistoryData": data,
+    }
+
+
+def _state(value: str, reason: str, data: Any) -> dict[str, Any]:
+    state = {"stateValue": value, "stateReason": reason}
+    return {**state, "stateReasonData": data} if data else state
+
+
+def _json(text: str | None) -> Any:
+    try:
+        return json.loads(text) if text else None
+    except ValueError as error:
+        raise RefusedError("InvalidFormat", "StateReasonData must be JSON.") from error

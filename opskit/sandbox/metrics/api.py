@@ -1,0 +1,54 @@
+"""The metrics plane: its store and the CloudWatch calls that it answers."""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import duckdb
+
+from opskit.sandbox.front import Handlers
+from opskit.sandbox.metrics.alarms import Alarms, HistoryItem, put_composite_alarm
+from opskit.sandbox.metrics.batch import SeriesBatch
+from opskit.sandbox.metrics.data import get_metric_data
+from opskit.sandbox.metrics.listing import list_metrics
+from opskit.sandbox.metrics.put import put_metric_data
+from opskit.sandbox.metrics.statistics_call import get_metric_statistics
+from opskit.sandbox.metrics.store import Store
+
+
+class Metrics:
+    """CloudWatch's metrics and alarm history on one DuckDB connection; safe to use from many threads.
+
+    `now` tells epoch seconds. Alarms themselves (PutMetricAlarm, DescribeAlarms) stay moto's.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._store = Store(connection)
+        self._alarms = Alarms(connection, now)
+
+    def load(self, batches: Sequence[SeriesBatch]) -> None:
+        """Insert whole series in one pass; unlike PutMetricData any time is taken."""
+        self._store.load(batches)
+
+    def record_history(self, item: HistoryItem) -> None:
+        """Add one item to an alarm's history; ValueError for a type that AWS does not know."""
+        self._alarms.record(item)
+
+    def handlers(self) -> Handlers:
+        """Return the calls that this plane answers."""
+        calls = {
+            "PutMetricData": put_metric_data,
+            "GetMetricData": get_metric_data,
+            "GetMetricStatistics": get_metric_statistics,
+            "ListMetrics": list_metrics,
+        }
+        return {
+            **{
+                ("cloudwatch", action): partial(call, self._store, self._now)
+                for action, call in calls.items()
+            },
+            ("cloudwatch", "DescribeAlarmHistory"): self._alarms.describe_alarm_history,
+            ("cloudwatch", "SetAlarmState"): self._alarms.set_alarm_state,
+            ("cloudwatch", "PutCompositeAlarm"): put_composite_alarm,
+        }

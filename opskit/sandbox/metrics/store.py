@@ -1,0 +1,159 @@
+"""Where datapoints live: a dictionary of series and one table of points, in DuckDB.
+
+A point keeps its count, sum, minimum and maximum; the single values, with how often each was seen, stand
+beside them if there was more than one. Points arrive in time order, so DuckDB's zone maps skip what lies
+outside a query's time.
+"""
+
+import json
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from opskit.sandbox.metrics.batch import Dimensions, SeriesBatch
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS metric_series (
+    id INTEGER PRIMARY KEY, region VARCHAR, namespace VARCHAR, name VARCHAR, dimensions VARCHAR, unit VARCHAR
+);
+CREATE TABLE IF NOT EXISTS metric_points (
+    series INTEGER, t BIGINT, n DOUBLE, s DOUBLE, lo DOUBLE, hi DOUBLE, vals DOUBLE[], counts DOUBLE[]
+);
+"""
+
+INSERT = """
+WITH rows AS (
+    SELECT unnest(from_json($1, '[{"series": "INTEGER", "t": ["BIGINT"], "v": ["DOUBLE"],
+        "n": ["DOUBLE"], "s": ["DOUBLE"], "lo": ["DOUBLE"], "hi": ["DOUBLE"],
+        "x": [["DOUBLE"]], "c": [["DOUBLE"]]}]'), recursive := true)
+), points AS (
+    SELECT series, unnest(t) AS t, unnest(v) AS v, unnest(n) AS n, unnest(s) AS s, unnest(lo) AS lo,
+        unnest(hi) AS hi, unnest(x) AS x, unnest(c) AS c
+    FROM rows
+)
+INSERT INTO metric_points
+SELECT series, t,
+    coalesce(n, list_sum(c), len(x), 1),
+    coalesce(s, v, list_sum(list_transform(list_zip(x, c), lambda p: p[1] * p[2])), list_sum(x)),
+    coalesce(lo, v, list_min(x)),
+    coalesce(hi, v, list_max(x)),
+    x, c
+FROM points ORDER BY t
+"""
+"""One row per series, holding lists; what a shape of datapoint has not is NULL, and derived."""
+
+
+NAME = """
+INSERT INTO metric_series
+SELECT unnest(from_json($1, '[{"id": "INTEGER", "region": "VARCHAR", "namespace": "VARCHAR",
+    "name": "VARCHAR", "dimensions": "VARCHAR", "unit": "VARCHAR"}]'), recursive := true)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesKey:
+    """What names a metric on AWS; `dimensions` are sorted. Its units are series of their own."""
+
+    region: str
+    namespace: str
+    name: str
+    dimensions: Dimensions
+
+
+@dataclass(slots=True)
+class Kept:
+    """One series of the dictionary; `newest` is the newest datapoint's time."""
+
+    id: int
+    key: SeriesKey
+    unit: str
+    newest: int = 0
+
+    def row(self) -> dict[str, Any]:
+        """Return the series as the table has it."""
+        key = self.key
+        return {
+            "id": self.id,
+            "region": key.region,
+            "namespace": key.namespace,
+            "name": key.name,
+            "dimensions": json.dumps(key.dimensions),
+            "unit": self.unit,
+        }
+
+
+class Store:
+    """Series and points; safe to use from many threads."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._series: dict[SeriesKey, dict[str, Kept]] = {}
+        self._ids = 0
+        connection.execute(SCHEMA)
+        self._remember()
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Return a connection of the caller's own to the same database; the caller closes it."""
+        return self._connection.cursor()
+
+    def series(self, key: SeriesKey, unit: str | None = None) -> list[Kept]:
+        """Return the series published exactly so: one per unit, or the one of `unit`; [] if none."""
+        units = self._series.get(key, {})
+        if unit is None:
+            return list(units.values())
+        return [units[unit]] if unit in units else []
+
+    def metrics(self, region: str, since: int) -> list[SeriesKey]:
+        """Return the metrics of a region that have a datapoint since then, sorted by name."""
+        with self._lock:
+            live = [
+                key
+                for key, units in self._series.items()
+                if key.region == region and any(kept.newest >= since for kept in units.values())
+            ]
+        return sorted(live, key=lambda key: (key.namespace, key.name, key.dimensions))
+
+    def add(self, batches: Iterable[tuple[SeriesKey, str, Mapping[str, Any]]]) -> None:
+        """Insert (series, unit, columns) in one statement; columns as SeriesBatch.columns has them."""
+        rows: list[dict[str, Any]] = []
+        new: list[Kept] = []
+        with self._lock, self.cursor() as cursor:
+            for key, unit, columns in batches:
+                if columns["t"]:
+                    kept = self._kept(key, unit, new)
+                    kept.newest = max(kept.newest, *columns["t"])
+                    rows.append({"series": kept.id, **columns})
+            if new:
+                cursor.execute(NAME, [json.dumps([kept.row() for kept in new])])
+            if rows:
+                cursor.execute(INSERT, [json.dumps(rows)])
+
+    def load(self, batches: Sequence[SeriesBatch]) -> None:
+        """Insert whole series at once."""
+        self.add(
+            (SeriesKey(b.region, b.namespace, b.name, tuple(sorted(b.dimensions))), b.unit, b.columns())
+            for b in batches
+        )
+
+    def _kept(self, key: SeriesKey, unit: str, new: list[Kept]) -> Kept:
+        units = self._series.setdefault(key, {})
+        if unit not in units:
+            units[unit] = Kept(self._ids, key, unit)
+            new.append(units[unit])
+            self._ids += 1
+        return units[unit]
+
+    def _remember(self) -> None:
+        """Read the dictionary of a database that was there already."""
+        rows = self._connection.execute(
+            "SELECT m.*, max(t) FROM metric_series m LEFT JOIN metric_points ON series = m.id GROUP BY ALL"
+        ).fetchall()
+        for number, region, namespace, name, dimensions, unit, newest in rows:
+            pairs = tuple((d, value) for d, value in json.loads(dimensions))
+            key = SeriesKey(region, namespace, name, pairs)
+            self._series.setdefault(key, {})[unit] = Kept(number, key, unit, newest or 0)
+            self._ids = max(self._ids, number + 1)
