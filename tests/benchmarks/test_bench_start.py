@@ -50,13 +50,13 @@ def measure() -> dict[str, float]:
 
 def show(fastest: dict[str, float]) -> bool:
     """Print the times side by side; whether all are within their limits."""
-    print(f"\nstart-up, the fastest of {ROUNDS} processes")  # noqa: T201 - what a benchmark is for
+    print(f"\nstart-up, the fastest of {ROUNDS} processes")
     good = True
     for name, value in fastest.items():
         limit, ratio = CASES[name][2], value / fastest[BASE]
         good = good and (limit is None or ratio <= limit)
         allowed = f"  (limit {limit})" if limit else ""
-        print(f"  {name:32} {value:7.1f} ms  x {ratio:4.2f}{allowed}")  # noqa: T201 - as above
+        print(f"  {name:32} {value:7.1f} ms  x {ratio:4.2f}{allowed}")
     return good
 
 

@@ -1,0 +1,110 @@
+"""`opskit demo`: an incident on this machine, diagnosed as a real one is."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from opskit.cli.options import SharedOptions, remember
+from opskit.cli.sandbox import complete_incident
+from opskit.errors import UsageError
+from opskit.exits import Exit
+
+if TYPE_CHECKING:
+    from opskit.model import Report
+    from opskit.sandbox.incidents import Incident
+
+DEFAULT = "poison-record"
+SINCE_S = 3 * 3600
+DEADLINE_S = 60
+
+
+@remember
+def demo(
+    shared: SharedOptions,
+    incident: Annotated[
+        str,
+        typer.Argument(
+            metavar="[INCIDENT]", help="See: opskit sandbox incidents.", autocompletion=complete_incident
+        ),
+    ] = DEFAULT,
+) -> int:
+    """Play an incident in an AWS on this machine and find its cause; needs no AWS account."""
+    from opskit.cli import out, verdict
+    from opskit.sandbox.incidents import find
+
+    chosen = find(incident)
+    output = shared.settings().output
+    out.note(f'starting an AWS on this machine and playing "{chosen.name}": {chosen.title}')
+    with out.working("this takes a few seconds"), _embedded_aws(chosen):
+        report = _diagnosed(chosen)
+    verdict.show(replace(report, next_commands=_next(chosen)), shared, output)
+    return _judged(report, chosen)
+
+
+@contextmanager
+def _embedded_aws(incident: "Incident") -> Iterator[None]:
+    """Serve an embedded AWS in which the incident goes on; while it runs, AWS means this one."""
+    try:
+        from opskit.sandbox import incidents, server
+    except ModuleNotFoundError as error:
+        raise UsageError("the demo needs the sandbox extra", "pip install 'opskit[sandbox]'") from error
+    from opskit.sandbox.process import Running
+
+    with _no_aws() as environ, server.running() as sandbox:
+        environ.update(Running(sandbox.port, os.getpid(), empty=True, incident=None).environment())
+        incidents.play(sandbox.planes, incident.name, seed=1)
+        yield
+
+
+@contextmanager
+def _no_aws() -> Iterator[os._Environ[str]]:
+    """Hide the user's AWS settings, credentials and proxies, in environment and files; restore them."""
+    kept = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
+        del os.environ[name]
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        os.environ[name] = os.devnull
+    try:
+        yield os.environ
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
+
+
+def _diagnosed(incident: "Incident") -> "Report":
+    """Return what `opskit diagnose` says about the incident's target."""
+    from opskit.cli import look
+    from opskit.sandbox.stage import ENV, REGION
+    from opskit.settings import Settings
+
+    asked = look.Asked(incident.runbook, incident.target, SINCE_S, DEADLINE_S)
+    return look.look(Settings(env=ENV, region=REGION), asked)
+
+
+def _next(incident: "Incident") -> tuple[str, ...]:
+    return (
+        f'eval "$(opskit sandbox start --incident {incident.name})"',
+        f"opskit diagnose {incident.runbook} --fn {incident.target}",
+        "opskit sandbox incidents",
+        f"opskit demo {'esm-disabled' if incident.name == DEFAULT else DEFAULT}",
+    )
+
+
+def _judged(report: "Report", incident: "Incident") -> Exit:
+    """Say whether the diagnosis is right: the parameter that the incident changed is the truth."""
+    from opskit.cli import out
+    from opskit.model import Verdict
+    from opskit.render.words import chains
+
+    named = chains(report)[0][0].cause if report.findings else None
+    if named == incident.cause and (report.verdict is Verdict.OK) == (incident.cause is None):
+        truth = f"its true cause is {incident.cause}" if incident.cause else "nothing was wrong"
+        out.note(f"that is right: {truth}; the embedded AWS has stopped")
+        return Exit.CLEAN
+    found, truth = named or f"no cause ({report.verdict})", incident.cause or "that nothing is wrong"
+    out.note(f"that is wrong: the diagnosis names {found}, the truth is {truth}")
+    return Exit.FAILED

@@ -1,0 +1,170 @@
+"""`opskit sandbox`: the embedded AWS as a server that stays, and the incidents to play into it."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from opskit.cli.options import SharedOptions, remember
+from opskit.errors import UsageError
+
+if TYPE_CHECKING:
+    from opskit.sandbox.process import Running
+
+PORT_TEXT = "Its port; not needed while only one runs."
+NOTHING_WRONG = "-"
+Port = Annotated[int | None, typer.Option(metavar="N", min=1, max=65535, help=PORT_TEXT, show_default=False)]
+
+
+def app() -> typer.Typer:
+    """Return the command group."""
+    group = typer.Typer(help="An AWS on this machine, with incidents to practise on.")
+    for command in (start, stop, status, incidents, play):
+        group.command(command.__name__)(command)
+    return group
+
+
+def complete_incident(incomplete: str) -> list[str]:
+    """Return the names of the incidents that start with what was typed, for the shell."""
+    from opskit.sandbox.incidents import catalogue
+
+    return [incident.name for incident in catalogue() if incident.name.startswith(incomplete)]
+
+
+@remember
+def start(
+    shared: SharedOptions,
+    *,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=0, max=65535, help="Port on loopback; 0: any free one.", show_default="4620"
+        ),
+    ] = None,
+    empty: Annotated[bool, typer.Option("--empty", help="A plain endpoint: no fleet, no telemetry.")] = False,
+    incident: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What goes on in it.",
+            autocompletion=complete_incident,
+            show_default="healthy",
+        ),
+    ] = None,
+) -> None:
+    """Start the embedded AWS and print the lines that point a shell at it."""
+    from opskit.cli import out
+    from opskit.render.canvas import Output
+    from opskit.render.json import encoded
+    from opskit.sandbox import process
+
+    if empty and incident:
+        raise UsageError("--empty and --incident exclude each other")
+    output = out.form(shared.settings().output)
+    running = process.start(port, empty=empty, incident=incident or process.BASELINE)
+    if output is Output.JSON:
+        out.result(encoded({**_record(running), "environment": running.environment()}))
+    else:
+        out.result("\n".join(running.exports()))
+    out.note(
+        f"the embedded AWS answers at {running.endpoint} (pid {running.pid}); stop it: {_stop_line(running)}"
+    )
+
+
+@remember
+def stop(shared: SharedOptions, *, port: Port = None) -> None:
+    """Stop the embedded AWS."""
+    from opskit.cli import out
+    from opskit.sandbox import process
+
+    shared.settings()
+    stopped = process.stop(port)
+    out.note(f"the embedded AWS on port {stopped.port} has stopped")
+
+
+@remember
+def status(shared: SharedOptions) -> None:
+    """List the embedded AWSs that run."""
+    from opskit.cli import out
+    from opskit.render.canvas import Output
+    from opskit.render.rows import rows
+    from opskit.sandbox import process
+
+    output = out.form(shared.settings().output)
+    running = process.status()
+    if running or output is Output.JSON:
+        out.result(rows([_record(one) for one in running], output, out.canvas(shared)))
+    else:
+        out.note("no sandbox is running; start one: opskit sandbox start")
+
+
+@remember
+def incidents(shared: SharedOptions) -> None:
+    """List the incidents with what is truly wrong in each."""
+    from opskit.cli import out
+    from opskit.render.canvas import Output
+    from opskit.render.rows import rows
+    from opskit.sandbox.incidents import catalogue
+
+    output = out.form(shared.settings().output)
+    nothing = None if output is Output.JSON else NOTHING_WRONG
+    records = [
+        {
+            "name": incident.name,
+            "runbook": incident.runbook,
+            "target": incident.target,
+            "cause": incident.cause or nothing,
+            "title": incident.title,
+        }
+        for incident in catalogue()
+    ]
+    out.result(rows(records, output, out.canvas(shared)))
+
+
+@remember
+def play(
+    shared: SharedOptions,
+    incident: Annotated[
+        str,
+        typer.Argument(
+            metavar="INCIDENT", help="See: opskit sandbox incidents.", autocompletion=complete_incident
+        ),
+    ],
+    *,
+    port: Port = None,
+) -> None:
+    """Play an incident into a running embedded AWS: the hours that led to now."""
+    from opskit.cli import out
+    from opskit.sandbox import process
+    from opskit.sandbox.incidents import find
+
+    shared.settings()
+    found = find(incident)
+    at = _only_one() if port is None else port
+    process.play(at, found.name)
+    out.note(f"{found.name} goes on at port {at}; try: opskit diagnose {found.runbook} --fn {found.target}")
+
+
+def _only_one() -> int:
+    from opskit.sandbox import process
+
+    running = process.status()
+    if len(running) == 1:
+        return running[0].port
+    if running:
+        ports = ", ".join(str(one.port) for one in running)
+        raise UsageError(f"several sandboxes are running (ports {ports})", "say which with --port")
+    raise UsageError("no sandbox is running", "opskit sandbox start --empty")
+
+
+def _stop_line(running: "Running") -> str:
+    return f"opskit sandbox stop --port {running.port}"
+
+
+def _record(running: "Running") -> dict[str, Any]:
+    return {
+        "port": running.port,
+        "pid": running.pid,
+        "endpoint": running.endpoint,
+        "incident": running.incident,
+        "empty": running.empty,
+    }

@@ -1,0 +1,62 @@
+"""What happens to a report: written down, shown, told to the channels, and turned into an exit code."""
+
+import getpass
+import os
+import shlex
+import sys
+import time
+from dataclasses import replace
+
+from opskit.cli import out
+from opskit.cli.options import SharedOptions
+from opskit.exits import Exit
+from opskit.model import Report, Severity, Verdict
+from opskit.settings import Settings
+
+
+def written_down(report: Report) -> Report:
+    """Return the report with its run id from the journal; as it is, and a note, if it cannot be."""
+    from opskit.journal import Journal, JournalError, folder
+
+    command_line = shlex.join(["opskit", *sys.argv[1:]])
+    try:
+        run = Journal(folder(os.environ)).record(report, command_line, _actor(), int(time.time()))
+    except JournalError as error:
+        out.note(f"this run is not in the journal: {error}")
+        return report
+    return replace(report, run=run)
+
+
+def _actor() -> str:
+    """Return the name of the user at this machine; "unknown" where the system has none for them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "unknown"
+
+
+def show(report: Report, shared: SharedOptions, output: str | None) -> None:
+    """Write the report to stdout in the form that was asked for."""
+    from opskit.render import render
+
+    out.result(render(report, out.form(output), out.canvas(shared)))
+
+
+def tell(report: Report, settings: Settings, *, page: bool, slack: bool) -> bool:
+    """Send the report to the channels that were asked for; False if one of them did not take it."""
+    if not (page or slack):
+        return True
+    from opskit.notify import channels
+
+    asked = [channels.page] * page + [channels.post] * slack
+    delivered = [channel(report, settings, os.environ, out.note) for channel in asked]
+    return all(delivered)
+
+
+def exit_code(report: Report, fail_on: Severity, *, delivered: bool = True) -> Exit:
+    """Return what the report says to a script: findings win over gaps, gaps over a channel that failed."""
+    if any(finding.severity.rank >= fail_on.rank for finding in report.findings):
+        return Exit.FINDINGS
+    if report.gaps or report.verdict is Verdict.UNKNOWN:
+        return Exit.UNDETERMINED
+    return Exit.CLEAN if delivered else Exit.FAILED

@@ -1,0 +1,169 @@
+"""The journal's file: private to its owner, safe for several opskits at once (WAL, busy timeout)."""
+
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from opskit.errors import OpskitError
+from opskit.mask import mask_document, mask_secrets
+from opskit.model import Report
+from opskit.render.json import document
+
+FOLDER_ENV = "OPSKIT_STATE_DIR"
+FILE_NAME = "journal.sqlite3"
+VERSION = 1
+BUSY_TIMEOUT_S = 10.0
+_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's base 32: in the order of their ASCII codes, without letters that look like digits."""
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS runs (
+  run TEXT PRIMARY KEY,
+  started_at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  command_line TEXT NOT NULL,
+  account TEXT NOT NULL,
+  region TEXT NOT NULL,
+  env TEXT NOT NULL,
+  function TEXT NOT NULL,
+  runbook TEXT NOT NULL,
+  verdict TEXT NOT NULL,
+  report TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS runs_by_target ON runs (function, runbook, started_at);
+"""
+
+
+class JournalError(OpskitError):
+    """The journal cannot be read or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One run as it was written down; `report` is the JSON contract's document."""
+
+    run: str
+    started_at: int
+    actor: str
+    command_line: str
+    report: Mapping[str, Any]
+
+
+def folder(environ: Mapping[str, str]) -> Path:
+    """Return the journal's folder: OPSKIT_STATE_DIR, else the platform's state folder."""
+    if environ.get(FOLDER_ENV):
+        return Path(environ[FOLDER_ENV]).expanduser()
+    from platformdirs import user_state_path  # noqa: PLC0415 - not needed when the folder is named
+
+    return user_state_path("opskit", appauthor=False)
+
+
+class Journal:
+    """The runs written down in one folder; every method raises JournalError when the file does not let it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE_NAME
+
+    def record(self, report: Report, command_line: str, actor: str, started_at: int) -> str:
+        """Write a run down, secrets masked, and return its id: ten characters that sort by time."""
+        with self._open() as connection:
+            for _ in range(3):
+                run = _run_id(started_at)
+                if _insert(
+                    connection, replace(report, run=run), mask_secrets(command_line), actor, started_at
+                ):
+                    return run
+        raise JournalError(f"{self.path}: no free run id for this second")
+
+    def recent(self, count: int) -> list[Entry]:
+        """Return the newest `count` runs, newest first."""
+        with self._open() as connection:
+            rows = connection.execute(
+                f"{_SELECT} ORDER BY started_at DESC, rowid DESC LIMIT ?", (count,)
+            ).fetchall()
+        return [_entry(row) for row in rows]
+
+    def get(self, run: str) -> Entry | None:
+        """Return one run; None if there is no such run."""
+        with self._open() as connection:
+            row = connection.execute(f"{_SELECT} WHERE run = ?", (run,)).fetchone()
+        return _entry(row) if row else None
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._make_private()
+            with closing(sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S)) as connection:
+                self._migrate(connection)
+                with connection:
+                    yield connection
+        except (OSError, sqlite3.Error) as error:
+            raise JournalError(f"{self.path}: {error}") from error
+
+    def _make_private(self) -> None:
+        """Create folder (0700) and file (0600); SQLite gives its side files the file's mode."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        if self.path.stat().st_mode & 0o077:
+            self.path.chmod(0o600)
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")
+        version = _version(connection)
+        if version is None:
+            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}")
+            if _version(connection) is None:
+                connection.execute("INSERT INTO schema_version VALUES (?)", (VERSION,))
+            connection.commit()
+        elif version > VERSION:
+            raise JournalError(
+                f"{self.path} is of a newer opskit (version {version}, this one knows {VERSION})"
+            )
+
+
+_SELECT = "SELECT run, started_at, actor, command_line, report FROM runs"
+
+
+def _version(connection: sqlite3.Connection) -> int | None:
+    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'").fetchone()
+    row = connection.execute("SELECT version FROM schema_version").fetchone() if known else None
+    return row[0] if row else None
+
+
+def _insert(
+    connection: sqlite3.Connection, report: Report, command_line: str, actor: str, started_at: int
+) -> bool:
+    """Insert a run; False if its id is taken."""
+    target = report.target
+    row = (
+        report.run,
+        started_at,
+        actor,
+        command_line,
+        target.account,
+        target.region,
+        target.env,
+        target.function,
+        report.runbook,
+        report.verdict.value,
+        json.dumps(mask_document(document(report)), ensure_ascii=False),
+    )
+    marks = ", ".join("?" * len(row))
+    return connection.execute(f"INSERT OR IGNORE INTO runs VALUES ({marks})", row).rowcount == 1  # noqa: S608
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    run, started_at, actor, command_line, report = row
+    return Entry(run, started_at, actor, command_line, json.loads(report))
+
+
+def _run_id(at: int) -> str:
+    """Return seven digits of time and three of chance, in base 32."""
+    digits = [_DIGITS[at >> shift & 31] for shift in range(30, -1, -5)]
+    return "".join(digits) + "".join(secrets.choice(_DIGITS) for _ in range(3))

@@ -1,0 +1,1 @@
+"""Channels: a pure `payload(report)` and a `send` each; which severity goes where is in `channels`."""

@@ -1,0 +1,118 @@
+"""Which report goes to which channel, and that a drill reaches nobody.
+
+| severity | channel |
+| --- | --- |
+| critical | PagerDuty |
+| high, medium, and a look that could not tell | Slack |
+| low | neither |
+"""
+
+import ipaddress
+import urllib.request
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from opskit.errors import OpskitError
+from opskit.model import Report, Severity, Verdict
+from opskit.settings import Settings
+
+PAGERDUTY_URL_ENV = "OPSKIT_PAGERDUTY_URL"
+SLACK_URL_ENV = "OPSKIT_SLACK_URL"
+SLACK_TOKEN_ENV = "OPSKIT_SLACK_TOKEN"  # noqa: S105 - the variable's name
+SLACK_CHANNEL_ENV = "OPSKIT_SLACK_CHANNEL"
+Say = Callable[[str], None]
+
+
+class ChannelError(OpskitError):
+    """A channel did not take the message."""
+
+
+def page(report: Report, settings: Settings, environ: Mapping[str, str], say: Say) -> bool:
+    """Page if the report is critical; say what was done, or why not. False only if a page failed."""
+    if report.severity is not Severity.CRITICAL:
+        found = (
+            f"the worst finding is {report.severity}"
+            if report.severity
+            else f"the verdict is {report.verdict}"
+        )
+        say(f"not paged: only critical findings page, {found}")
+        return True
+    return _attempt(
+        lambda: f"paged: PagerDuty took it as {_page(report, settings, environ)[:12]}", "page", say
+    )
+
+
+def post(report: Report, settings: Settings, environ: Mapping[str, str], say: Say) -> bool:
+    """Post to Slack from medium on and on "unknown"; say so, or why not. False only if a post failed."""
+    worth = report.severity is not None and report.severity.rank >= Severity.MEDIUM.rank
+    if not worth and report.verdict is not Verdict.UNKNOWN:
+        say("not posted: nothing of medium severity or above was found")
+        return True
+    return _attempt(lambda: f"posted to Slack{_post(report, settings, environ)}", "post to Slack", say)
+
+
+def _attempt(deliver: Callable[[], str], verb: str, say: Say) -> bool:
+    try:
+        say(deliver())
+    except ChannelError as error:
+        say(f"could not {verb}: {error}")
+        return False
+    return True
+
+
+def _page(report: Report, settings: Settings, environ: Mapping[str, str]) -> str:
+    from opskit.notify import pagerduty  # noqa: PLC0415 - the client is loaded when there is a page to send
+
+    key = _secret(environ, settings.pagerduty_key_env)
+    url = environ.get(PAGERDUTY_URL_ENV) or pagerduty.URL
+    refuse_drill(report.endpoint, url)
+    return pagerduty.send(pagerduty.payload(report), key, url)
+
+
+def _post(report: Report, settings: Settings, environ: Mapping[str, str]) -> str:
+    from opskit.notify import slack  # noqa: PLC0415 - as above
+
+    webhook = environ.get(settings.slack_webhook_env)
+    url = webhook or environ.get(SLACK_URL_ENV) or slack.URL
+    refuse_drill(report.endpoint, url)
+    if webhook:
+        slack.send_webhook(slack.payload(report), webhook)
+        return ""
+    if not environ.get(SLACK_TOKEN_ENV):
+        raise ChannelError(f"set {SLACK_TOKEN_ENV} and {SLACK_CHANNEL_ENV}, or {settings.slack_webhook_env}")
+    channel = _secret(environ, SLACK_CHANNEL_ENV)
+    slack.send(slack.payload(report), environ[SLACK_TOKEN_ENV], channel, url)
+    return f" in {channel}"
+
+
+def _secret(environ: Mapping[str, str], name: str) -> str:
+    if not environ.get(name):
+        raise ChannelError(f"{name} is not set")
+    return environ[name]
+
+
+def refuse_drill(endpoint: str, url: str) -> None:
+    """Raise ChannelError if `endpoint` is on loopback and a message to `url` would leave this machine."""
+    if not is_loopback(endpoint):
+        return
+    parts = urlsplit(url)
+    if not is_loopback(url):
+        raise ChannelError(
+            f"this is a drill, AWS is on loopback ({endpoint}), and {parts.hostname or 'the channel'} is not"
+        )
+    if parts.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(parts.hostname or ""):
+        raise ChannelError("this is a drill, and a proxy stands before loopback", "add 127.0.0.1 to NO_PROXY")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the host in `url` is written as this machine; names are not resolved."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,128 @@
+"""Times, durations, numbers and sparklines as people read them; pure."""
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, tzinfo
+
+from opskit.series import Point
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+ASCII_BLOCKS = "_.:-=+*#"
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
+
+
+def iso(at: int) -> str:
+    """Return epoch seconds as ISO 8601 in UTC: 2026-11-24T02:10:00Z."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def clock(at: int, today: int, zone: tzinfo | None = None) -> str:
+    """Return `at` as "02:10 UTC (03:10 CET)", with the date in front if it is not `today`'s.
+
+    `today` is any time of the day the reader takes for granted, in epoch seconds.
+    """
+    moment = datetime.fromtimestamp(at, UTC)
+    said = f"{_clock(moment, datetime.fromtimestamp(today, UTC))} UTC"
+    local = moment.astimezone(zone or UTC)
+    if not local.utcoffset():
+        return said
+    return f"{said} ({_clock(local, moment)} {local.tzname() or 'local'})"
+
+
+def _clock(moment: datetime, beside: datetime) -> str:
+    return moment.strftime("%H:%M" if moment.date() == beside.date() else "%Y-%m-%d %H:%M")
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in its two largest units: "850 ms", "47 s", "1 h 13 min", "3 d 4 h"."""
+    if seconds < 0:
+        return f"-{duration(-seconds)}"
+    if seconds < 1:
+        return f"{round(seconds * 1000)} ms" if seconds else "0 s"
+    if seconds < MINUTE_S:
+        return f"{seconds:.3g} s"
+    whole = round(seconds)
+    for size, name, below_size, below in (
+        (DAY_S, "d", HOUR_S, "h"),
+        (HOUR_S, "h", MINUTE_S, "min"),
+        (MINUTE_S, "min", 1, "s"),
+    ):
+        if whole >= size:
+            rest = whole % size // below_size
+            return f"{whole // size} {name}" + (f" {rest} {below}" if rest else "")
+    return f"{whole} s"
+
+
+def number(value: float) -> str:
+    """Return a number with thousands separators and at most three significant decimals: 12,345 or 0.031."""
+    if not math.isfinite(value):
+        return str(value)
+    if value == int(value) or abs(value) >= 1000:  # noqa: PLR2004 - thousands need no decimals
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def amount(value: float | None, unit: str) -> str:
+    """Return a measured value with its unit; "" for None. Units: s, ms, bytes, percent, count, others."""
+    if value is None:
+        return ""
+    if not math.isfinite(value):
+        return str(value)
+    written: dict[str, Callable[[float], str]] = {
+        "s": duration,
+        "ms": lambda ms: duration(ms / 1000),
+        "bytes": data_size,
+        "percent": lambda percent: f"{number(percent)} %",
+        "count": number,
+        "": number,
+    }
+    return written[unit](value) if unit in written else f"{number(value)} {unit}"
+
+
+def data_size(size: float) -> str:
+    """Return a number of bytes in powers of ten: "512 B", "1.2 MB"."""
+    for power, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if size >= power:
+            return f"{size / power:.1f} {name}"
+    return f"{size:.0f} B"
+
+
+def usd(value: float) -> str:
+    """Return an amount of US dollars, with four decimals under a dollar: "$0.0003", "$1.20"."""
+    if value >= 1:
+        return f"${value:,.2f}"
+    return "$0" if value == 0 else f"${max(value, 0.0001):.4f}"
+
+
+def sparkline(
+    points: Sequence[Point], width: int, *, unicode: bool = True, span: tuple[int, int] | None = None
+) -> str:
+    """Return the largest value of each of at most `width` slices of `span` as blocks from zero to the peak.
+
+    `span` is start and end in epoch seconds, by default those of the datapoints; a slice is not shorter
+    than a minute. A slice without a datapoint is a space: silence is not zero. "" without datapoints.
+    """
+    known = [(at, value) for at, value in points if math.isfinite(value)]
+    if not known or width < 1:
+        return ""
+    start, end = span or (min(at for at, _ in known), max(at for at, _ in known) + MINUTE_S)
+    within = [(at, value) for at, value in known if start <= at < end]
+    if not within:
+        return ""
+    levels = BLOCKS if unicode else ASCII_BLOCKS
+    floor = min([0.0, *(value for _, value in within)])
+    height = max(value for _, value in within) - floor
+    slices = max(1, min(width, (end - start) // MINUTE_S))
+    return "".join(
+        " " if peak is None else levels[round((peak - floor) / height * (len(levels) - 1)) if height else 0]
+        for peak in _peaks(within, start, (end - start) / slices, slices)
+    )
+
+
+def _peaks(points: Sequence[Point], start: int, step_s: float, slices: int) -> list[float | None]:
+    peaks: list[float | None] = [None] * slices
+    for at, value in points:
+        place = min(int((at - start) / step_s), slices - 1)
+        before = peaks[place]
+        peaks[place] = value if before is None else max(before, value)
+    return peaks

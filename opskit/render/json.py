@@ -1,0 +1,118 @@
+"""The JSON contract, version 1: `docs/report.schema.json` describes it; times are ISO 8601 in UTC."""
+
+import json
+import math
+import re
+from typing import Any
+
+from opskit.model import Cost, Evidence, Fact, Finding, Report, Target
+from opskit.render.figures import iso
+from opskit.render.words import chains
+
+SCHEMA = 1
+_PAIR = re.compile(r'\[\n\s+("[^"\n]*"),\n\s+(\S+)\n\s+\]')
+"""A datapoint spread over four lines. JSON strings hold no line break, so none of them can match."""
+
+
+def dumps(report: Report) -> str:
+    """Return the report as indented JSON text."""
+    return _PAIR.sub(r"[\1, \2]", encoded(document(report)))
+
+
+def encoded(value: Any) -> str:
+    """Return any JSON value as indented text."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def document(report: Report) -> dict[str, Any]:
+    """Return the report as the contract's document; `findings[0]` is the primary cause."""
+    return {
+        "schema": SCHEMA,
+        "command": report.command,
+        "runbook": report.runbook,
+        "run": report.run or None,
+        "account": report.target.account or None,
+        "region": report.target.region,
+        "env": report.target.env,
+        "endpoint": report.endpoint or None,
+        "target": _target(report.target),
+        "window": {"start": iso(report.window.start), "end": iso(report.window.end)},
+        "verdict": report.verdict.value,
+        "severity": report.severity.value if report.severity else None,
+        "findings": [_finding(finding) for chain in chains(report) for finding in chain],
+        "facts": [_fact(fact) for fact in report.facts],
+        "gaps": [
+            {"signal": gap.signal, "reason": gap.reason, "affects": list(gap.affects)} for gap in report.gaps
+        ],
+        "cost": _cost(report.cost),
+        "steps": [],
+        "next": list(report.next_commands),
+    }
+
+
+def _target(target: Target) -> dict[str, Any]:
+    return {
+        "worker": target.worker,
+        "function": target.function,
+        "trigger": target.trigger,
+        "source": target.source or None,
+        "source_arn": target.source_arn or None,
+        "mapping_uuid": target.mapping_uuid or None,
+        "log_group": target.log_group or None,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "cause": finding.cause,
+        "role": finding.role.value,
+        "chain": finding.chain,
+        "severity": finding.severity.value,
+        "subject": finding.subject,
+        "summary": finding.summary,
+        "since": _time(finding.since),
+        "evidence": [_evidence(evidence) for evidence in finding.evidence],
+        "fix": list(finding.fix),
+        "avoid": list(finding.avoid),
+        "source": finding.source or None,
+    }
+
+
+def _evidence(evidence: Evidence) -> dict[str, Any]:
+    return {
+        "signal": evidence.signal,
+        "text": evidence.text,
+        "value": _number(evidence.value),
+        "limit": _number(evidence.limit),
+        "unit": evidence.unit or None,
+        "at": _time(evidence.at),
+        "series": [[iso(at), _number(value)] for at, value in evidence.series],
+    }
+
+
+def _fact(fact: Fact) -> dict[str, Any]:
+    return {
+        "name": fact.name,
+        "text": fact.text,
+        "value": _number(fact.value),
+        "unit": fact.unit or None,
+        "at": _time(fact.at),
+    }
+
+
+def _cost(cost: Cost) -> dict[str, Any]:
+    return {
+        "api_calls": cost.api_calls,
+        "metrics": cost.metrics,
+        "bytes_scanned": cost.bytes_scanned,
+        "usd": cost.usd,
+    }
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else iso(at)
+
+
+def _number(value: float | None) -> float | None:
+    """JSON has no infinity and no NaN: they are null."""
+    return value if value is not None and math.isfinite(value) else None

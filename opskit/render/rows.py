@@ -1,0 +1,55 @@
+"""A plain list of things, such as the runbooks or the incidents, in every output form; pure."""
+
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from typing import Any
+
+from opskit.render.canvas import Canvas, Output
+from opskit.render.json import encoded
+from opskit.render.safe import clean
+from opskit.render.safe import markdown as escaped
+
+
+def rows(records: Sequence[Mapping[str, Any]], output: Output, canvas: Canvas) -> str:
+    """Return records with the same keys as a table, plain columns, JSON or Markdown."""
+    if output is Output.JSON:
+        return encoded(list(records))
+    headers = list(records[0]) if records else []
+    cells = [[_cell(value) for value in record.values()] for record in records]
+    if output is Output.TABLE:
+        return _table(headers, cells, canvas)
+    from tabulate import tabulate  # noqa: PLC0415 - JSON and tables do without
+
+    if output is Output.MARKDOWN:
+        cells = [[escaped(cell) for cell in row] for row in cells]
+        return tabulate(cells, headers, tablefmt="pipe", disable_numparse=True)
+    return tabulate(cells, headers, tablefmt="plain", disable_numparse=True)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return clean(", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value))
+
+
+def _table(headers: Sequence[str], cells: Sequence[Sequence[str]], canvas: Canvas) -> str:
+    from rich.console import Console  # noqa: PLC0415 - JSON and plain text do without
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for number, header in enumerate(headers):
+        table.add_column(header, no_wrap=number == 0, overflow="fold")
+    for row in cells:
+        table.add_row(*map(Text, row))
+    file = StringIO()
+    console = Console(
+        file=file,
+        width=canvas.width,
+        force_terminal=canvas.color,
+        color_system="standard" if canvas.color else None,
+        no_color=not canvas.color,
+        _environ={},
+    )
+    console.print(table)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())

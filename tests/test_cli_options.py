@@ -1,0 +1,104 @@
+"""Durations on the command line, and where the shared options may stand."""
+
+from contextlib import suppress
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opskit import settings
+from opskit.cli import main, options
+from opskit.cli.options import SharedOptions, deadline_seconds, since_seconds
+from opskit.errors import UsageError
+from opskit.model import Severity
+from opskit.render.canvas import Output
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90m", 5400), ("3h", 10800), ("1h30m", 5400), ("2d", 172800), ("2 hours", 7200),
+        ("1 h 30 min", 5400), ("90 minutes", 5400), ("1D12H", 129600),
+        (" 60s ", 60), ("15d", 1296000), ("1d 1h 1m 1s", 90061),
+    ],
+)  # fmt: skip
+def test_since(text: str, seconds: int) -> None:
+    assert since_seconds(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10 march 2024", "-5", "-5m", "0", "5", "100y", "1 month", "", " ", "h", "3h ago", "30m1h", "1h1h",
+        "1.5h",
+        "3h;", "٣h",
+        "1e3s", "3h\n2h", "yesterday", "1hm",
+    ],
+)  # fmt: skip
+def test_nonsense_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        since_seconds(text)
+    assert str(refused.value).startswith("--since: expected a duration such as 90m, 3h, 1h30m or 2d, got "), (
+        str(refused.value)
+    )
+
+
+@pytest.mark.parametrize("text", ["0s", "0h", "59s", "16d", "999999d", "15d1s"])
+def test_too_short_and_too_long_are_refused_with_the_bounds(text: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        since_seconds(text)
+    assert str(refused.value) == (
+        f'--since: expected from 1 min to 15 d, such as 90m, 3h, 1h30m or 2d, got "{text}"'
+    )
+
+
+def test_deadline_has_its_own_bounds() -> None:
+    assert deadline_seconds("1s") == 1
+    with pytest.raises(UsageError, match="--deadline: expected from 1 s to 15 min"):
+        deadline_seconds("1h")
+
+
+def test_a_long_or_evil_text_is_cut_and_cleaned() -> None:
+    with pytest.raises(UsageError) as refused:
+        since_seconds("\x1b[2J" + "x" * 10_000)
+    assert len(str(refused.value)) < 160
+    assert "\x1b" not in str(refused.value)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_duration_or_refused_in_one_line(text: str) -> None:
+    with suppress(UsageError):
+        assert 60 <= since_seconds(text) <= 15 * 86400
+        return
+    with pytest.raises(UsageError) as refused:
+        since_seconds(text)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_choices_are_those_of_the_model() -> None:
+    assert list(get_args(options.OutputName)) == list(Output) == list(settings.OUTPUTS)
+    assert list(get_args(options.SeverityName)) == list(Severity) == list(settings.SEVERITIES)
+
+
+def test_what_is_said_after_the_command_beats_what_is_said_before() -> None:
+    before = SharedOptions(env="qa", region="eu-west-1", no_color=True)
+    assert SharedOptions(env="prod", output="json").over(before) == SharedOptions(
+        env="prod", region="eu-west-1", output="json", no_color=True
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--output", "json", "runbooks"], ["runbooks", "-o", "json"], ["-o", "plain", "runbooks", "-o", "json"]],
+)
+def test_options_stand_before_or_after_the_command(
+    capfd: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert main(arguments) == 0
+    assert capfd.readouterr()[0].startswith("[\n")
+
+
+def test_options_reach_through_a_group(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["-o", "json", "sandbox", "incidents"]) == 0
+    assert capfd.readouterr()[0].startswith("[\n")

@@ -1,0 +1,153 @@
+"""`opskit sandbox`: what each command prints, with the server's process replaced; and the incidents."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opskit.cli import main
+from opskit.sandbox import process
+from opskit.sandbox.incidents import catalogue
+from opskit.sandbox.process import Running
+
+ONE = Running(4620, 77, empty=False, incident="healthy")
+TWO = Running(4621, 78, empty=True, incident=None)
+STOP_ONE = "opskit sandbox stop --port 4620"
+EXPORTS = """\
+export AWS_ENDPOINT_URL=http://127.0.0.1:4620
+export AWS_ACCESS_KEY_ID=sandbox
+export AWS_SECRET_ACCESS_KEY=sandbox
+export AWS_DEFAULT_REGION=us-east-1
+"""
+STATUS = """\
+port    pid    endpoint               incident    empty
+4620    77     http://127.0.0.1:4620  healthy     False
+"""
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Replace the process functions; what they were called with is kept."""
+    made: list[Any] = []
+
+    def start(port: int | None, *, empty: bool, incident: str) -> Running:
+        made.append(("start", port, empty, incident))
+        return ONE
+
+    def stop(port: int | None) -> Running:
+        made.append(("stop", port))
+        return ONE
+
+    monkeypatch.setattr(process, "start", start)
+    monkeypatch.setattr(process, "stop", stop)
+    monkeypatch.setattr(process, "status", lambda: [ONE])
+    monkeypatch.setattr(process, "play", lambda port, incident: made.append(("play", port, incident)))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "called"),
+    [
+        ([], ("start", None, False, "healthy")),
+        (["--port", "0", "--empty"], ("start", 0, True, "healthy")),
+        (["--incident", "poison-record"], ("start", None, False, "poison-record")),
+    ],
+)
+def test_start_prints_lines_for_the_shell(
+    calls: list[Any], capfd: pytest.CaptureFixture[str], arguments: list[str], called: tuple[Any, ...]
+) -> None:
+    assert main(["sandbox", "start", *arguments]) == 0
+    assert calls == [called]
+    told = f"opskit: the embedded AWS answers at http://127.0.0.1:4620 (pid 77); stop it: {STOP_ONE}\n"
+    assert capfd.readouterr() == (EXPORTS, told)
+
+
+def test_start_as_json(calls: list[Any], capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["sandbox", "start", "-o", "json"]) == 0
+    assert json.loads(capfd.readouterr()[0]) == {
+        "port": 4620,
+        "pid": 77,
+        "endpoint": "http://127.0.0.1:4620",
+        "incident": "healthy",
+        "empty": False,
+        "environment": ONE.environment(),
+    }
+
+
+def test_empty_and_an_incident_exclude_each_other(
+    calls: list[Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sandbox", "start", "--empty", "--incident", "healthy"]) == 2
+    assert calls == []
+    assert capfd.readouterr() == ("", "opskit: --empty and --incident exclude each other\n")
+
+
+def test_stop(calls: list[Any], capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["sandbox", "stop", "--port", "4620"]) == 0
+    assert calls == [("stop", 4620)]
+    assert capfd.readouterr() == ("", "opskit: the embedded AWS on port 4620 has stopped\n")
+
+
+def test_status(calls: list[Any], capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["sandbox", "status"]) == 0
+    assert capfd.readouterr() == (STATUS, "")
+
+
+def test_no_sandbox(
+    calls: list[Any], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "status", list)
+    assert main(["sandbox", "status"]) == 0
+    assert capfd.readouterr() == ("", "opskit: no sandbox is running; start one: opskit sandbox start\n")
+    assert main(["sandbox", "status", "-o", "json"]) == 0
+    assert capfd.readouterr() == ("[]\n", "")
+    assert main(["sandbox", "play", "healthy"]) == 2
+    assert capfd.readouterr() == ("", "opskit: no sandbox is running; opskit sandbox start --empty\n")
+
+
+def test_play(calls: list[Any], capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["sandbox", "play", "poison-record"]) == 0
+    assert calls == [("play", 4620, "poison-record")]
+    line = "poison-record goes on at port 4620; try: opskit diagnose stream-lag --fn scoreUsers"
+    assert capfd.readouterr() == ("", f"opskit: {line}\n")
+
+
+def test_play_needs_to_know_which(
+    calls: list[Any], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "status", lambda: [ONE, TWO])
+    assert main(["sandbox", "play", "healthy"]) == 2
+    line = "several sandboxes are running (ports 4620, 4621); say which with --port"
+    assert capfd.readouterr() == ("", f"opskit: {line}\n")
+
+
+def test_an_unknown_incident_is_answered_with_the_nearest(
+    calls: list[Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sandbox", "play", "poison-recrod"]) == 2
+    assert calls == []
+    line = 'no incident "poison-recrod"; did you mean poison-record?'
+    assert capfd.readouterr() == ("", f"opskit: {line}\n")
+
+
+def test_incidents_list_their_true_cause(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["sandbox", "incidents", "--output", "json"]) == 0
+    told = {incident["name"]: incident for incident in json.loads(capfd.readouterr()[0])}
+    assert set(told) == {incident.name for incident in catalogue()}
+    assert told["poison-record"]["cause"] == "poison-record-shard"
+    assert told["healthy"]["cause"] is None
+    assert all(set(i) == {"name", "runbook", "target", "cause", "title"} for i in told.values())
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "x"])
+def test_a_port_that_is_none(calls: list[Any], capfd: pytest.CaptureFixture[str], port: str) -> None:
+    assert main(["sandbox", "start", f"--port={port}"]) == 2
+    out, err = capfd.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("opskit: Invalid value for '--port': ")
