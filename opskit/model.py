@@ -137,6 +137,8 @@ class Readings:
     named: Mapping[str, Signal]
     answers: Mapping[Signal, Reading]
     read: set[str] = field(default_factory=set, compare=False)
+    window: Window = Window(0, 0)
+    """The judged time: a rule has no clock, and a series that ended an hour ago is silent now."""
 
     def __contains__(self, key: str) -> bool:
         return key in self.named

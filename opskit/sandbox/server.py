@@ -1,1 +1,102 @@
 """The embedded AWS's process: moto behind our planes, served by threads on loopback."""
+
+import argparse
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from opskit.sandbox.admin import Admin
+from opskit.sandbox.faults import Faults
+from opskit.sandbox.front import Front, Wsgi
+from opskit.sandbox.planes import Planes
+from opskit.sandbox.serving import LOOPBACK, listen
+
+
+def _moto() -> Wsgi:
+    # A browser's page must not read the sandbox; moto would invite it.
+    os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
+    from moto.core.config import default_user_config  # noqa: PLC0415
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
+
+    default_user_config["lambda"] = {"use_docker": False}
+    app: Wsgi = DomainDispatcherApplication(create_backend_app)
+    return app
+
+
+class Sandbox:
+    """One embedded AWS bound to a port of loopback (0: any free one); `run` serves until `stop`."""
+
+    def __init__(self, port: int = 0, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._server = listen(Faults(Admin(self, self._answer)), port)
+        self.port = self._server.port
+        self.endpoint = f"http://{LOOPBACK}:{self.port}"
+        self._moto = _moto()
+        self._serve(Planes(now))
+
+    @property
+    def planes(self) -> Planes:
+        """The stores being served."""
+        return self._planes
+
+    def renew(self) -> None:
+        """Serve empty stores from now on; moto, which keeps its state per process, is emptied."""
+        from moto.moto_api._internal.models import moto_api_backend  # noqa: PLC0415
+
+        old = self._planes
+        moto_api_backend.reset()
+        self._serve(Planes(self._now))
+        old.close()
+
+    def _serve(self, planes: Planes) -> None:
+        planes.endpoint = self.endpoint
+        self._planes = planes
+        self._front = Front(planes.handlers(), planes.control.trail.behind(self._moto))
+
+    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        return self._front(environ, start_response)
+
+    def run(self) -> None:
+        """Serve until stopped."""
+        try:
+            self._server.serve_forever(poll_interval=0.05)
+        finally:
+            self._server.server_close()
+            self._planes.close()
+
+    def stop(self) -> None:
+        """End `run`, from another thread."""
+        self._server.shutdown()
+
+
+@contextmanager
+def running(port: int = 0, now: Callable[[], float] = time.time) -> Iterator[Sandbox]:
+    """Serve a sandbox in a thread of this process, as tests and the demo want it."""
+    sandbox = Sandbox(port, now)
+    thread = threading.Thread(target=sandbox.run, name=f"sandbox-{sandbox.port}", daemon=True)
+    thread.start()
+    try:
+        yield sandbox
+    finally:
+        sandbox.stop()
+        thread.join(timeout=5.0)
+
+
+def main(arguments: list[str]) -> None:
+    """Serve in the foreground: python -m opskit.sandbox.server --port N."""
+    parser = argparse.ArgumentParser(prog="opskit.sandbox.server", description="the embedded AWS")
+    parser.add_argument("--port", type=int, default=0, help="the port on loopback; 0: any free one")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    sandbox = Sandbox(parser.parse_args(arguments).port)
+    print(sandbox.endpoint, flush=True)  # noqa: T201  # for a caller who asked for port 0
+    with suppress(KeyboardInterrupt):
+        sandbox.run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

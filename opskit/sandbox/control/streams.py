@@ -1,0 +1,73 @@
+"""Kinesis, where moto misleads: consumers counted, open shards told from closed ones, ALL spelt out."""
+
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
+
+from moto.kinesis.models import kinesis_backends
+
+from opskit.sandbox.control.common import moto_refusals
+from opskit.sandbox.front import Call, Handlers
+
+SHARD_METRICS = (
+    "IncomingBytes",
+    "IncomingRecords",
+    "IteratorAgeMilliseconds",
+    "OutgoingBytes",
+    "OutgoingRecords",
+    "ReadProvisionedThroughputExceeded",
+    "WriteProvisionedThroughputExceeded",
+)
+"""What ALL stands for in enhanced monitoring."""
+
+
+class Streams:
+    """Kinesis streams, kept by moto."""
+
+    def handlers(self) -> Handlers:
+        """Return the operations that moto answers in part."""
+        return {
+            ("kinesis", "DescribeStreamSummary"): self.describe_summary,
+            ("kinesis", "EnableEnhancedMonitoring"): self.enable_monitoring,
+            ("kinesis", "DisableEnhancedMonitoring"): self.disable_monitoring,
+        }
+
+    def describe_summary(self, call: Call) -> Mapping[str, Any]:
+        """DescribeStreamSummary with ConsumerCount and the shards that are open."""
+        stream = _find(call)
+        summary = stream.to_json_summary()["StreamDescriptionSummary"]
+        summary["ConsumerCount"] = len(stream.consumers)
+        summary["OpenShardCount"] = sum(shard.is_open for shard in stream.shards.values())
+        summary["StreamCreationTimestamp"] = stream.creation_datetime.replace(tzinfo=UTC)
+        return {"StreamDescriptionSummary": summary}
+
+    def enable_monitoring(self, call: Call) -> Mapping[str, Any]:
+        """EnableEnhancedMonitoring."""
+        stream = _find(call)
+        return _set_metrics(stream, set(stream.shard_level_metrics) | _asked_metrics(call))
+
+    def disable_monitoring(self, call: Call) -> Mapping[str, Any]:
+        """DisableEnhancedMonitoring."""
+        stream = _find(call)
+        return _set_metrics(stream, set(stream.shard_level_metrics) - _asked_metrics(call))
+
+
+def _find(call: Call) -> Any:
+    backend = kinesis_backends[call.account][call.region]
+    with moto_refusals():
+        return backend.describe_stream(call.params.get("StreamARN"), call.params.get("StreamName"))
+
+
+def _asked_metrics(call: Call) -> set[str]:
+    asked = set(call.params["ShardLevelMetrics"])
+    return set(SHARD_METRICS) if "ALL" in asked else asked
+
+
+def _set_metrics(stream: Any, desired: set[str]) -> dict[str, Any]:
+    current, stream.shard_level_metrics = stream.shard_level_metrics, sorted(desired)
+    return {
+        "StreamName": stream.stream_name,
+        "StreamARN": stream.arn,
+        "CurrentShardLevelMetrics": current,
+        "DesiredShardLevelMetrics": stream.shard_level_metrics,
+    }

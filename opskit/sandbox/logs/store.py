@@ -1,0 +1,180 @@
+"""Log groups, streams and their events: groups in memory, events as columns of one DuckDB table."""
+
+# ruff: noqa: S608 - SQL is made of our own names and numbers
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from threading import RLock
+
+from duckdb import DuckDBPyConnection
+
+from opskit.insights import discover
+from opskit.sandbox.front import ACCOUNT, RefusedError
+
+DAY_MS = 86_400_000
+
+
+@dataclass(slots=True)
+class Stream:
+    """A log stream; times are epoch ms, None before the first event."""
+
+    name: str
+    created_ms: int
+    first_ms: int | None = None
+    last_ms: int | None = None
+    ingested_ms: int | None = None
+    size: int = 0
+
+    def took(self, first_ms: int, last_ms: int, ingested_ms: int, size: int) -> None:
+        """Count events in."""
+        self.first_ms = first_ms if self.first_ms is None else min(self.first_ms, first_ms)
+        self.last_ms = last_ms if self.last_ms is None else max(self.last_ms, last_ms)
+        self.ingested_ms = ingested_ms
+        self.size += size
+
+
+@dataclass(slots=True)
+class Group:
+    """A log group. `retention_days` None keeps events for ever."""
+
+    key: int
+    region: str
+    name: str
+    created_ms: int
+    log_class: str = "STANDARD"
+    retention_days: int | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    streams: dict[str, Stream] = field(default_factory=dict)
+
+    @property
+    def arn(self) -> str:
+        """The group's ARN, without the trailing `:*`."""
+        return f"arn:aws:logs:{self.region}:{ACCOUNT}:log-group:{self.name}"
+
+    def oldest_ms(self, now_ms: int) -> int:
+        """Return the oldest time that retention still keeps."""
+        return 0 if self.retention_days is None else now_ms - self.retention_days * DAY_MS
+
+
+Line = tuple[str, int, str]
+"""Log stream, epoch ms, message."""
+
+
+class Store:
+    """All groups of all regions. Every method may be called from any thread."""
+
+    def __init__(self, connection: DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._lock = RLock()
+        self._groups: dict[tuple[str, str], Group] = {}
+        self._next_group = 1
+        self._next_event = 1
+        connection.execute(f"CREATE TABLE log_events (group_key INTEGER, {discover.COLUMNS})")
+
+    def cursor(self) -> DuckDBPyConnection:
+        """Return a connection of its own to the same data, for one thread."""
+        with self._lock:
+            return self._connection.cursor()
+
+    def groups(self, region: str) -> list[Group]:
+        """Return a region's groups by name."""
+        with self._lock:
+            found = [group for (where, _), group in self._groups.items() if where == region]
+        return sorted(found, key=lambda group: group.name)
+
+    def group(self, region: str, name: str) -> Group:
+        """Return a group; refused as AWS refuses it if it does not exist."""
+        found = self._groups.get((region, name))
+        if found is None:
+            raise RefusedError("ResourceNotFoundException", "The specified log group does not exist.")
+        return found
+
+    def stream(self, group: Group, name: str) -> Stream:
+        """Return a stream of a group; refused as AWS refuses it if it does not exist."""
+        found = group.streams.get(name)
+        if found is None:
+            raise RefusedError("ResourceNotFoundException", "The specified log stream does not exist.")
+        return found
+
+    def create(self, region: str, name: str, now_ms: int, log_class: str) -> Group:
+        """Create a group; refused if there is one of that name."""
+        with self._lock:
+            if (region, name) in self._groups:
+                raise RefusedError("ResourceAlreadyExistsException", "The specified log group already exists")
+            group = Group(self._next_group, region, name, now_ms, log_class)
+            self._next_group += 1
+            self._groups[region, name] = group
+            return group
+
+    def drop(self, group: Group) -> None:
+        """Delete a group with its events."""
+        with self._lock:
+            del self._groups[group.region, group.name]
+        self.cursor().execute("DELETE FROM log_events WHERE group_key = ?", [group.key])
+
+    def drop_stream(self, group: Group, stream: Stream) -> None:
+        """Delete a stream with its events."""
+        with self._lock:
+            del group.streams[stream.name]
+        sql = "DELETE FROM log_events WHERE group_key = ? AND stream = ?"
+        self.cursor().execute(sql, [group.key, stream.name])
+
+    def add_stream(self, group: Group, name: str, now_ms: int) -> Stream:
+        """Create a stream; refused if there is one of that name."""
+        with self._lock:
+            if name in group.streams:
+                raise RefusedError(
+                    "ResourceAlreadyExistsException", "The specified log stream already exists"
+                )
+            group.streams[name] = Stream(name, now_ms)
+            return group.streams[name]
+
+    def append(self, group: Group, lines: Sequence[Line], ingested_ms: int | None = None) -> None:
+        """Store events; `ingested_ms` None means as they happened. Missing streams are created."""
+        if not lines:
+            return
+        with self._lock:
+            first = self._next_event
+            self._next_event += len(lines)
+            for name, ts, message in lines:
+                stream = group.streams.setdefault(name, Stream(name, ts))
+                stream.took(ts, ts, ingested_ms or ts, len(message.encode()))
+        streams, times, messages = (list(column) for column in zip(*lines, strict=True))
+        events = (
+            "(SELECT unnest($streams) AS stream, unnest($times) AS ts, unnest($messages) AS message, "
+            "unnest(range($first, $last)) AS id, $group_key AS group_key, $log AS log, "
+            "coalesce($ingested, ts) AS ingested)"
+        )
+        self.cursor().execute(
+            f"INSERT INTO log_events BY NAME {discover.extract(events)}",
+            {
+                "streams": streams,
+                "times": times,
+                "messages": messages,
+                "first": first,
+                "last": first + len(lines),
+                "group_key": group.key,
+                "log": f"{ACCOUNT}:{group.name}",
+                "ingested": ingested_ms,
+            },
+        )
+
+    def relation(self, groups: Sequence[Group], start_ms: int, end_ms: int, now_ms: int) -> str:
+        """Return SQL for the events of `groups` with start <= time <= end that retention still keeps."""
+        wanted = " OR ".join(
+            f"(group_key = {group.key} AND ts >= {max(start_ms, group.oldest_ms(now_ms))})"
+            for group in groups
+        )
+        return f"(SELECT * FROM log_events WHERE ({wanted}) AND ts <= {end_ms}) AS events"
+
+
+def pages(names: Sequence[str], token: str | None, limit: int) -> tuple[list[str], str | None]:
+    """Return the page of sorted `names` after `token` (the last name seen), and the next token."""
+    rest = [name for name in names if token is None or name > token]
+    page = rest[:limit]
+    return page, page[-1] if len(rest) > limit else None
+
+
+def utf8(text: str) -> str:
+    """Return a client's text as UTF-8 can hold it: JSON may carry half a surrogate pair."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,39 @@
+"""The embedded AWS's stores, together: an incident is played into them, the server answers from them."""
+
+import time
+from collections.abc import Callable
+
+import duckdb
+
+from opskit.sandbox.control import Control
+from opskit.sandbox.front import Handlers
+from opskit.sandbox.logs import Logs
+from opskit.sandbox.metrics import Metrics
+from opskit.sandbox.queues import Queues
+
+
+class Planes:
+    """One embedded AWS's stores; `now` is epoch seconds."""
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self.now = now
+        self.endpoint = ""
+        """Where they are served, once they are."""
+        self._connection = duckdb.connect(":memory:")
+        self.metrics = Metrics(self._connection, now)
+        self.logs = Logs(self._connection, now)
+        self.queues = Queues(now)
+        self.control = Control(now, self.queues)
+
+    def handlers(self) -> Handlers:
+        """Return every operation that is answered here and not by moto."""
+        parts = (self.metrics, self.logs, self.queues, self.control)
+        return self.control.trail.watch(
+            {key: handler for part in parts for key, handler in part.handlers().items()}
+        )
+
+    def close(self) -> None:
+        """Let waiting receives and running log queries go and free the stores."""
+        self.queues.close()
+        self.logs.close()
+        self._connection.close()

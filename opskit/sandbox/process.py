@@ -1,0 +1,291 @@
+"""The embedded AWS as a process of its own: start it, find it, play into it, stop it.
+
+Nothing here imports moto or DuckDB: the command line stays quick.
+"""
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from signal import SIGTERM
+from typing import Any
+
+from platformdirs import user_state_path
+
+from opskit.errors import OpskitError, UsageError
+
+DEFAULT_PORT = 4620
+LOOPBACK = "127.0.0.1"
+BASELINE = "healthy"
+"""The incident a sandbox starts with unless it is to be empty: none."""
+
+_START_S = 30.0
+_STOP_S = 5.0
+_PLAY_S = 120.0
+_POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A sandbox that answers."""
+
+    port: int
+    pid: int
+    empty: bool
+    """Nothing was played into it."""
+    incident: str | None
+
+    @property
+    def endpoint(self) -> str:
+        """What AWS_ENDPOINT_URL must be."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that send boto3, the AWS CLI and opskit to this sandbox."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "sandbox",
+            "AWS_SECRET_ACCESS_KEY": "sandbox",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
+    def exports(self) -> list[str]:
+        """Return the same as lines for a shell."""
+        return [f"export {name}={value}" for name, value in self.environment().items()]
+
+
+def state_dir() -> Path:
+    """Return the folder of the state files and logs, made if need be: $OPSKIT_STATE_DIR or the platform's."""
+    folder = Path(os.environ.get("OPSKIT_STATE_DIR") or user_state_path("opskit"))
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def start(
+    port: int | None = None, *, empty: bool = False, incident: str = BASELINE, seed: int = 1
+) -> Running:
+    """Start a sandbox (port 0: any free one) and return once it answers and the incident is played.
+
+    UsageError if the port is taken or the extra is missing; OpskitError with the log's last line if the
+    server ends instead of answering.
+    """
+    _check_extra()
+    port = DEFAULT_PORT if port is None else port
+    _check_free(port)
+    port = port or _free_port()
+    child = _spawn(port)
+    _await_health(port, child)
+    _register(port, child.pid)
+    if not empty:
+        try:
+            play(port, incident, seed)
+        except OpskitError:
+            stop(port)
+            raise
+    return _running(port) or _vanished(port)
+
+
+def play(port: int, incident: str, seed: int = 1) -> Mapping[str, Any]:
+    """Play an incident into a running sandbox; UsageError if there is none or it knows no such incident."""
+    if not _running(port):
+        raise UsageError(f"no sandbox on port {port}", f"opskit sandbox start --port {port}")
+    return _ask(port, "POST", "play", {"incident": incident, "seed": seed}, timeout_s=_PLAY_S)
+
+
+def stop(port: int | None = None) -> Running:
+    """Stop the sandbox on a port (None: the only one) and return once it is gone.
+
+    UsageError if nothing of ours answers there: a stranger's process is never touched.
+    """
+    port = _only_port() if port is None else port
+    running = _running(port)
+    if not running:
+        raise UsageError(f"no sandbox on port {port}", "opskit sandbox status lists them")
+    _ask(port, "POST", "stop", {})
+    if not _wait(lambda: _gone(running.pid), _STOP_S):
+        # It is ours (its own health named this pid) and it agreed to end.
+        os.kill(running.pid, SIGTERM)
+        if not _wait(lambda: _gone(running.pid), _STOP_S):
+            raise OpskitError(f"the sandbox on port {port} does not end", f"kill -9 {running.pid}")
+    _state_file(port).unlink(missing_ok=True)
+    return running
+
+
+def status() -> list[Running]:
+    """Return the sandboxes that were started here and answer, by port; stale state files are removed."""
+    found = []
+    for file in state_dir().glob("sandbox-*.json"):
+        running = _running(int(file.stem.partition("-")[2]))
+        if running:
+            found.append(running)
+        else:
+            file.unlink(missing_ok=True)
+    return sorted(found, key=lambda running: running.port)
+
+
+def _check_extra() -> None:
+    missing = [name for name in ("moto", "duckdb", "flask") if not find_spec(name)]
+    if missing:
+        raise UsageError("the embedded AWS needs the sandbox extra", "pip install 'opskit[sandbox]'")
+
+
+def _check_free(port: int) -> None:
+    if not port:
+        return
+    running = _running(port)
+    if running:
+        raise UsageError(
+            f"a sandbox is already running on port {port} (pid {running.pid})",
+            f"opskit sandbox stop --port {port}",
+        )
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except (OSError, OverflowError) as error:
+            raise UsageError(f"port {port} cannot be used: {error}", "choose another with --port") from error
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def _spawn(port: int) -> "subprocess.Popen[bytes]":
+    # -P: a moto.py in the caller's folder must not be what the server imports.
+    command = [sys.executable, "-P", "-m", "opskit.sandbox.server", "--port", str(port)]
+    descriptor = os.open(_log_file(port), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as log:
+        return subprocess.Popen(  # noqa: S603  # our own interpreter and module
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=_environment(),
+        )
+
+
+def _environment() -> dict[str, str]:
+    """Return the server's environment: the caller's AWS settings and proxies are not for it."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "MOTO_")) and not name.lower().endswith("_proxy")
+    }
+    nowhere = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
+    return {**kept, **nowhere, "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def _await_health(port: int, child: "subprocess.Popen[bytes]") -> None:
+    def decided() -> bool:
+        running = _running(port)
+        return child.poll() is not None or (running is not None and running.pid == child.pid)
+
+    answered = _wait(decided, _START_S)
+    if child.poll() is not None:
+        raise OpskitError(f"the embedded AWS did not start: {_last_line(_log_file(port))}")
+    if not answered:
+        child.kill()
+        child.wait()
+        raise OpskitError(
+            f"the embedded AWS did not answer within {_START_S:.0f} s", f"see {_log_file(port)}"
+        )
+
+
+def _register(port: int, pid: int) -> None:
+    descriptor = os.open(_state_file(port), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump({"port": port, "pid": pid}, file)
+
+
+def _state_file(port: int) -> Path:
+    return state_dir() / f"sandbox-{port}.json"
+
+
+def _log_file(port: int) -> Path:
+    return state_dir() / f"sandbox-{port}.log"
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "its log is empty")
+
+
+def _only_port() -> int:
+    running = status()
+    if not running:
+        raise UsageError("no sandbox is running", "opskit sandbox start")
+    if len(running) > 1:
+        ports = ", ".join(str(one.port) for one in running)
+        raise UsageError(f"several sandboxes are running (ports {ports})", "say which with --port")
+    return running[0].port
+
+
+def _running(port: int) -> Running | None:
+    """Return the sandbox on a port; None if nothing answers there as ours does."""
+    try:
+        health = _ask(port, "GET", "health", timeout_s=2.0)
+        return Running(port, int(health["pid"]), bool(health["empty"]), health["incident"])
+    except (OpskitError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _vanished(port: int) -> Running:
+    raise OpskitError(f"the embedded AWS ended: {_last_line(_log_file(port))}")
+
+
+def _gone(pid: int) -> bool:
+    with suppress(ChildProcessError):
+        # If this process started it, it must be reaped to be gone.
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def _wait(reached: Callable[[], bool], limit_s: float) -> bool:
+    deadline = time.monotonic() + limit_s
+    while not reached():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
+
+
+def _ask(
+    port: int, method: str, path: str, body: Mapping[str, Any] | None = None, timeout_s: float = 10.0
+) -> Mapping[str, Any]:
+    """Ask the admin route; UsageError if it refuses, OpskitError if nothing or something else answers."""
+    with _connected(port, timeout_s) as connection:
+        connection.request(method, f"/_opskit/{path}", body=None if body is None else json.dumps(body))
+        answer = connection.getresponse()
+        content = json.loads(answer.read())
+    if not isinstance(content, dict):
+        raise OpskitError(f"what answers on port {port} is no sandbox")
+    if answer.status != http.HTTPStatus.OK:
+        raise UsageError(str(content.get("message", answer.reason)))
+    return content
+
+
+@contextmanager
+def _connected(port: int, timeout_s: float) -> Iterator[http.client.HTTPConnection]:
+    # Not urllib: a proxy set in the environment has no part in loopback.
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=timeout_s)
+    try:
+        yield connection
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise OpskitError(f"no sandbox answers on port {port}: {error or type(error).__name__}") from error
+    finally:
+        connection.close()
