@@ -31,5 +31,10 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
+# Writes what the code knows into the documents; tests fail when they are stale.
+docs: $(READY)
+	$(BIN)/python -m opskit.inventory.reference docs/manifest.md
+	$(BIN)/python tests/readme.py
+
 clean:
 	rm -rf .venv build dist

@@ -85,7 +85,8 @@ QUERIES = {
         ),
         (
             "SELECT ts // 300000 * 300000 AS bin, quantile_cont(duration, 0.5), "
-            "quantile_cont(duration, 0.95), quantile_cont(duration, 0.99), max(duration), count(init_duration) "
+            "quantile_cont(duration, 0.95), quantile_cont(duration, 0.99), "
+            "max(duration), count(init_duration) "
             f"FROM log_events WHERE {WHERE} AND type = 'REPORT' GROUP BY 1 ORDER BY 1"
         ),
     ),
@@ -154,7 +155,7 @@ def timed(run: Callable[[], list[object]]) -> tuple[float, int]:
 def test_compiled_queries_beside_hand_written_sql(connection: duckdb.DuckDBPyConnection) -> None:
     """Prints each ratio and the median; alternating runs, the best of each side."""
     ratios = []
-    print(f"\nInsights over {LINES:,} lines: compiled / hand-written SQL, ms")  # noqa: T201
+    print(f"\nInsights over {LINES:,} lines: compiled / hand-written SQL, ms")
     for name, (query, sql) in QUERIES.items():
         ours, theirs = [], []
         for _ in range(ROUNDS):
@@ -164,5 +165,5 @@ def test_compiled_queries_beside_hand_written_sql(connection: duckdb.DuckDBPyCon
             theirs.append(spent)
         assert found == expected, name
         ratios.append(min(ours) / min(theirs))
-        print(f"  {name:32s} {min(ours) * 1e3:8.1f} / {min(theirs) * 1e3:8.1f}   {ratios[-1]:5.2f}x")  # noqa: T201
-    print(f"  median {statistics.median(ratios):.2f}x, largest {max(ratios):.2f}x")  # noqa: T201
+        print(f"  {name:32s} {min(ours) * 1e3:8.1f} / {min(theirs) * 1e3:8.1f}   {ratios[-1]:5.2f}x")
+    print(f"  median {statistics.median(ratios):.2f}x, largest {max(ratios):.2f}x")

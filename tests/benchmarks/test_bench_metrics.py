@@ -41,7 +41,7 @@ def metrics(connection: duckdb.DuckDBPyConnection) -> Metrics:
     began = time.perf_counter()
     metrics.load(batches)
     load_ms = (time.perf_counter() - began) * 1000
-    print(f"\nload of {SERIES:,} series x {POINTS} datapoints: {load_ms:.0f} ms")  # noqa: T201
+    print(f"\nload of {SERIES:,} series x {POINTS} datapoints: {load_ms:.0f} ms")
     return metrics
 
 
@@ -127,7 +127,7 @@ def test_get_metric_data(metrics: Metrics, client: Any, connection: duckdb.DuckD
         "boto3, Sum": (best_ms(lambda: through_boto3(250)), best_ms(lambda: through_boto3(500))),
     }
     heads = ("250 series", "500 series", "500/250", "/ by hand")
-    print(f"\n{'GetMetricData, 180 points':<26}", *(f"{head:>12}" for head in heads), sep="")  # noqa: T201
+    print(f"\n{'GetMetricData, 180 points':<26}", *(f"{head:>12}" for head in heads), sep="")
     for name, (half, whole) in rows.items():
         ratio = whole / rows["hand-written SQL"][1]
-        print(f"{name:<26}{half:>9.1f} ms{whole:>9.1f} ms{whole / half:>12.2f}{ratio:>12.2f}")  # noqa: T201
+        print(f"{name:<26}{half:>9.1f} ms{whole:>9.1f} ms{whole / half:>12.2f}{ratio:>12.2f}")

@@ -1,0 +1,317 @@
+"""The arithmetic that stream-lag's rules share: how old, how fast, how many at once. Times in seconds."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import TypeVar
+
+from opskit.model import Json, Limit, Readings, Severity, Status, Target, UnreadError
+from opskit.series import Point, Series
+
+T = TypeVar("T")
+
+MINUTE_S = 60
+DAY_S = 86_400
+
+RECENT_S = 300
+"""What counts as now for counters: the five minutes of the handbook's error alert."""
+
+CURRENT_S = 180
+"""What counts as now for an age: a blocked shard is retried once a minute or so and may skip a minute."""
+
+TREND_S = 900
+"""The time over which an age's slope is taken: long enough that the second within its minute at which a
+batch was sent, which nobody knows, changes the slope by a few percent only."""
+
+GAP_S = 300
+"""Silence within one and the same trouble: retries pause a minute, quiet streams longer."""
+
+CATCHING_UP = -0.05
+"""Slope of a falling age, seconds per second; flatter is noise."""
+
+BUSY = 0.7
+"""Share of the possible concurrent batches in use from which a consumer has no time left: between two
+batches of a full shard there are only the poll and the start."""
+
+WIDESPREAD = 0.2
+"""Share of invocations failing from which errors, not capacity, explain a lag: below, retries cost less
+than the fifth that any capacity plan leaves."""
+
+HALF = 0.5
+"""Share of invocations failing that will make a stream late, even where it is not yet."""
+
+TABLE_STREAM_RETENTION_S = DAY_S
+"""DynamoDB Streams keep a record for 24 hours; it cannot be set."""
+
+
+SHARD_AGE = "shard-age "
+"""The name of a shard-level age; the shard's id follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """How long the oldest waiting record has waited."""
+
+    seconds: float
+    at: int
+    slope: float | None
+    """Seconds per second: 1 while nothing moves, below 0 while it catches up; None where it shows nothing."""
+    how: str
+    """Where the age is from, for people."""
+    measured: bool = True
+    """False: concluded from arrivals that nothing has read since."""
+    points: tuple[Point, ...] = ()
+    """Milliseconds, as published."""
+
+    @property
+    def catching_up(self) -> bool:
+        """Tell whether the age falls."""
+        return self.slope is not None and self.slope < CATCHING_UP
+
+
+def known(read: Callable[[], T]) -> T | None:
+    """Return what `read` returns, or None if a signal that it needs was not read."""
+    try:
+        return read()
+    except UnreadError:
+        return None
+
+
+# --- settings ---------------------------------------------------------------------------------------
+
+
+def mapping(target: Target, readings: Readings) -> Mapping[str, Json] | None:
+    """Return the target's event source mapping; None when AWS knows none."""
+    every: list[Mapping[str, Json]] = readings.document("mappings") or []
+    return next((m for m in every if target.mapping_uuid and m["uuid"] == target.mapping_uuid), None)
+
+
+def live_mapping(target: Target, readings: Readings) -> Mapping[str, Json]:
+    """Return the target's mapping for a rule that reads its settings; UnreadError when there is none."""
+    found = mapping(target, readings)
+    if found is None:
+        raise UnreadError("mappings", "no event source mapping for this stream, so no settings to judge")
+    return found
+
+
+def delay_s(target: Target, readings: Readings) -> int:
+    """Return how long the mapping lets a record wait on purpose: its batch or tumbling window."""
+    found = live_mapping(target, readings)
+    return max(found["batch_window_s"] or 0, found["tumbling_window_s"] or 0)
+
+
+def lanes(target: Target, readings: Readings) -> int:
+    """Return the most batches that can be processed at once: open shards x parallelization factor."""
+    return open_shards(readings) * (live_mapping(target, readings)["parallelization"] or 1)
+
+
+def open_shards(readings: Readings) -> int:
+    """Return the stream's open shards; UnreadError when the answer has none."""
+    count = (readings.document("stream") or {}).get("open_shards")
+    if not count:
+        raise UnreadError("stream", "the answer names no open shard")
+    return int(count)
+
+
+def retention_s(target: Target, readings: Readings) -> int:
+    """Return how long the stream keeps a record."""
+    if target.trigger == "dynamodb-stream":
+        return TABLE_STREAM_RETENTION_S
+    hours = (readings.document("stream") or {}).get("retention_h")
+    if not hours:
+        raise UnreadError("stream", "the answer names no retention")
+    return int(hours) * 3600
+
+
+# --- counters ---------------------------------------------------------------------------------------
+
+
+def patience_s(target: Target, readings: Readings, at_least: int) -> int:
+    """Return how far back "now" reaches: twice the configured delay, if that is longer than `at_least`."""
+    delay = known(lambda: delay_s(target, readings)) or 0
+    return max(at_least, 2 * delay + MINUTE_S) if delay else at_least
+
+
+def recent(target: Target, readings: Readings, key: str) -> Series:
+    """Return a metric's datapoints of the last minutes of the window; none when it is silent now."""
+    series = readings.series(key)
+    end = readings.window.end
+    return series.between(end - patience_s(target, readings, RECENT_S), end)
+
+
+def recent_total(target: Target, readings: Readings, key: str) -> float:
+    """Return a counter's sum over the last minutes."""
+    return recent(target, readings, key).total
+
+
+def error_ratio(target: Target, readings: Readings) -> float:
+    """Return the share of recent invocations that failed; 0.0 without invocations."""
+    invoked = recent_total(target, readings, "invocations")
+    return recent_total(target, readings, "errors") / invoked if invoked else 0.0
+
+
+def utilization(target: Target, readings: Readings) -> float:
+    """Return the share of the possible concurrent batches in use."""
+    return busy_lanes(target, readings) / lanes(target, readings)
+
+
+def busy_lanes(target: Target, readings: Readings) -> float:
+    """Return how many batches are processed at once on average: invocations/s x mean duration."""
+    seconds = patience_s(target, readings, RECENT_S)
+    per_s = recent_total(target, readings, "invocations") / seconds
+    return per_s * mean_duration_s(target, readings)
+
+
+def mean_duration_s(target: Target, readings: Readings) -> float:
+    """Return the recent mean duration of an invocation, each minute weighted by its invocations."""
+    weights = dict(recent(target, readings, "invocations"))
+    durations = [(weights.get(t, 0.0), v) for t, v in recent(target, readings, "duration")]
+    total = sum(weight for weight, _ in durations)
+    if not total:
+        raise UnreadError("duration", "no invocation in the last minutes")
+    return sum(weight * value for weight, value in durations) / total / 1000
+
+
+def began(series: Series, holds: Callable[[float], bool], gap_s: int = GAP_S) -> int | None:
+    """Return since when `holds` is true again and again, up to the newest time, gaps of `gap_s` let pass."""
+    times = [t for t, value in series if holds(value)]
+    start = times[-1] if times else None
+    for earlier in reversed(times):
+        if start is not None and start - earlier <= gap_s:
+            start = earlier
+    return start
+
+
+# --- ages -------------------------------------------------------------------------------------------
+
+
+def limit_s(target: Target) -> float:
+    """Return the age in seconds from which a stream counts as late; infinity if both levels are off."""
+    limit = target.limits["iterator_age"]
+    level = limit.warn if limit.warn is not None else limit.crit
+    return float("inf") if level is None else level
+
+
+def is_late(target: Target, readings: Readings) -> bool:
+    """Tell whether the oldest waiting record is over the limit."""
+    return age(target, readings).seconds > limit_s(target)
+
+
+def age(target: Target, readings: Readings) -> Age:
+    """Return the age of the oldest waiting record.
+
+    Lambda's IteratorAge while the function is invoked; without invocations there is none, and the age
+    follows from arrivals that nothing has read. Kinesis's own age, which is that of the slowest of all
+    consumers, stands in only where Lambda's could not be asked.
+    """
+    reading = readings.reading("iterator-age")
+    if reading.status is Status.FAILED:
+        return _stream_age(target, readings)
+    series = Series(reading.points)
+    now = _now(series, target, readings)
+    throttled = known(lambda: recent_total(target, readings, "throttles") > 0)
+    if now and throttled:
+        return _worst(series, readings)
+    if now:
+        return _measured(series, now, "Lambda IteratorAge")
+    if reading.status is Status.PARTIAL:
+        raise UnreadError("iterator-age", reading.reason or "only a part was read")
+    return _waiting(series, target, readings)
+
+
+def _now(series: Series, target: Target, readings: Readings) -> Series:
+    end = readings.window.end
+    return series.between(end - patience_s(target, readings, CURRENT_S), end)
+
+
+def _measured(series: Series, now: Series, how: str) -> Age:
+    slope = slope_of(series)
+    # While the age falls the newest value is the present one; while it climbs, retries leave dips.
+    newest = now.tail(2 * MINUTE_S) if slope < CATCHING_UP else now
+    at, value = max(newest, key=lambda point: point[1])
+    return Age(value / 1000, at, slope, how, points=series.points)
+
+
+def _worst(series: Series, readings: Readings) -> Age:
+    """Return the highest age of late, for a throttled consumer.
+
+    Only the batches that run show their age: it falls while one shard catches up and the others starve.
+    """
+    end = readings.window.end
+    at, value = max(series.between(end - TREND_S, end), key=lambda point: point[1])
+    return Age(value / 1000, at, None, "Lambda IteratorAge, of the batches that run", points=series.points)
+
+
+def _stream_age(target: Target, readings: Readings) -> Age:
+    if "stream-age" not in readings:
+        raise UnreadError("iterator-age", readings.reading("iterator-age").reason)
+    series = readings.series("stream-age")
+    now = _now(series, target, readings)
+    if not now:
+        raise UnreadError("stream-age", "nothing has read the stream lately")
+    return _measured(series, now, "the stream's own age, over all its consumers")
+
+
+def _waiting(series: Series, target: Target, readings: Readings) -> Age:
+    """Conclude the age from the first arrival after the last invocation."""
+    if not series and readings.reading("invocations").status is not Status.EMPTY:
+        raise UnreadError("iterator-age", "no datapoints, and Invocations does not say that nothing ran")
+    window = readings.window
+    if filters_drop_all(target, readings):
+        return Age(0.0, window.end, 0.0, "the filter drops all that arrives", measured=False)
+    since = series.last_at + MINUTE_S if series else window.start
+    arrived = [t for t, count in readings.series("incoming").between(since, window.end) if count > 0]
+    if not arrived:
+        return Age(0.0, window.end, 0.0, "nothing has arrived since the last invocation", measured=False)
+    how = "arrivals that nothing has read" + ("" if series else " in the whole window: at least")
+    return Age(window.end - arrived[0], arrived[0], 1.0, how, measured=False, points=series.points)
+
+
+def filters_drop_all(target: Target, readings: Readings) -> bool:
+    """Tell whether a filter keeps every arrival from the function; UnreadError where nothing counts it."""
+    found = known(lambda: mapping(target, readings))
+    if not found or not found["filters"] or found["state"] != "Enabled":
+        return False
+    if "events-filtered" not in readings:
+        raise UnreadError("events-filtered", "the mapping filters records and publishes no event counts")
+    polled = recent_total(target, readings, "events-polled")
+    return 0 < polled <= recent_total(target, readings, "events-filtered")
+
+
+def slope_of(series: Series) -> float:
+    """Return an age's slope in seconds per second over the last minutes, dips between retries left out.
+
+    Where the age has passed its peak, the slope is that of the way down.
+    """
+    tail = series.tail(TREND_S)
+    if not tail:
+        return 0.0
+    peak_at, peak = max(tail, key=lambda point: (point[1], point[0]))
+    after = tail.between(peak_at, tail.last_at + 1)
+    if tail.last_at - peak_at >= CURRENT_S and max(after.tail(CURRENT_S).values) < peak:
+        return after.slope_per_s() / 1000
+    return Series(tuple(p for p in tail if p[1] >= peak / 2)).slope_per_s() / 1000
+
+
+def others_keep_up(target: Target, readings: Readings, late: Age) -> bool:
+    """Tell whether some batches are young while the oldest waits: not every shard is behind."""
+    youngest = recent(target, readings, "iterator-age-min").values
+    return bool(youngest) and median(youngest) / 1000 < late.seconds / 4
+
+
+# --- how bad ----------------------------------------------------------------------------------------
+
+
+def lag_severity(target: Target, readings: Readings, late: Age) -> Severity:
+    """Return how bad an age is: past half the retention data is at risk, whatever the limits say."""
+    retention = known(lambda: retention_s(target, readings))
+    limit: Limit = target.limits["iterator_age"]
+    over = limit.crit is not None and late.seconds > limit.crit
+    if retention and late.seconds > retention / 2:
+        return Severity.CRITICAL
+    return limit.severity if over and not late.catching_up else below(limit.severity)
+
+
+def below(severity: Severity) -> Severity:
+    """Return the next milder severity; low stays low."""
+    return list(Severity)[max(0, severity.rank - 1)]

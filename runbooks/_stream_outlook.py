@@ -1,0 +1,257 @@
+"""What comes next for a late stream: when records are lost, when it has caught up, how much it can drain."""
+
+from collections.abc import Callable
+from math import inf
+
+from opskit.model import Fact, Readings, Target
+from opskit.render.figures import clock, duration, number
+from runbooks import _stream_facts as stream
+from runbooks._stream_capacity import Drain, arrival_per_s, batch, rates
+
+AT_RISK = 0.5
+"""Share of the retention from which the Kinesis guide ("Monitoring with CloudWatch") sees a risk of loss."""
+
+EXPIRING = 0.98
+"""Share of the retention from which the oldest records are going: an age is known to the minute."""
+
+NEVER_S = 366 * stream.DAY_S
+"""A time further ahead than the longest retention is not worth a date."""
+
+
+def facts(target: Target, readings: Readings) -> tuple[Fact, ...]:
+    """Return the figures that could be worked out, the data-loss countdown first."""
+    parts: tuple[Callable[[Target, Readings], Fact | None], ...] = (
+        countdown,
+        expired,
+        drain,
+        other_consumers,
+        recreated,
+        filtered_out,
+        several_streams,
+        read_throttles,
+        harmless_errors,
+    )
+    found = (stream.known(lambda part=part: part(target, readings)) for part in parts)  # type: ignore[misc]
+    return tuple(fact for fact in found if fact is not None)
+
+
+def countdown(target: Target, readings: Readings) -> Fact | None:
+    """Tell when records start to expire if nothing changes, or when the consumer has caught up."""
+    late = stream.age(target, readings)
+    if late.seconds <= stream.limit_s(target):
+        return None
+    now = readings.window.end
+    retention = stream.retention_s(target, readings)
+    kept = f"retention {duration(retention)}"
+    if late.seconds >= EXPIRING * retention:
+        text = f"records are being lost now: the oldest is {duration(late.seconds)} old, {kept}"
+        return Fact("data-loss", text, 0, "s", now)
+    if late.slope is not None and late.catching_up and not _window_explains(target, readings, late):
+        at = now + int(late.seconds / -late.slope)
+        text = f"the age is falling: caught up at about {_when(at, now)}"
+        return Fact("caught-up", text, at - now, "s", at)
+    risk = (
+        f"; past half of the {kept}: data-loss risk" if late.seconds > AT_RISK * retention else f" ({kept})"
+    )
+    left = _left_s(late, retention)
+    if left > NEVER_S or _window_explains(target, readings, late):
+        return Fact("data-loss", f"the age does not grow: nothing expires at this pace{risk}")
+    at = now + int(left)
+    at_least = "" if late.measured else " (worked out from what nothing has read)"
+    earliest = ", at the earliest: a throttled shard stands still" if late.slope is None else ""
+    text = f"records start to expire at {_when(at, now)} if nothing changes{earliest}{risk}{at_least}"
+    return Fact("data-loss", text, at - now, "s", at)
+
+
+def _left_s(late: stream.Age, retention_s: float) -> float:
+    """Return the seconds until the oldest record expires; an unknown slope may be the steepest."""
+    slope = 1.0 if late.slope is None else late.slope
+    return (retention_s - late.seconds) / slope if slope > -stream.CATCHING_UP else inf
+
+
+def _when(at: int, now: int) -> str:
+    return f"{clock(at, now)} (in {duration(at - now)})"
+
+
+def _window_explains(target: Target, readings: Readings, late: stream.Age) -> bool:
+    delay = stream.known(lambda: stream.delay_s(target, readings)) or 0
+    return late.measured and late.seconds <= delay
+
+
+def expired(target: Target, readings: Readings) -> Fact | None:
+    """Tell that an age reached the retention and then fell: those records were lost, not processed."""
+    series = readings.series("iterator-age")
+    retention = stream.retention_s(target, readings)
+    if series.peak / 1000 < EXPIRING * retention or series.last >= series.peak / 2:
+        return None
+    at = max(series, key=lambda point: point[1])[0]
+    text = f"the age had reached the retention ({duration(retention)}) before it fell: records were lost"
+    return Fact("records-expired", text, series.peak / 1000, "s", at)
+
+
+def drain(target: Target, readings: Readings) -> Fact | None:
+    """Tell what the consumer can drain at most beside what arrives, and what that means for the backlog."""
+    if not stream.recent_total(target, readings, "invocations"):
+        return _waiting(target, readings)
+    if stream.error_ratio(target, readings) >= stream.WIDESPREAD:
+        return None  # failing invocations say nothing about how long working ones take
+    arrival, possible = rates(target, readings)
+    inputs = (
+        f"{possible.lanes} batches at a time ({possible.limit}) x "
+        f"{number(possible.batch.records)} records ({possible.batch.how}) / "
+        f"{duration(possible.duration_s)} mean duration"
+    )
+    said = f"drain at most {number(possible.per_s)} records/s = {inputs}"
+    if arrival is None:
+        return Fact("drain", f"{said}; arrivals not known", possible.per_s, "records/s")
+    unit = "write units/s as an indication" if target.trigger == "dynamodb-stream" else "records/s"
+    said = f"{said}; {number(arrival)} {unit} arrive"
+    return Fact(
+        "drain", f"{said}{_outcome(target, readings, arrival, possible)}", possible.per_s, "records/s"
+    )
+
+
+def _outcome(target: Target, readings: Readings, arrival: float, possible: Drain) -> str:
+    if not stream.is_late(target, readings):
+        return ""
+    busy = stream.busy_lanes(target, readings) >= stream.BUSY * possible.lanes
+    if not busy:
+        return ""
+    if arrival >= possible.per_s:
+        return ": it can never catch up"
+    waiting = _arrived_within(readings, stream.age(target, readings).seconds)
+    seconds = waiting / (possible.per_s - arrival)
+    return f": about {number(round(waiting))} records wait, {duration(seconds)} to catch up"
+
+
+def _waiting(target: Target, readings: Readings) -> Fact | None:
+    """Tell how much has piled up while nothing was invoked, and how long it would take to work it off."""
+    late = stream.age(target, readings)
+    if not late.seconds:
+        return None
+    waiting = _arrived_within(readings, late.seconds)
+    unit = "write units since then, an indication" if target.trigger == "dynamodb-stream" else "records"
+    said = f"about {number(round(waiting))} {unit} wait, none is read"
+    pace = stream.known(lambda: _former_pace(target, readings))
+    arrival = arrival_per_s(readings)
+    if pace and pace > arrival:
+        said += f"; at the former pace it takes {duration(waiting / (pace - arrival))} or less to catch up"
+    return Fact("backlog", said, waiting, "records")
+
+
+def _former_pace(target: Target, readings: Readings) -> float:
+    """Return the records per second that every lane together managed, full batches taken as former ones.
+
+    A larger batch spreads its overhead over more records, so this is the least.
+    """
+    invoked = readings.series("invocations")
+    durations = dict(readings.series("duration"))
+    weighted = sum(count * durations.get(t, 0.0) for t, count in invoked)
+    seconds = weighted / invoked.total / 1000
+    size = batch(target, readings)
+    arrived = readings.series("incoming").between(invoked.points[0][0], invoked.last_at + stream.MINUTE_S)
+    records = size.records if size.measured else min(size.records, arrived.total / invoked.total)
+    return stream.lanes(target, readings) * records / seconds
+
+
+def _arrived_within(readings: Readings, seconds: float) -> float:
+    end = readings.window.end
+    return readings.series("incoming").between(int(end - seconds), end).total
+
+
+def other_consumers(target: Target, readings: Readings) -> Fact | None:
+    """Tell that the stream's own age is another consumer's: this function is not behind."""
+    if "stream-age" not in readings:
+        return None
+    late = stream.age(target, readings)
+    whole = stream.recent(target, readings, "stream-age")
+    if late.seconds > stream.limit_s(target) or not whole or whole.peak / 1000 <= stream.limit_s(target):
+        return None
+    text = f"another consumer of the stream is {duration(whole.peak / 1000)} behind; this function is not"
+    return Fact("other-consumer", text, whole.peak / 1000, "s")
+
+
+def recreated(target: Target, readings: Readings) -> Fact | None:
+    """Tell that the table has another stream than the mapping reads, or none: a new stream has a new ARN."""
+    if "table" not in readings:
+        return None
+    table = readings.document("table") or {}
+    latest = table.get("stream_arn")
+    if "/stream/" not in target.source_arn or (table.get("stream_enabled") and latest == target.source_arn):
+        return None
+    if not table.get("stream_enabled"):
+        return Fact("stream-off", f"the stream of table {target.source} is switched off: no new records come")
+    return Fact("stream-recreated", f"the table has a new stream, which nothing here reads: {latest}")
+
+
+def filtered_out(target: Target, readings: Readings) -> Fact | None:
+    """Tell that nothing is invoked because the filter lets nothing through: no lag, but perhaps a mistake."""
+    silent = not stream.recent_total(target, readings, "invocations")
+    if not silent or not stream.filters_drop_all(target, readings):
+        return None
+    return Fact("filtered-out", "the mapping's filter drops every record that arrives: nothing is invoked")
+
+
+def several_streams(target: Target, readings: Readings) -> Fact | None:
+    """Tell that the function reads more than this stream: Lambda's metrics are of all of them together."""
+    found = readings.document("mappings") or []
+    others = [m for m in found if m["uuid"] != target.mapping_uuid and m["state"] == "Enabled"]
+    if not others or not target.mapping_uuid:
+        return None
+    text = f"the function has {len(others) + 1} event source mappings; Lambda's metrics are of all together"
+    return Fact("several-streams", text, len(others) + 1, "count")
+
+
+def read_throttles(target: Target, readings: Readings) -> Fact | None:
+    """Tell that reads of the stream are throttled: too many consumers share a shard."""
+    if "read-throttles" not in readings:
+        return None
+    count = stream.recent_total(target, readings, "read-throttles")
+    if not count:
+        return None
+    return Fact(
+        "read-throttles", f"{number(count)} reads of the stream were throttled lately", count, "count"
+    )
+
+
+def harmless_errors(target: Target, readings: Readings) -> Fact | None:
+    """Tell of errors that do not make the stream late: not this runbook's cause, but not nothing."""
+    ratio = stream.error_ratio(target, readings)
+    if not 0 < ratio < stream.HALF or stream.is_late(target, readings):
+        return None
+    text = f"{number(100 * ratio)} % of the invocations fail lately; the stream keeps up all the same"
+    return Fact("errors", text, 100 * ratio, "percent")
+
+
+def silence(target: Target, readings: Readings, key: str) -> str:
+    """Say why a metric is silent where that follows from what else was read; "" where it does not."""
+    if key not in _WITH_INVOCATIONS or stream.known(lambda: readings.series("invocations")) is not None:
+        return ""
+    found = stream.known(lambda: stream.mapping(target, readings))
+    if found and found["state"] != "Enabled":
+        return f"the event source mapping is {found['state']}: nothing is invoked, so Lambda publishes none"
+    if key == "invocations":
+        return "no invocations in the window: idle, filtered, or kept from reading the stream"
+    return "no invocations in the window: Lambda publishes none without them"
+
+
+_WITH_INVOCATIONS = frozenset(
+    {
+        "invocations",
+        "errors",
+        "throttles",
+        "duration",
+        "duration-max",
+        "iterator-age",
+        "iterator-age-average",
+        "iterator-age-min",
+        "concurrency",
+        "stream-age",
+        "stream-read",
+        "read-throttles",
+        "events-polled",
+        "events-invoked",
+        "events-filtered",
+        "events-dropped",
+    }
+)

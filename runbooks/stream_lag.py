@@ -1,0 +1,297 @@
+"""Records wait too long in a Kinesis or DynamoDB stream that a Lambda function consumes.
+
+The rules stand in the order of decision: is the mapping enabled, is the function invoked, is it throttled,
+does it fail (on one shard or on all), can it keep up at all, is the delay configured?
+"""
+
+from opskit.model import Finding, Readings, Rule, Severity, Target
+from opskit.render.figures import duration, number
+from opskit.series import Series
+from runbooks import _stream_advice as advice
+from runbooks import _stream_evidence as evidence
+from runbooks import _stream_facts as stream
+from runbooks import _stream_since as onset
+from runbooks import _stream_words as words
+from runbooks._stream_capacity import batches_are_full, rates
+from runbooks._stream_outlook import facts, silence
+from runbooks._stream_signals import DYNAMODB_STREAM, KINESIS, more_signals, signals
+
+NAME = "stream-lag"
+TITLE = "Records wait too long in a stream that a Lambda function consumes"
+TRIGGERS = (KINESIS, DYNAMODB_STREAM)
+
+GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
+
+STUCK_SLOPE = (0.8, 1.25)
+"""A record that is sent again and again ages one second per second; the rest is the unknown second within
+the minute at which each batch was sent."""
+
+NEARLY_ALL = 0.8
+"""Share of invocations failing from which no shard is left that works: one blocked shard of a stream with
+any traffic stays below."""
+
+WINDOW_MARGIN_S = 10
+"""What a batch may be older than its window: the poll, and the batch before it."""
+
+
+def esm_disabled(target: Target, readings: Readings) -> Finding | None:
+    """Mapping disabled, disabling, or deleted."""  # noqa: D401 - the catalogue's words
+    found = stream.mapping(target, readings)
+    state = found["state"] if found else "deleted"
+    if state not in ("Disabled", "Disabling", "Deleting", "deleted"):
+        return None
+    late = stream.known(lambda: stream.age(target, readings))
+    since = onset.silent_since(readings, found)
+    gone = state in ("deleted", "Deleting")
+    do, do_not = advice.recreate(target, since) if gone else advice.enable(target)
+    waits = words.waiting(late)
+    return Finding(
+        cause="esm-disabled",
+        severity=stream.lag_severity(target, readings, late) if late and late.seconds else Severity.HIGH,
+        subject=_subject(target),
+        summary=f"the event source mapping is {state.lower()}, nothing reads the stream{waits}",
+        since=since,
+        evidence=evidence.of_mapping(target, readings, found),
+        fix=do,
+        avoid=do_not,
+        source=f"{GUIDE}/with-kinesis.html",
+    )
+
+
+def reserved_concurrency_throttle(target: Target, readings: Readings) -> Finding | None:
+    """Function capped below shards x factor (or at 0)."""  # noqa: D401 - the catalogue's words
+    reserved = readings.document("function")["reserved_concurrency"]
+    if reserved is None:
+        return None
+    throttles = (
+        stream.recent(target, readings, "throttles") if reserved else _if_known(target, readings, "throttles")
+    )
+    if throttles.total == 0 and (reserved or not _stands_still(target, readings)):
+        return None
+    needed = stream.known(lambda: stream.lanes(target, readings))
+    wants = f", the stream can use {needed}" if needed is not None else ""
+    do, do_not = advice.unthrottle(target, readings, reserved)
+    return Finding(
+        cause="reserved-concurrency-throttle",
+        severity=_throttle_severity(target, readings, throttles),
+        subject=target.function,
+        summary="the function is switched off: its reserved concurrency is 0"
+        if reserved == 0
+        else f"the function may run {reserved} at a time{wants}: batches are throttled",
+        since=onset.throttled_since(readings),
+        evidence=evidence.of_throttles(target, readings, reserved, needed),
+        fix=do,
+        avoid=do_not,
+        explains=("consumer-under-capacity",),
+        source=f"{GUIDE}/configuration-concurrency.html",
+    )
+
+
+def function_errors_all_shards(target: Target, readings: Readings) -> Finding | None:
+    """Code/config/dependency failure on every batch."""
+    ratio = stream.error_ratio(target, readings)
+    if ratio < stream.WIDESPREAD or not _still_fails(target, readings):
+        return None
+    if ratio < NEARLY_ALL and _one_lane_is_stuck(target, readings):
+        return None
+    late = stream.known(lambda: stream.age(target, readings))
+    if ratio < stream.HALF and not stream.is_late(target, readings):
+        return None
+    since = onset.failing_since(readings)
+    changed = onset.changed_at_onset(readings, since)
+    retention = stream.known(lambda: stream.retention_s(target, readings))
+    do, do_not = advice.mend(
+        target, deployed=changed is not None, retention_h=retention / 3600 if retention else None
+    )
+    return Finding(
+        cause="function-errors-all-shards",
+        severity=_error_severity(target, readings, late),
+        subject=target.function,
+        summary=f"{number(round(100 * ratio))} % of the invocations fail, on every shard"
+        + words.waiting(late)
+        + _only_lane(target, readings),
+        since=since,
+        evidence=evidence.of_errors(target, readings, changed, late),
+        fix=do,
+        avoid=do_not,
+        explains=("consumer-under-capacity",),
+        source=f"{GUIDE}/kinesis-on-failure-destination.html",
+    )
+
+
+def poison_record_shard(target: Target, readings: Readings) -> Finding | None:
+    """One record fails forever, its shard is blocked in order."""
+    ratio = stream.error_ratio(target, readings)
+    if not 0 < ratio < NEARLY_ALL or not _still_fails(target, readings):
+        return None
+    if not _one_lane_is_stuck(target, readings):
+        return None
+    late = stream.age(target, readings)
+    found = stream.known(lambda: stream.mapping(target, readings))
+    do, do_not = advice.bound_retries(target, found)
+    return Finding(
+        cause="poison-record-shard",
+        severity=_error_severity(target, readings, late),
+        subject=_subject(target),
+        summary=f"one batch fails again and again and blocks its shard for {duration(late.seconds)}; "
+        "the others keep up",
+        since=onset.stuck_since(readings, late),
+        evidence=evidence.of_poison(target, readings, late, found),
+        fix=do,
+        avoid=do_not,
+        source=f"{GUIDE}/kinesis-on-failure-destination.html",
+    )
+
+
+def consumer_under_capacity(target: Target, readings: Readings) -> Finding | None:
+    """Drain < arrival, no errors."""
+    if not stream.recent_total(target, readings, "invocations"):
+        return None
+    if stream.recent_total(target, readings, "throttles"):
+        return None
+    if stream.error_ratio(target, readings) >= stream.WIDESPREAD:
+        return None
+    late = stream.age(target, readings)
+    if late.seconds <= stream.limit_s(target) or late.catching_up:
+        return None
+    if stream.utilization(target, readings) < stream.BUSY:
+        return None
+    arrival, drain = rates(target, readings)
+    do, do_not = advice.widen(target, readings, arrival, drain.per_s)
+    return Finding(
+        cause="consumer-under-capacity",
+        severity=stream.lag_severity(target, readings, late),
+        subject=_subject(target),
+        summary=words.cannot_keep_up(arrival, drain),
+        since=onset.late_since(target, readings),
+        evidence=evidence.of_capacity(target, readings, late, drain),
+        fix=do,
+        avoid=do_not,
+        source=f"{GUIDE}/services-kinesis-parameters.html",
+    )
+
+
+def batch_window_delay(target: Target, readings: Readings) -> Finding | None:
+    """Lag is configured."""
+    delay = stream.delay_s(target, readings)
+    late = stream.age(target, readings)
+    if late.seconds <= stream.limit_s(target):
+        return None
+    if max(late.seconds, evidence.highest_age_s(target, readings)) > delay + delay / 10 + WINDOW_MARGIN_S:
+        return None
+    if stream.recent_total(target, readings, "errors") or stream.recent_total(target, readings, "throttles"):
+        return None
+    running = stream.recent_total(target, readings, "invocations") > 0
+    if running and stream.utilization(target, readings) >= stream.BUSY:
+        return None
+    if batches_are_full(target, readings):
+        return None
+    found = stream.live_mapping(target, readings)
+    tumbling = (found["tumbling_window_s"] or 0) > (found["batch_window_s"] or 0)
+    option = "--tumbling-window-in-seconds" if tumbling else "--maximum-batching-window-in-seconds"
+    do, do_not = advice.shorten_window(target, option, delay)
+    return Finding(
+        cause="batch-window-delay",
+        severity=_below_lag(target, readings, late),
+        subject=_subject(target),
+        summary=f"the mapping lets records wait {duration(delay)} for a batch to fill; they wait no longer",
+        since=onset.late_since(target, readings),
+        evidence=evidence.of_window(target, readings, late, delay),
+        fix=do,
+        avoid=do_not,
+        source=f"{GUIDE}/services-kinesis-parameters.html",
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    esm_disabled,
+    reserved_concurrency_throttle,
+    function_errors_all_shards,
+    poison_record_shard,
+    consumer_under_capacity,
+    batch_window_delay,
+)
+
+
+def symptom(target: Target, readings: Readings) -> Finding | None:
+    """Return the lag itself: an effect of whatever causes it."""
+    late = stream.age(target, readings)
+    if late.seconds <= stream.limit_s(target):
+        return None
+    return Finding(
+        cause="lag",
+        severity=stream.lag_severity(target, readings, late),
+        subject=_subject(target),
+        summary=f"the oldest record waits {duration(late.seconds)} ({late.how}){words.trend(late)}",
+        since=onset.late_since(target, readings),
+        evidence=(evidence.of_age(target, late),),
+        source=f"{GUIDE}/monitoring-metrics-types.html",
+    )
+
+
+def _subject(target: Target) -> str:
+    return f"{target.function}, stream {target.source}" if target.source else target.function
+
+
+def _if_known(target: Target, readings: Readings, key: str) -> Series:
+    return stream.known(lambda: stream.recent(target, readings, key)) or Series(())
+
+
+def _stands_still(target: Target, readings: Readings) -> bool:
+    """Tell whether records arrive and the function is not invoked at all."""
+    invoked = _if_known(target, readings, "invocations").total
+    return not invoked and stream.recent_total(target, readings, "incoming") > 0
+
+
+def _still_fails(target: Target, readings: Readings) -> bool:
+    """Tell whether something failed in the last minutes: a fault mended since is none."""
+    end = readings.window.end
+    newest = stream.patience_s(target, readings, stream.CURRENT_S)
+    return readings.series("errors").between(end - newest, end).total > 0
+
+
+def _one_lane_is_stuck(target: Target, readings: Readings) -> bool:
+    """Tell whether the oldest batch ages a second per second while others are young."""
+    late = stream.age(target, readings)
+    low, high = STUCK_SLOPE
+    if late.slope is None or not late.measured or late.seconds <= stream.limit_s(target):
+        return False
+    return low <= late.slope <= high and stream.others_keep_up(target, readings, late)
+
+
+def _only_lane(target: Target, readings: Readings) -> str:
+    """Say what metrics cannot tell apart where a single batch at a time is all there is."""
+    if stream.known(lambda: stream.lanes(target, readings)) != 1:
+        return ""
+    return (
+        "; with one shard and one batch at a time a single bad record looks the same: compare the error texts"
+    )
+
+
+def _error_severity(target: Target, readings: Readings, late: stream.Age | None) -> Severity:
+    """Return the worse of what the errors and what the age say."""
+    return max(
+        words.level(target, "lambda_errors", stream.recent(target, readings, "errors")),
+        stream.lag_severity(target, readings, late) if late else Severity.MEDIUM,
+        key=lambda severity: severity.rank,
+    )
+
+
+def _throttle_severity(target: Target, readings: Readings, throttles: Series) -> Severity:
+    """Return what throttles say, but medium while the stream is known to keep up with them."""
+    late = stream.known(lambda: stream.age(target, readings))
+    if late and late.seconds <= stream.limit_s(target):
+        return Severity.MEDIUM
+    return max(
+        words.level(target, "lambda_throttles", throttles) if throttles else Severity.HIGH,
+        stream.lag_severity(target, readings, late) if late else Severity.HIGH,
+        key=lambda severity: severity.rank,
+    )
+
+
+def _below_lag(target: Target, readings: Readings, late: stream.Age) -> Severity:
+    """Return the lag's severity, one milder: nothing is broken, the wait is configured."""
+    return stream.below(stream.lag_severity(target, readings, late))
+
+
+__all__ = ["NAME", "RULES", "TITLE", "TRIGGERS", "facts", "more_signals", "signals", "silence", "symptom"]
