@@ -1,0 +1,1 @@
+"""Logs Insights queries, one per file; `opskit.insights.library` reads them."""

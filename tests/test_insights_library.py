@@ -1,0 +1,135 @@
+"""Query files: what their header must say, what a parameter may be, and that each file runs."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from insights_rows import REQUEST, ask, events, values
+
+from opskit.errors import UsageError
+from opskit.insights import library
+from opskit.insights.parser import parse
+
+FILE = """# title: One request's lines
+# format: text
+# columns: @timestamp, @message
+# parameter request: text [0-9a-f-]{36}
+# parameter most: integer
+# cost: reads the window
+# a remark
+filter @requestId = "${request}"
+| fields @timestamp, @message
+| limit ${most}
+"""
+
+
+def test_a_template_has_its_header_and_renders_its_parameters() -> None:
+    template = library.read("one", FILE)
+    assert template.columns == ("@timestamp", "@message")
+    assert (template.title, template.formats) == ("One request's lines", ("text",))
+    expected = f'filter @requestId = "{REQUEST}"\n| fields @timestamp, @message\n| limit 5'
+    assert template.render(request=REQUEST, most=5) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"request": REQUEST}, "needs most"),
+        ({"request": REQUEST, "most": 1, "extra": 1}, "no parameter extra"),
+        ({"request": "x", "most": 1}, "request must match"),
+        ({"request": REQUEST, "most": "1 | stats count(*)"}, "most must match"),
+        ({"request": REQUEST + "\n", "most": 1}, "request must match"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused(values: dict[str, str | int], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        library.read("one", FILE).render(**values)
+
+
+@given(st.text(max_size=20))
+def test_nothing_breaks_out_even_of_a_careless_pattern(value: str) -> None:
+    template = library.read("one", FILE.replace("[0-9a-f-]{36}", "(?s).*"))
+    try:
+        rendered = template.render(request=value, most=1)
+    except UsageError:
+        return
+    assert [type(command).__name__ for command in parse(rendered).commands] == ["Filter", "Fields", "Limit"]
+    assert parse(rendered).commands[0].condition.right.value == value  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("# title: One request's lines\n", "", "no title"),
+        ("# columns: @timestamp, @message\n", "", "no columns"),
+        ("text [0-9a-f-]{36}", "text", "'text PATTERN' or 'integer'"),
+        ("[0-9a-f-]{36}", "[", "bad pattern"),
+        ('"${request}"', "${request}", "must stand as"),
+        ("${most}", "${least}", "undeclared parameter least"),
+    ],
+)
+def test_a_wrong_file_is_refused(old: str, new: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        library.read("one", FILE.replace(old, new))
+
+
+@pytest.mark.parametrize("name", library.names())
+def test_every_query_file_parses(name: str) -> None:
+    template = library.load(name)
+    assert template.title
+    assert template.cost
+    if not template.parameters:
+        assert parse(template.text).commands
+
+
+@pytest.mark.parametrize("name", ["nosuch", "../pyproject", ""])
+def test_an_unknown_query_names_the_known_ones(name: str) -> None:
+    with pytest.raises(UsageError, match="stream-errors"):
+        library.load(name)
+
+
+def test_stream_errors_groups_text_logs() -> None:
+    stack = 'Traceback (most recent call last):\n  File "/var/task/handler.py", line 41, in handler'
+    report = f"REPORT RequestId: {REQUEST}\tDuration: 3.00 ms\tBilled Duration: 3 ms\tMemory Size: 512 MB\t"
+    node = f"2026-01-01T00:00:00.000Z\t{REQUEST}\tERROR\tInvoke Error\tTypeError: x is undefined\n"
+    connection = events(
+        [
+            f"START RequestId: {REQUEST} Version: 7\n",
+            *[f"[ERROR] KeyError: 'user'\n{stack}"] * 3,
+            *[f"{report}Status: error\t\n"] * 4,
+            f"2026-01-01T00:00:03.000Z {REQUEST} Task timed out after 3.00 seconds\n\n",
+            *[f"{report}Status: timeout\t\n"] * 2,
+            f"{report}Status: error\tError Type: Runtime.ExitError\t\n",
+            node,
+            f"[ERROR]\t2026-01-01T00:00:00.000Z\t{REQUEST}\tcould not score\n",
+            report,
+            "all is well",
+        ]
+    )
+    template = library.load("stream-errors")
+    rows = ask(connection, template.text)
+    assert all(tuple(row) == template.columns for row in rows)
+    counts = [(row["error"], row["n"]) for row in rows]
+    assert counts[0] == ("KeyError: 'user'", "3")
+    assert set(counts[1:4]) == {
+        ("Task timed out after 3.00 seconds", "1"),
+        ("TypeError: x is undefined", "1"),
+        ("could not score", "1"),
+    }
+    assert counts[4:] == [
+        ("Status: error", "4"),
+        ("Status: timeout", "2"),
+        ("Runtime.ExitError", "1"),
+    ]
+    assert (rows[0]["first"], rows[0]["last"]) == ("2026-01-01 00:01:00.000", "2026-01-01 00:03:00.000")
+
+
+def test_stream_errors_groups_json_logs() -> None:
+    error = {"level": "ERROR", "errorType": "KeyError", "message": "KeyError: 'user'", "requestId": REQUEST}
+    reports = [{"type": "platform.report", "record": {"status": status}} for status in ("success", "timeout")]
+    connection = events(
+        [json.dumps(d) for d in (error, error, *reports, {"level": "INFO", "message": "fine"})]
+    )
+    rows = values(connection, library.load("stream-errors").text)
+    assert [row[:2] for row in rows] == [["KeyError: 'user'", "2"], ["timeout", "1"]]
