@@ -190,7 +190,9 @@ def widen(target: Target, readings: Readings, arrival_per_s: float | None, drain
         do.append(f"first let it run that wide: {_reserve(target, shards * factor)}")
     if factor > now:
         option = f"--parallelization-factor {factor}"
-        do.append(f"more batches at a time (order is kept per partition key): {update_mapping(target, option)}")
+        do.append(
+            f"more batches at a time (order is kept per partition key): {update_mapping(target, option)}"
+        )
     if wanted > PARALLELIZATION_AT_MOST and target.trigger == "kinesis":
         count = min(2 * shards, math.ceil(shards * wanted / PARALLELIZATION_AT_MOST))
         do.append(
