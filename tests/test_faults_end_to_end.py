@@ -11,15 +11,19 @@ from faults import FaultProxy, Rule, denied, expired, reset, throttled
 
 from opskit.sandbox import incidents
 
-KINESIS_APIS = {
+EVERY = {
     ("sts", "GetCallerIdentity"),
     ("lambda", "GetFunction"),
     ("lambda", "ListEventSourceMappings"),
     ("lambda", "GetAccountSettings"),
-    ("kinesis", "DescribeStreamSummary"),
-    ("kinesis", "ListShards"),
     ("cloudwatch", "GetMetricData"),
 }
+APIS = {
+    "scoreUsers": EVERY | {("kinesis", "DescribeStreamSummary"), ("kinesis", "ListShards")},
+    "publishScores": EVERY | {("dynamodb", "DescribeTable"), ("dynamodbstreams", "DescribeStream")},
+}
+"""What a diagnosis of a healthy worker calls."""
+CALLS = [(fn, *api) for fn, apis in APIS.items() for api in sorted(apis)]
 
 
 @pytest.fixture
@@ -38,8 +42,9 @@ def healthy(shared_aws: EmbeddedAws) -> str:
     return shared_aws.endpoint
 
 
+@pytest.mark.parametrize("fn", APIS)
 def test_the_list_of_apis_is_the_one_that_a_diagnosis_calls(
-    healthy: str, ask: Any, monkeypatch: pytest.MonkeyPatch
+    fn: str, healthy: str, ask: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     called = set()
     make = BaseClient._make_api_call
@@ -49,14 +54,16 @@ def test_the_list_of_apis_is_the_one_that_a_diagnosis_calls(
         return make(self, operation, params)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", noting)
-    assert ask(healthy).code == 0
-    assert called == KINESIS_APIS
+    assert ask(healthy, fn).code == 0
+    assert called == APIS[fn]
 
 
-@pytest.mark.parametrize("api", sorted(KINESIS_APIS), ids="-".join)
-def test_a_denied_call_is_never_healthy(api: tuple[str, str], healthy: str, ask: Any) -> None:
-    with FaultProxy(healthy, [denied(*api)]) as proxy:
-        outcome = ask(proxy.endpoint)
+@pytest.mark.parametrize(("fn", "service", "operation"), CALLS, ids=["-".join(call) for call in CALLS])
+def test_a_denied_call_is_never_healthy(
+    fn: str, service: str, operation: str, healthy: str, ask: Any
+) -> None:
+    with FaultProxy(healthy, [denied(service, operation)]) as proxy:
+        outcome = ask(proxy.endpoint, fn)
         assert proxy.fired
     assert outcome.code == 3
     assert outcome.report["verdict"] == "unknown"
