@@ -23,6 +23,10 @@ class UsageError(OpskitError):
     exit = Exit.USAGE
 
 
+class ChannelError(OpskitError):
+    """A channel (PagerDuty, Slack) did not take the message."""
+
+
 class CannotLookError(OpskitError):
     """Nothing could be asked at all: no credentials, no endpoint."""
 

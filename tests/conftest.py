@@ -116,12 +116,9 @@ def _no_real_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @contextmanager
 def _served(patch: pytest.MonkeyPatch) -> Iterator[EmbeddedAws]:
     # Late, so that tests without an AWS do not pay for moto and DuckDB.
-    from moto.moto_api._internal.models import moto_api_backend  # noqa: PLC0415
-
     from opskit.sandbox.server import running  # noqa: PLC0415
 
-    # moto keeps its state per process, so two of these live at once would share it.
-    moto_api_backend.reset()
+    # moto keeps its state per process, so a second one empties the first.
     clock = Clock()
     with running(now=clock) as sandbox:
         patch.setenv("AWS_ENDPOINT_URL", sandbox.endpoint)

@@ -9,7 +9,8 @@ from botocore.client import BaseClient
 from conftest import EmbeddedAws
 from faults import FaultProxy, Rule, denied, expired, reset, throttled
 
-from opskit.sandbox import incidents
+from opskit.sandbox import stage
+from opskit.sandbox.incidents import find
 
 EVERY = {
     ("sts", "GetCallerIdentity"),
@@ -38,7 +39,7 @@ def ask(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture(scope="module")
 def healthy(shared_aws: EmbeddedAws) -> str:
     """The endpoint of an embedded AWS in which nothing is wrong."""
-    incidents.play(shared_aws.planes, "healthy", seed=7)
+    stage.play(shared_aws.planes, find("healthy"), seed=7)
     return shared_aws.endpoint
 
 

@@ -9,8 +9,8 @@ from asking import Outcome, diagnose
 from conftest import EmbeddedAws
 from faults import FaultProxy, denied
 
-from opskit.sandbox import incidents
-from opskit.sandbox.incidents import Incident
+from opskit.sandbox import stage
+from opskit.sandbox.incidents import Incident, catalogue, find
 
 LOG_APIS = {("logs", "StartQuery"), ("logs", "GetQueryResults")}
 """Asked only when there are errors to read about."""
@@ -25,9 +25,9 @@ def ask(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     return run
 
 
-@pytest.mark.parametrize("incident", incidents.catalogue(), ids=lambda incident: incident.name)
+@pytest.mark.parametrize("incident", catalogue(), ids=lambda incident: incident.name)
 def test_every_incident_is_named_rightly(incident: Incident, embedded_aws: EmbeddedAws, ask: Any) -> None:
-    incidents.play(embedded_aws.planes, incident.name, seed=7)
+    stage.play(embedded_aws.planes, incident, seed=7)
     outcome = ask(embedded_aws.endpoint, incident.target)
     assert outcome.report["gaps"] == [] or incident.cause, outcome.report["gaps"]
     if incident.cause is None:
@@ -57,7 +57,7 @@ def _epoch(since: Any) -> float:
 def test_denied_logs_leave_the_cause_standing(
     api: tuple[str, str], embedded_aws: EmbeddedAws, ask: Any
 ) -> None:
-    incidents.play(embedded_aws.planes, "poison-record", seed=7)
+    stage.play(embedded_aws.planes, find("poison-record"), seed=7)
     with FaultProxy(embedded_aws.endpoint, [denied(*api)]) as proxy:
         outcome = ask(proxy.endpoint)
         assert proxy.fired
@@ -74,7 +74,7 @@ def test_an_empty_account_is_no_health(embedded_aws: EmbeddedAws, ask: Any) -> N
 def test_no_data_in_the_window_is_unknown(embedded_aws: EmbeddedAws, ask: Any) -> None:
     """The worker is deployed, and what was measured is a day old."""
     embedded_aws.clock.advance(-86_400)
-    incidents.play(embedded_aws.planes, "healthy", seed=7)
+    stage.play(embedded_aws.planes, find("healthy"), seed=7)
     outcome = ask(embedded_aws.endpoint)
     assert (outcome.code, outcome.report["verdict"]) == (3, "unknown")
     assert any(

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from render_reports import BREACH, HEALTHY, UNKNOWN
 
+from opskit.errors import ChannelError
 from opskit.model import Report, Severity
 from opskit.notify import channels
-from opskit.notify.channels import ChannelError
 from opskit.settings import Settings
 
 SETTINGS = Settings()

@@ -10,9 +10,9 @@ from pytest_httpserver import HTTPServer
 from render_reports import BREACH, HEALTHY, POISON, THROTTLE, UNKNOWN
 from werkzeug import Response
 
+from opskit.errors import ChannelError
 from opskit.model import Report, Severity
 from opskit.notify import pagerduty
-from opskit.notify.channels import ChannelError
 from opskit.notify.pagerduty import dedup_key, payload
 
 KEY = "R0UT1NGKEY0123456789abcdefabcdef"

@@ -11,9 +11,9 @@ from pytest_httpserver import HTTPServer
 from render_reports import BREACH, HEALTHY, POISON, UNKNOWN
 from werkzeug import Response
 
+from opskit.errors import ChannelError
 from opskit.model import Evidence, Gap, Report
 from opskit.notify import slack
-from opskit.notify.channels import ChannelError
 from opskit.notify.slack import payload
 
 TOKEN = "xoxb-000000000000-secret"

@@ -14,9 +14,10 @@ from botocore.exceptions import ClientError
 from conftest import EmbeddedAws
 
 from opskit import __version__
-from opskit.sandbox import incidents
+from opskit.sandbox import stage
 from opskit.sandbox.admin import ROUTES
 from opskit.sandbox.control import functions, mappings
+from opskit.sandbox.incidents import Incident
 from opskit.sandbox.server import running
 
 
@@ -137,13 +138,14 @@ def test_stop_closes_the_port_and_its_open_connections() -> None:
 def test_another_incident_is_played_into_an_empty_sandbox(
     embedded_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def play(planes: Any, name: str, seed: int) -> dict[str, Any]:
+    def play(planes: Any, incident: Incident, seed: int) -> dict[str, Any]:
         assert planes.endpoint == embedded_aws.endpoint
+        name = incident.name
         embedded_aws.stream(name)
         embedded_aws.queue(name)
         return {"incident": name, "seed": seed}
 
-    monkeypatch.setattr(incidents, "play", play)
+    monkeypatch.setattr(stage, "play", play)
     embedded_aws.stream("mine")
     kinesis = embedded_aws.client("kinesis")
     assert embedded_aws.admin("play", {"incident": "healthy"}) == (200, {"incident": "healthy", "seed": 1})

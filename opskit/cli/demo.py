@@ -49,14 +49,14 @@ def demo(
 def _embedded_aws(incident: "Incident") -> Iterator[None]:
     """Serve an embedded AWS in which the incident goes on; while it runs, AWS means this one."""
     try:
-        from opskit.sandbox import incidents, server
+        from opskit.sandbox import server, stage
     except ModuleNotFoundError as error:
         raise UsageError("the demo needs the sandbox extra", "pip install 'opskit[sandbox]'") from error
     from opskit.sandbox.process import Running
 
     with _no_aws() as environ, server.running() as sandbox:
         environ.update(Running(sandbox.port, os.getpid(), empty=True, incident=None).environment())
-        incidents.play(sandbox.planes, incident.name, seed=1)
+        stage.play(sandbox.planes, incident, seed=1)
         yield
 
 

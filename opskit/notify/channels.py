@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-from opskit.errors import OpskitError
+from opskit.errors import ChannelError
 from opskit.model import Report, Severity, Verdict
 from opskit.settings import Settings
 
@@ -21,10 +21,6 @@ SLACK_URL_ENV = "OPSKIT_SLACK_URL"
 SLACK_TOKEN_ENV = "OPSKIT_SLACK_TOKEN"  # noqa: S105 - the variable's name
 SLACK_CHANNEL_ENV = "OPSKIT_SLACK_CHANNEL"
 Say = Callable[[str], None]
-
-
-class ChannelError(OpskitError):
-    """A channel did not take the message."""
 
 
 def page(report: Report, settings: Settings, environ: Mapping[str, str], say: Say) -> bool:

@@ -11,9 +11,9 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from opskit.errors import ChannelError
 from opskit.mask import HIDDEN, mask
 from opskit.model import Finding, Report, Severity, Verdict
-from opskit.notify.channels import ChannelError
 from opskit.render import words
 from opskit.render.canvas import Canvas
 from opskit.render.figures import amount, iso

@@ -10,9 +10,9 @@ from http import HTTPStatus
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
+from opskit.errors import ChannelError
 from opskit.mask import mask
 from opskit.model import Evidence, Finding, Report, Severity, Verdict
-from opskit.notify.channels import ChannelError
 from opskit.render import words
 from opskit.render.canvas import Canvas
 from opskit.render.figures import amount, sparkline

@@ -77,17 +77,18 @@ class Admin:
     def play(self, _call: Call, body: Body) -> Mapping[str, Any]:
         """POST play {incident, seed}: its last hours, up to now; what an earlier one left is gone first."""
         # An empty sandbox never pays for the workload model's import.
-        from opskit.sandbox import incidents  # noqa: PLC0415
+        from opskit.sandbox import stage  # noqa: PLC0415
+        from opskit.sandbox.incidents import find  # noqa: PLC0415
 
         name = _text(body, "incident")
         seed = _number({"seed": DEFAULT_SEED, **body}, "seed")
-        incidents.find(name)
+        incident = find(name)
         with self._playing:
             if self.incident is not None:
                 self._sandbox.renew()
             self.incident = name
             with self.planes.control.trail.silence():
-                return incidents.play(self.planes, name, seed)
+                return stage.play(self.planes, incident, seed)
 
     def mapping(self, call: Call, body: Body) -> Mapping[str, Any]:
         """POST mappings/UUID: state, its reason, last result, last modified."""

@@ -45,15 +45,16 @@ class Sandbox:
         return self._planes
 
     def renew(self) -> None:
-        """Serve empty stores from now on; moto, which keeps its state per process, is emptied."""
-        from moto.moto_api._internal.models import moto_api_backend  # noqa: PLC0415
-
+        """Serve empty stores from now on."""
         old = self._planes
-        moto_api_backend.reset()
         self._serve(Planes(self._now))
         old.close()
 
     def _serve(self, planes: Planes) -> None:
+        from moto.moto_api._internal.models import moto_api_backend  # noqa: PLC0415
+
+        # moto keeps its state per process: without this, a second sandbox would begin with the first one's.
+        moto_api_backend.reset()
         planes.endpoint = self.endpoint
         self._planes = planes
         self._front = Front(planes.handlers(), planes.control.trail.behind(self._moto))

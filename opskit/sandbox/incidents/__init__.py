@@ -11,12 +11,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opskit.errors import UsageError
-
-if TYPE_CHECKING:
-    from opskit.sandbox.planes import Planes
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +53,6 @@ def find(name: str) -> Incident:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
     raise UsageError(f'no incident "{name}"', hint)
-
-
-def play(planes: "Planes", name: str, seed: int) -> Mapping[str, Any]:
-    """Play the incident called `name` into an embedded AWS without one; return what was played."""
-    # The catalogue must stay light; only a server plays.
-    from opskit.sandbox import stage  # noqa: PLC0415
-
-    return stage.play(planes, find(name), seed)
 
 
 def _parse(name: str, text: str) -> Incident:
