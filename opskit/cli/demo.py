@@ -10,7 +10,6 @@ import typer
 
 from opskit.cli.options import SharedOptions, remember
 from opskit.cli.sandbox import complete_incident
-from opskit.errors import UsageError
 from opskit.exits import Exit
 
 if TYPE_CHECKING:
@@ -47,17 +46,19 @@ def demo(
 
 @contextmanager
 def _embedded_aws(incident: "Incident") -> Iterator[None]:
-    """Serve an embedded AWS in which the incident goes on; while it runs, AWS means this one."""
-    try:
-        from opskit.sandbox import server, stage
-    except ModuleNotFoundError as error:
-        raise UsageError("the demo needs the sandbox extra", "pip install 'opskit[sandbox]'") from error
-    from opskit.sandbox.process import Running
+    """Start an embedded AWS in which the incident goes on; while it runs, AWS means this one."""
+    from tempfile import TemporaryDirectory
 
-    with _no_aws() as environ, server.running() as sandbox:
-        environ.update(Running(sandbox.port, os.getpid(), empty=True, incident=None).environment())
-        stage.play(sandbox.planes, incident, seed=1)
-        yield
+    from opskit.sandbox import process
+
+    with _no_aws() as environ, TemporaryDirectory(prefix="opskit-demo-") as folder:
+        environ["OPSKIT_STATE_DIR"] = folder
+        running = process.start(0, incident=incident.name)
+        environ.update(running.environment())
+        try:
+            yield
+        finally:
+            process.stop(running.port)
 
 
 @contextmanager

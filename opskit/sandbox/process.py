@@ -82,14 +82,17 @@ def start(
     _check_free(port)
     port = port or _free_port()
     child = _spawn(port)
-    _await_health(port, child)
-    _register(port, child.pid)
-    if not empty:
-        try:
+    ready = False
+    try:
+        _await_health(port, child)
+        _register(port, child.pid)
+        if not empty:
             play(port, incident, seed)
-        except OpskitError:
-            stop(port)
-            raise
+        ready = True
+    finally:
+        # Also after Ctrl-C: a server that nobody was told of must not stay.
+        if not ready:
+            _discard(port, child)
     return _running(port) or _vanished(port)
 
 
@@ -195,11 +198,15 @@ def _await_health(port: int, child: "subprocess.Popen[bytes]") -> None:
     if child.poll() is not None:
         raise OpskitError(f"the embedded AWS did not start: {_last_line(_log_file(port))}")
     if not answered:
-        child.kill()
-        child.wait()
         raise OpskitError(
             f"the embedded AWS did not answer within {_START_S:.0f} s", f"see {_log_file(port)}"
         )
+
+
+def _discard(port: int, child: "subprocess.Popen[bytes]") -> None:
+    child.kill()
+    child.wait()
+    _state_file(port).unlink(missing_ok=True)
 
 
 def _register(port: int, pid: int) -> None:
