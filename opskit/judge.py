@@ -76,12 +76,8 @@ def judge(runbook: Runbook, target: Target, readings: Readings) -> Judgement:
     symptom = _run(runbook.NAME, runbook.symptom, target, readings)
     facts = _run(f"{runbook.NAME} facts", runbook.facts, target, readings)
     found = [run.found for run in runs if run.found is not None]
-    return Judgement(
-        target,
-        _ranked(found, symptom, runs),
-        tuple(_gaps(runbook, target, readings, [*runs, symptom, facts])),
-        tuple(facts.found or ()),
-    )
+    gaps = _gaps(runbook, target, readings, [*runs, symptom, facts])
+    return Judgement(target, _ranked(found, symptom, runs, gaps), gaps, tuple(facts.found or ()))
 
 
 def merge(judgements: Sequence[Judgement]) -> Judgement:
@@ -196,25 +192,32 @@ def _united(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
 
 
 def _ranked(
-    found: Sequence[Finding], symptom: _Run[Finding], rules: Sequence[_Run[Finding]]
+    found: Sequence[Finding],
+    symptom: _Run[Finding],
+    rules: Sequence[_Run[Finding]],
+    gaps: Sequence[Gap],
 ) -> tuple[Finding, ...]:
     chains = chains_of(found)
     if symptom.found is None:
         return numbered(chains)
     if not chains:
-        return numbered([[_unexplained(symptom.found, rules)]])
+        return numbered([[_unexplained(symptom.found, rules, gaps)]])
     # An effect is not worse than the cause that was judged with the same numbers.
     severity = min(symptom.found.severity, worst(chains[0]), key=lambda s: s.rank)
     chains[0].append(replace(symptom.found, severity=severity, role=Role.EFFECT))
     return numbered(chains)
 
 
-def _unexplained(symptom: Finding, rules: Sequence[_Run[Finding]]) -> Finding:
-    out = [run.name for run in rules if not run.undetermined]
+def _unexplained(symptom: Finding, rules: Sequence[_Run[Finding]], gaps: Sequence[Gap]) -> Finding:
+    """Say of a symptom without a cause what was ruled out: only what missed nothing that it read."""
     open_ = [f"{run.name} ({run.undetermined})" for run in rules if run.undetermined]
+    answered = [run.name for run in rules if not run.undetermined]
+    missed = {rule for gap in gaps for rule in gap.affects}
     said = [symptom.summary]
-    if out:
+    if out := [name for name in answered if name not in missed]:
         said.append(f"ruled out: {', '.join(out)}")
+    if partly := [name for name in answered if name in missed]:
+        said.append(f"not found, but judged in part only: {', '.join(partly)}")
     if open_:
         said.append(f"could not be judged: {'; '.join(open_)}")
     return replace(

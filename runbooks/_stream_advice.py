@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from opskit.model import Json, Readings, Target
 from runbooks import _stream_facts as stream
+from runbooks import _stream_settings as settings
 
 RETRIES = 10
 """Bounded retries where the manifest names none: with pauses up to a minute, several minutes of trying."""
@@ -55,11 +56,11 @@ def enable(target: Target) -> Advice:
     )
 
 
-def recreate(target: Target, since: int | None) -> Advice:
-    """Advise on a mapping that is gone, and its checkpoint with it."""
+def recreate(target: Target, read_until: int | None) -> Advice:
+    """Advise on a mapping that is gone, and its checkpoint with it; all before `read_until` was read."""
     start = "TRIM_HORIZON"
-    if target.trigger == "kinesis" and since is not None:
-        start = f"AT_TIMESTAMP --starting-position-timestamp {since}"
+    if target.trigger == "kinesis" and read_until is not None:
+        start = f"AT_TIMESTAMP --starting-position-timestamp {read_until}"
     source = target.source_arn or "<ARN of the stream>"
     create = (
         f"aws lambda create-event-source-mapping --function-name {target.function} "
@@ -68,7 +69,8 @@ def recreate(target: Target, since: int | None) -> Advice:
     return (
         (
             f"find who deleted it and why: {who_changed(target, 'DeleteEventSourceMapping20150331')}",
-            f"then create it again with the manifest's settings, from where it stopped: {create}",
+            f"then create it again with the manifest's settings, from before it stopped: {create}",
+            "expect some records twice: the start is set so that none is skipped",
         ),
         ("do not start it at LATEST: every record since it was deleted would be skipped",),
     )
@@ -80,7 +82,7 @@ def bound_retries(target: Target, found: Mapping[str, Json] | None) -> Advice:
     if not (found or {}).get("bisect"):
         options.append("--bisect-batch-on-function-error")
     if (found or {}).get("max_retries", -1) in (None, -1):
-        retries = target.expected.get("max_retries", -1)
+        retries = target.expected.get("max_retries") or -1
         options.append(f"--maximum-retry-attempts {retries if retries > 0 else RETRIES}")
     if not (found or {}).get("on_failure_arn"):
         options.append(f"--destination-config {_destination(target)}")
@@ -137,7 +139,7 @@ def mend(target: Target, *, deployed: bool, retention_h: float | None) -> Advice
 
 def unthrottle(target: Target, readings: Readings, reserved: int) -> Advice:
     """Advise on a reserved concurrency that is below what the stream needs, or 0."""
-    needed = stream.known(lambda: stream.lanes(target, readings))
+    needed = stream.known(lambda: settings.lanes(target, readings))
     do = []
     if reserved == 0:
         do.append(
@@ -179,30 +181,42 @@ def _room(readings: Readings, more: int) -> str:
 
 def widen(target: Target, readings: Readings, arrival_per_s: float | None, drain_per_s: float) -> Advice:
     """Advise on a consumer whose every lane is busy: more lanes, and the concurrency that they need."""
-    shards = stream.open_shards(readings)
-    now = stream.lanes(target, readings) // shards
+    shards = settings.open_shards(readings)
+    now = settings.lanes(target, readings) // shards
     ratio = HEADROOM * arrival_per_s / drain_per_s if arrival_per_s and drain_per_s else HEADROOM
     wanted = max(now + 1, math.ceil(now * ratio))
-    factor = min(wanted, PARALLELIZATION_AT_MOST)
+    # Lambda takes no factor above 1 beside a tumbling window.
+    most = 1 if settings.live_mapping(target, readings)["tumbling_window_s"] else PARALLELIZATION_AT_MOST
+    factor = min(wanted, max(now, most))
     do = []
-    reserved = (stream.known(lambda: readings.document("function")) or {}).get("reserved_concurrency")
+    reserved = stream.known(lambda: settings.reserved(readings))
     if reserved is not None and reserved < shards * factor:
-        do.append(f"first let it run that wide: {_reserve(target, shards * factor)}")
+        room = _room(readings, shards * factor - reserved)
+        do.append(f"first let it run that wide: {_reserve(target, shards * factor)}{room}")
     if factor > now:
         option = f"--parallelization-factor {factor}"
         do.append(
             f"more batches at a time (order is kept per partition key): {update_mapping(target, option)}"
         )
-    if wanted > PARALLELIZATION_AT_MOST and target.trigger == "kinesis":
-        count = min(2 * shards, math.ceil(shards * wanted / PARALLELIZATION_AT_MOST))
-        do.append(
-            f"and more shards: aws kinesis update-shard-count --stream-name {target.source} "
-            f"--target-shard-count {count} --scaling-type UNIFORM_SCALING --region {target.region}"
-        )
+    if wanted > factor and target.trigger == "kinesis":
+        do.append(_more_shards(target, readings, min(2 * shards, math.ceil(shards * wanted / factor))))
     do.append("and make the handler faster: what it waits for per record is what the stream waits for")
     return (
         tuple(do),
-        ("do not raise the reserved concurrency alone: nothing is throttled, shards x factor is the limit",),
+        (
+            "do not raise the reserved concurrency alone: nothing is throttled, shards x factor is the limit",
+            "do not widen it while a service that it calls is what is slow: that would be pressed harder",
+        ),
+    )
+
+
+def _more_shards(target: Target, readings: Readings, count: int) -> str:
+    """Return how to get `count` shards: at most twice as many in one step, none by hand on demand."""
+    if (readings.document("stream") or {}).get("mode") == "ON_DEMAND":
+        return "its shards are AWS's to set (on demand): they follow what is written, not what is read"
+    return (
+        f"and more shards: aws kinesis update-shard-count --stream-name {target.source} "
+        f"--target-shard-count {count} --scaling-type UNIFORM_SCALING --region {target.region}"
     )
 
 

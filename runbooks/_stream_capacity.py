@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from opskit.model import Readings, Target, UnreadError
 from runbooks import _stream_facts as stream
+from runbooks import _stream_settings as settings
 
 FULL = 0.8
 """Share of the batch size from which batches count as full: the last batch of a poll is cut."""
@@ -44,8 +45,8 @@ def arrival_per_s(readings: Readings) -> float:
 def rates(target: Target, readings: Readings) -> tuple[float | None, Drain]:
     """Return arrivals per second (None where unknown) and the drain; UnreadError without the drain."""
     duration_s = stream.mean_duration_s(target, readings)
-    lanes, limit = stream.lanes(target, readings), "open shards x parallelization factor"
-    reserved = (stream.known(lambda: readings.document("function")) or {}).get("reserved_concurrency")
+    lanes, limit = settings.lanes(target, readings), "open shards x parallelization factor"
+    reserved = stream.known(lambda: settings.reserved(readings))
     if reserved and reserved < lanes:
         lanes, limit = reserved, "reserved concurrency"
     drain = Drain(lanes, limit, batch(target, readings), duration_s)
@@ -54,7 +55,7 @@ def rates(target: Target, readings: Readings) -> tuple[float | None, Drain]:
 
 def batch(target: Target, readings: Readings) -> Batch:
     """Return the records of a batch: measured where the mapping counts them, else as configured."""
-    size = stream.live_mapping(target, readings)["batch_size"]
+    size = settings.batch_size(target, readings)
     for key, how in (("events-invoked", "InvokedEventCount"), ("stream-read", "GetRecords.Records")):
         records = stream.known(lambda key=key: _per_invocation(target, readings, key))  # type: ignore[misc]
         # Other consumers' reads are in GetRecords.Records too: more than the batch size cannot be ours.
@@ -76,5 +77,4 @@ def _per_invocation(target: Target, readings: Readings, key: str) -> float:
 def batches_are_full(target: Target, readings: Readings) -> bool:
     """Tell whether batches are known to be full; where nothing measures them they are not."""
     found = batch(target, readings)
-    size: int = stream.live_mapping(target, readings)["batch_size"]
-    return found.measured and found.records >= FULL * size
+    return found.measured and found.records >= FULL * settings.batch_size(target, readings)

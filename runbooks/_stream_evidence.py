@@ -7,6 +7,7 @@ from opskit.model import Evidence, Json, Readings, Target, UnreadError
 from opskit.render.figures import clock, duration, number
 from opskit.series import Point, Series
 from runbooks import _stream_facts as stream
+from runbooks import _stream_settings as settings
 from runbooks import _stream_since as onset
 from runbooks._stream_capacity import Drain
 
@@ -91,7 +92,7 @@ def of_errors(
     if changed is not None:
         at = clock(changed, readings.window.end)
         shown.append(Evidence("function", f"the function was changed at {at}, just as it began", at=changed))
-    found = stream.known(lambda: stream.mapping(target, readings))
+    found = stream.known(lambda: settings.mapping(target, readings))
     if found and (found["max_retries"] or 0) > 0:
         shown.append(Evidence("mappings", _given_up(readings, found)))
     return tuple(shown)
@@ -135,7 +136,7 @@ def of_poison(
 
 def of_capacity(target: Target, readings: Readings, late: stream.Age, drain: Drain) -> tuple[Evidence, ...]:
     """Return what makes up the drain, what of it changed, and the age."""
-    size = stream.live_mapping(target, readings)["batch_size"]
+    size = settings.batch_size(target, readings)
     return (
         of_age(target, late),
         *_series(readings, "concurrency", "executions at once", limit=drain.lanes),
@@ -166,7 +167,7 @@ def _what_changed(target: Target, readings: Readings) -> list[Evidence]:
 
 def of_window(target: Target, readings: Readings, late: stream.Age, delay: int) -> tuple[Evidence, ...]:
     """Return the configured delay and the age that stays below it."""
-    found = stream.live_mapping(target, readings)
+    found = settings.live_mapping(target, readings)
     return (
         Evidence(
             "mappings",
@@ -184,7 +185,7 @@ def of_window(target: Target, readings: Readings, late: stream.Age, delay: int) 
 
 def highest_age_s(target: Target, readings: Readings) -> float:
     """Return the highest age over the last minutes, long enough to see a window come and go three times."""
-    seconds = max(stream.TREND_S, 3 * stream.delay_s(target, readings))
+    seconds = max(stream.TREND_S, 3 * settings.delay_s(target, readings))
     end = readings.window.end
     values = readings.series("iterator-age").between(end - seconds, end).values
     return max(values, default=0.0) / 1000
@@ -223,7 +224,7 @@ def _texts(readings: Readings) -> list[Evidence]:
 def _timeouts(target: Target, readings: Readings) -> list[Evidence]:
     """Say so where failing invocations run into the function's timeout."""
     try:
-        timeout_s = readings.document("function")["timeout_s"]
+        timeout_s = (readings.document("function") or {}).get("timeout_s")
         longest = stream.recent(target, readings, "duration-max")
     except UnreadError:
         return []

@@ -1,17 +1,18 @@
 """The arithmetic that stream-lag's rules share: how old, how fast, how many at once. Times in seconds."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 from typing import TypeVar
 
-from opskit.model import Json, Limit, Readings, Severity, Status, Target, UnreadError
+from opskit.model import Limit, Readings, Severity, Status, Target, UnreadError
 from opskit.series import Point, Series
+from runbooks import _stream_settings as settings
 
 T = TypeVar("T")
 
 MINUTE_S = 60
-DAY_S = 86_400
 
 RECENT_S = 300
 """What counts as now for counters: the five minutes of the handbook's error alert."""
@@ -40,9 +41,8 @@ than the fifth that any capacity plan leaves."""
 HALF = 0.5
 """Share of invocations failing that will make a stream late, even where it is not yet."""
 
-TABLE_STREAM_RETENTION_S = DAY_S
-"""DynamoDB Streams keep a record for 24 hours; it cannot be set."""
-
+OF_ONE_BATCH = 0.8
+"""Share of the failures from which they are one batch's: a retried batch has all but a few."""
 
 SHARD_AGE = "shard-age "
 """The name of a shard-level age; the shard's id follows."""
@@ -55,11 +55,13 @@ class Age:
     seconds: float
     at: int
     slope: float | None
-    """Seconds per second: 1 while nothing moves, below 0 while it catches up; None where it shows nothing."""
+    """Seconds per second: 1 while nothing moves, below 0 while it catches up; None where it is not known."""
     how: str
     """Where the age is from, for people."""
     measured: bool = True
     """False: concluded from arrivals that nothing has read since."""
+    at_least: bool = False
+    """The wait began before the window: it is longer than this."""
     points: tuple[Point, ...] = ()
     """Milliseconds, as published."""
 
@@ -77,59 +79,17 @@ def known(read: Callable[[], T]) -> T | None:
         return None
 
 
-# --- settings ---------------------------------------------------------------------------------------
-
-
-def mapping(target: Target, readings: Readings) -> Mapping[str, Json] | None:
-    """Return the target's event source mapping; None when AWS knows none."""
-    every: list[Mapping[str, Json]] = readings.document("mappings") or []
-    return next((m for m in every if target.mapping_uuid and m["uuid"] == target.mapping_uuid), None)
-
-
-def live_mapping(target: Target, readings: Readings) -> Mapping[str, Json]:
-    """Return the target's mapping for a rule that reads its settings; UnreadError when there is none."""
-    found = mapping(target, readings)
-    if found is None:
-        raise UnreadError("mappings", "no event source mapping for this stream, so no settings to judge")
-    return found
-
-
-def delay_s(target: Target, readings: Readings) -> int:
-    """Return how long the mapping lets a record wait on purpose: its batch or tumbling window."""
-    found = live_mapping(target, readings)
-    return max(found["batch_window_s"] or 0, found["tumbling_window_s"] or 0)
-
-
-def lanes(target: Target, readings: Readings) -> int:
-    """Return the most batches that can be processed at once: open shards x parallelization factor."""
-    return open_shards(readings) * (live_mapping(target, readings)["parallelization"] or 1)
-
-
-def open_shards(readings: Readings) -> int:
-    """Return the stream's open shards; UnreadError when the answer has none."""
-    count = (readings.document("stream") or {}).get("open_shards")
-    if not count:
-        raise UnreadError("stream", "the answer names no open shard")
-    return int(count)
-
-
-def retention_s(target: Target, readings: Readings) -> int:
-    """Return how long the stream keeps a record."""
-    if target.trigger == "dynamodb-stream":
-        return TABLE_STREAM_RETENTION_S
-    hours = (readings.document("stream") or {}).get("retention_h")
-    if not hours:
-        raise UnreadError("stream", "the answer names no retention")
-    return int(hours) * 3600
-
-
 # --- counters ---------------------------------------------------------------------------------------
 
 
 def patience_s(target: Target, readings: Readings, at_least: int) -> int:
-    """Return how far back "now" reaches: twice the configured delay, if that is longer than `at_least`."""
-    delay = known(lambda: delay_s(target, readings)) or 0
-    return max(at_least, 2 * delay + MINUTE_S) if delay else at_least
+    """Return how far back "now" reaches: twice as long as a batch may wait or run, if that is longer.
+
+    An invocation is published when it ends, in the minute in which it began.
+    """
+    delay = known(lambda: settings.delay_s(target, readings)) or 0
+    longest_ms = known(lambda: readings.series("duration-max").tail(TREND_S).peak) or 0
+    return max(at_least, 2 * max(delay, math.ceil(longest_ms / 1000)) + MINUTE_S)
 
 
 def recent(target: Target, readings: Readings, key: str) -> Series:
@@ -150,16 +110,28 @@ def error_ratio(target: Target, readings: Readings) -> float:
     return recent_total(target, readings, "errors") / invoked if invoked else 0.0
 
 
+def is_throttled(target: Target, readings: Readings) -> bool:
+    """Tell whether batches are throttled now: a starved shard tries again twice a minute."""
+    end = readings.window.end
+    newest = patience_s(target, readings, CURRENT_S)
+    return readings.series("throttles").between(end - newest, end).total > 0
+
+
 def utilization(target: Target, readings: Readings) -> float:
     """Return the share of the possible concurrent batches in use."""
-    return busy_lanes(target, readings) / lanes(target, readings)
+    return busy_lanes(target, readings) / settings.lanes(target, readings)
 
 
 def busy_lanes(target: Target, readings: Readings) -> float:
-    """Return how many batches are processed at once on average: invocations/s x mean duration."""
-    seconds = patience_s(target, readings, RECENT_S)
-    per_s = recent_total(target, readings, "invocations") / seconds
-    return per_s * mean_duration_s(target, readings)
+    """Return how many batches are processed at once on average: invocations/s x mean duration.
+
+    Over at least a few durations: an invocation is counted in the minute in which it began.
+    """
+    duration_s = mean_duration_s(target, readings)
+    seconds = max(patience_s(target, readings, RECENT_S), int(4 * duration_s))
+    end = readings.window.end
+    seconds = min(seconds, readings.window.seconds)
+    return readings.series("invocations").between(end - seconds, end).total / seconds * duration_s
 
 
 def mean_duration_s(target: Target, readings: Readings) -> float:
@@ -169,7 +141,10 @@ def mean_duration_s(target: Target, readings: Readings) -> float:
     total = sum(weight for weight, _ in durations)
     if not total:
         raise UnreadError("duration", "no invocation in the last minutes")
-    return sum(weight * value for weight, value in durations) / total / 1000
+    mean_ms = sum(weight * value for weight, value in durations) / total
+    if mean_ms <= 0:
+        raise UnreadError("duration", "it is 0, so nothing can be worked out from it")
+    return mean_ms / 1000
 
 
 def began(series: Series, holds: Callable[[float], bool], gap_s: int = GAP_S) -> int | None:
@@ -209,9 +184,9 @@ def age(target: Target, readings: Readings) -> Age:
         return _stream_age(target, readings)
     series = Series(reading.points)
     now = _now(series, target, readings)
-    throttled = known(lambda: recent_total(target, readings, "throttles") > 0)
+    throttled = known(lambda: is_throttled(target, readings))
     if now and throttled:
-        return _worst(series, readings)
+        return _worst(series, target, readings)
     if now:
         return _measured(series, now, "Lambda IteratorAge")
     if reading.status is Status.PARTIAL:
@@ -227,18 +202,20 @@ def _now(series: Series, target: Target, readings: Readings) -> Series:
 def _measured(series: Series, now: Series, how: str) -> Age:
     slope = slope_of(series)
     # While the age falls the newest value is the present one; while it climbs, retries leave dips.
-    newest = now.tail(2 * MINUTE_S) if slope < CATCHING_UP else now
+    falls = slope is not None and slope < CATCHING_UP
+    newest = now.tail(2 * MINUTE_S) if falls else now
     at, value = max(newest, key=lambda point: point[1])
     return Age(value / 1000, at, slope, how, points=series.points)
 
 
-def _worst(series: Series, readings: Readings) -> Age:
+def _worst(series: Series, target: Target, readings: Readings) -> Age:
     """Return the highest age of late, for a throttled consumer.
 
     Only the batches that run show their age: it falls while one shard catches up and the others starve.
     """
     end = readings.window.end
-    at, value = max(series.between(end - TREND_S, end), key=lambda point: point[1])
+    lately = series.between(end - patience_s(target, readings, TREND_S), end)
+    at, value = max(lately, key=lambda point: point[1])
     return Age(value / 1000, at, None, "Lambda IteratorAge, of the batches that run", points=series.points)
 
 
@@ -260,16 +237,34 @@ def _waiting(series: Series, target: Target, readings: Readings) -> Age:
     if filters_drop_all(target, readings):
         return Age(0.0, window.end, 0.0, "the filter drops all that arrives", measured=False)
     since = series.last_at + MINUTE_S if series else window.start
-    arrived = [t for t, count in readings.series("incoming").between(since, window.end) if count > 0]
+    incoming = readings.series("incoming")
+    if incoming.last_at < window.end - TREND_S:
+        raise UnreadError("incoming", "no datapoint of late: nothing arrives, or nothing is published")
+    arrived = [t for t, count in incoming.between(since, window.end) if count > 0]
     if not arrived:
         return Age(0.0, window.end, 0.0, "nothing has arrived since the last invocation", measured=False)
-    how = "arrivals that nothing has read" + ("" if series else " in the whole window: at least")
+    if not series and arrived[0] < window.start + GAP_S:
+        return _waiting_since_before(target, readings)
+    how = "arrivals that nothing has read"
     return Age(window.end - arrived[0], arrived[0], 1.0, how, measured=False, points=series.points)
+
+
+def _waiting_since_before(target: Target, readings: Readings) -> Age:
+    """Conclude the least age where records arrived and nothing ran in the whole window.
+
+    A mapping that is off has been so at least since it was last changed.
+    """
+    window = readings.window
+    found = known(lambda: settings.mapping(target, readings))
+    off = found["last_modified"] if found and found["state"] != "Enabled" else None
+    since = min(window.start, off or window.start)
+    how = "arrivals that nothing has read in the whole window: at least"
+    return Age(window.end - since, since, 1.0, how, measured=False, at_least=True)
 
 
 def filters_drop_all(target: Target, readings: Readings) -> bool:
     """Tell whether a filter keeps every arrival from the function; UnreadError where nothing counts it."""
-    found = known(lambda: mapping(target, readings))
+    found = known(lambda: settings.mapping(target, readings))
     if not found or not found["filters"] or found["state"] != "Enabled":
         return False
     if "events-filtered" not in readings:
@@ -278,14 +273,14 @@ def filters_drop_all(target: Target, readings: Readings) -> bool:
     return 0 < polled <= recent_total(target, readings, "events-filtered")
 
 
-def slope_of(series: Series) -> float:
+def slope_of(series: Series) -> float | None:
     """Return an age's slope in seconds per second over the last minutes, dips between retries left out.
 
-    Where the age has passed its peak, the slope is that of the way down.
+    Where the age has passed its peak, the slope is that of the way down. A single datapoint has none.
     """
     tail = series.tail(TREND_S)
-    if not tail:
-        return 0.0
+    if len(tail) < 2:  # noqa: PLR2004 - two points make a line
+        return None
     peak_at, peak = max(tail, key=lambda point: (point[1], point[0]))
     after = tail.between(peak_at, tail.last_at + 1)
     if tail.last_at - peak_at >= CURRENT_S and max(after.tail(CURRENT_S).values) < peak:
@@ -293,10 +288,37 @@ def slope_of(series: Series) -> float:
     return Series(tuple(p for p in tail if p[1] >= peak / 2)).slope_per_s() / 1000
 
 
-def others_keep_up(target: Target, readings: Readings, late: Age) -> bool:
-    """Tell whether some batches are young while the oldest waits: not every shard is behind."""
-    youngest = recent(target, readings, "iterator-age-min").values
+def others_keep_up(readings: Readings, late: Age) -> bool:
+    """Tell whether what is processed is young while the oldest waits: not every shard is behind.
+
+    In a quiet stream that is little, and there are minutes in which nothing but the oldest batch is sent,
+    and fails.
+    """
+    failed = dict(_since_it_came(readings, late, "errors"))
+    invoked = _since_it_came(readings, late, "invocations")
+    worked = {t for t, count in invoked if count > failed.get(t, 0)}
+    youngest = [v for t, v in _since_it_came(readings, late, "iterator-age-min") if t in worked]
     return bool(youngest) and median(youngest) / 1000 < late.seconds / 4
+
+
+def one_batch_fails(readings: Readings, late: Age) -> bool:
+    """Tell whether what fails is the oldest batch alone.
+
+    Then each failure adds the highest age to the sum of all ages; failures of young batches add next to
+    nothing to it.
+    """
+    oldest = dict(_since_it_came(readings, late, "iterator-age"))
+    mean = dict(_since_it_came(readings, late, "iterator-age-average"))
+    ages = sum(mean.get(t, 0.0) * count for t, count in _since_it_came(readings, late, "invocations"))
+    errors = _since_it_came(readings, late, "errors")
+    return ages >= OF_ONE_BATCH * sum(oldest.get(t, 0.0) * count for t, count in errors)
+
+
+def _since_it_came(readings: Readings, late: Age, key: str) -> Series:
+    """Return a metric's latest datapoints, of the minutes after the oldest record came."""
+    end = readings.window.end
+    came = int(late.at + MINUTE_S - late.seconds) // MINUTE_S * MINUTE_S
+    return readings.series(key).between(max(end - TREND_S, came + MINUTE_S), end)
 
 
 # --- how bad ----------------------------------------------------------------------------------------
@@ -304,7 +326,7 @@ def others_keep_up(target: Target, readings: Readings, late: Age) -> bool:
 
 def lag_severity(target: Target, readings: Readings, late: Age) -> Severity:
     """Return how bad an age is: past half the retention data is at risk, whatever the limits say."""
-    retention = known(lambda: retention_s(target, readings))
+    retention = known(lambda: settings.retention_s(target, readings))
     limit: Limit = target.limits["iterator_age"]
     over = limit.crit is not None and late.seconds > limit.crit
     if retention and late.seconds > retention / 2:

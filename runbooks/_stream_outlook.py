@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from math import inf
 
-from opskit.model import Fact, Readings, Target
+from opskit.model import Fact, Readings, Target, UnreadError
 from opskit.render.figures import clock, duration, number
 from runbooks import _stream_facts as stream
+from runbooks import _stream_settings as settings
 from runbooks._stream_capacity import Drain, arrival_per_s, batch, rates
 
 AT_RISK = 0.5
@@ -14,7 +15,7 @@ AT_RISK = 0.5
 EXPIRING = 0.98
 """Share of the retention from which the oldest records are going: an age is known to the minute."""
 
-NEVER_S = 366 * stream.DAY_S
+NEVER_S = 366 * 86_400
 """A time further ahead than the longest retention is not worth a date."""
 
 
@@ -29,7 +30,7 @@ def facts(target: Target, readings: Readings) -> tuple[Fact, ...]:
         filtered_out,
         several_streams,
         read_throttles,
-        harmless_errors,
+        few_errors,
     )
     found = (stream.known(lambda part=part: part(target, readings)) for part in parts)  # type: ignore[misc]
     return tuple(fact for fact in found if fact is not None)
@@ -41,7 +42,7 @@ def countdown(target: Target, readings: Readings) -> Fact | None:
     if late.seconds <= stream.limit_s(target):
         return None
     now = readings.window.end
-    retention = stream.retention_s(target, readings)
+    retention = settings.retention_s(target, readings)
     kept = f"retention {duration(retention)}"
     if late.seconds >= EXPIRING * retention:
         text = f"records are being lost now: the oldest is {duration(late.seconds)} old, {kept}"
@@ -53,20 +54,29 @@ def countdown(target: Target, readings: Readings) -> Fact | None:
     risk = (
         f"; past half of the {kept}: data-loss risk" if late.seconds > AT_RISK * retention else f" ({kept})"
     )
-    left = _left_s(late, retention)
-    if left > NEVER_S or _window_explains(target, readings, late):
+    expires = _expires(late, retention, now)
+    if expires - now > NEVER_S or _window_explains(target, readings, late):
         return Fact("data-loss", f"the age does not grow: nothing expires at this pace{risk}")
-    at = now + int(left)
-    at_least = "" if late.measured else " (worked out from what nothing has read)"
-    earliest = ", at the earliest: a throttled shard stands still" if late.slope is None else ""
-    text = f"records start to expire at {_when(at, now)} if nothing changes{earliest}{risk}{at_least}"
+    at = max(now, int(expires))
+    concluded = "" if late.measured else " (worked out from what nothing has read)"
+    text = f"records start to expire at {_when(at, now)} if nothing changes{_bound(late)}{risk}{concluded}"
     return Fact("data-loss", text, at - now, "s", at)
 
 
-def _left_s(late: stream.Age, retention_s: float) -> float:
-    """Return the seconds until the oldest record expires; an unknown slope may be the steepest."""
+def _expires(late: stream.Age, retention_s: float, now: int) -> float:
+    """Return when the oldest record expires; a slope that is not known may be the steepest.
+
+    A measured age is as old as its datapoint.
+    """
     slope = 1.0 if late.slope is None else late.slope
-    return (retention_s - late.seconds) / slope if slope > -stream.CATCHING_UP else inf
+    seen = late.at if late.measured else now
+    return seen + (retention_s - late.seconds) / slope if slope > -stream.CATCHING_UP else inf
+
+
+def _bound(late: stream.Age) -> str:
+    if late.at_least:
+        return ", at the latest: the wait began before the window"
+    return ", at the earliest: how fast the oldest ages is not known" if late.slope is None else ""
 
 
 def _when(at: int, now: int) -> str:
@@ -74,14 +84,14 @@ def _when(at: int, now: int) -> str:
 
 
 def _window_explains(target: Target, readings: Readings, late: stream.Age) -> bool:
-    delay = stream.known(lambda: stream.delay_s(target, readings)) or 0
+    delay = stream.known(lambda: settings.delay_s(target, readings)) or 0
     return late.measured and late.seconds <= delay
 
 
 def expired(target: Target, readings: Readings) -> Fact | None:
     """Tell that an age reached the retention and then fell: those records were lost, not processed."""
     series = readings.series("iterator-age")
-    retention = stream.retention_s(target, readings)
+    retention = settings.retention_s(target, readings)
     if series.peak / 1000 < EXPIRING * retention or series.last >= series.peak / 2:
         return None
     at = max(series, key=lambda point: point[1])[0]
@@ -131,10 +141,11 @@ def _waiting(target: Target, readings: Readings) -> Fact | None:
         return None
     waiting = _arrived_within(readings, late.seconds)
     unit = "write units since then, an indication" if target.trigger == "dynamodb-stream" else "records"
-    said = f"about {number(round(waiting))} {unit} wait, none is read"
+    roughly = "more than" if late.at_least else "about"
+    said = f"{roughly} {number(round(waiting))} {unit} wait, none is read"
     pace = stream.known(lambda: _former_pace(target, readings))
     arrival = arrival_per_s(readings)
-    if pace and pace > arrival:
+    if pace and pace > arrival and not late.at_least:
         said += f"; at the former pace it takes {duration(waiting / (pace - arrival))} or less to catch up"
     return Fact("backlog", said, waiting, "records")
 
@@ -147,11 +158,13 @@ def _former_pace(target: Target, readings: Readings) -> float:
     invoked = readings.series("invocations")
     durations = dict(readings.series("duration"))
     weighted = sum(count * durations.get(t, 0.0) for t, count in invoked)
+    if weighted <= 0:
+        raise UnreadError("duration", "nothing ran in the window")
     seconds = weighted / invoked.total / 1000
     size = batch(target, readings)
     arrived = readings.series("incoming").between(invoked.points[0][0], invoked.last_at + stream.MINUTE_S)
     records = size.records if size.measured else min(size.records, arrived.total / invoked.total)
-    return stream.lanes(target, readings) * records / seconds
+    return settings.lanes(target, readings) * records / seconds
 
 
 def _arrived_within(readings: Readings, seconds: float) -> float:
@@ -214,20 +227,26 @@ def read_throttles(target: Target, readings: Readings) -> Fact | None:
     )
 
 
-def harmless_errors(target: Target, readings: Readings) -> Fact | None:
-    """Tell of errors that do not make the stream late: not this runbook's cause, but not nothing."""
+def few_errors(target: Target, readings: Readings) -> Fact | None:
+    """Tell of errors that are too few to be the cause: not nothing, and beside a lag worth a look."""
     ratio = stream.error_ratio(target, readings)
-    if not 0 < ratio < stream.HALF or stream.is_late(target, readings):
+    age = stream.age(target, readings)
+    late = age.seconds > stream.limit_s(target)
+    if not 0 < ratio < (stream.WIDESPREAD if late else stream.HALF):
         return None
-    text = f"{number(100 * ratio)} % of the invocations fail lately; the stream keeps up all the same"
-    return Fact("errors", text, 100 * ratio, "percent")
+    if late and stream.one_batch_fails(readings, age):
+        return None  # they are the blocked batch's
+    what = "each holds its shard up until it is retried" if late else "the stream keeps up all the same"
+    return Fact(
+        "errors", f"{number(100 * ratio)} % of the invocations fail lately; {what}", 100 * ratio, "percent"
+    )
 
 
 def silence(target: Target, readings: Readings, key: str) -> str:
     """Say why a metric is silent where that follows from what else was read; "" where it does not."""
     if key not in _WITH_INVOCATIONS or stream.known(lambda: readings.series("invocations")) is not None:
         return ""
-    found = stream.known(lambda: stream.mapping(target, readings))
+    found = stream.known(lambda: settings.mapping(target, readings))
     if found and found["state"] != "Enabled":
         return f"the event source mapping is {found['state']}: nothing is invoked, so Lambda publishes none"
     if key == "invocations":

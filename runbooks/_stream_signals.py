@@ -11,7 +11,8 @@ SHARD_AGES_AT_MOST = 50
 """Shard-level series asked for; each is billed, and a wider stream is better looked at in its console."""
 
 STREAM_SUMMARY = (
-    "StreamDescriptionSummary.{status: StreamStatus, open_shards: OpenShardCount, "
+    "StreamDescriptionSummary.{status: StreamStatus, mode: StreamModeDetails.StreamMode, "
+    "open_shards: OpenShardCount, "
     "retention_h: RetentionPeriodHours, shard_metrics: EnhancedMonitoring[].ShardLevelMetrics[]}"
 )
 OPEN_SHARDS = "Shards[?!SequenceNumberRange.EndingSequenceNumber].ShardId"

@@ -1,5 +1,6 @@
 """Since when a stream is late, silent, throttled or failing, and what was changed just then."""
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -22,6 +23,19 @@ def silent_since(readings: Readings, found: Mapping[str, Json] | None) -> int | 
     if first is None or (not series and changed):
         return changed
     return first
+
+
+def last_read(readings: Readings) -> int | None:
+    """Return a time before which every record was read; None where nothing was in the window.
+
+    A record may have waited unread when the last batch was sent, so its age is counted back from there,
+    with a minute for its place within its minute and one for the shards that were behind the others.
+    """
+    series = stream.known(lambda: readings.series("iterator-age"))
+    if not series:
+        return None
+    oldest_ms = series.tail(stream.TREND_S).peak
+    return series.last_at - math.ceil(oldest_ms / 1000) - 2 * stream.MINUTE_S
 
 
 def throttled_since(readings: Readings) -> int | None:

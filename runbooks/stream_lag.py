@@ -4,12 +4,13 @@ The rules stand in the order of decision: is the mapping enabled, is the functio
 does it fail (on one shard or on all), can it keep up at all, is the delay configured?
 """
 
-from opskit.model import Finding, Readings, Rule, Severity, Target
+from opskit.model import Finding, Readings, Rule, Severity, Status, Target, UnreadError
 from opskit.render.figures import duration, number
 from opskit.series import Series
 from runbooks import _stream_advice as advice
 from runbooks import _stream_evidence as evidence
 from runbooks import _stream_facts as stream
+from runbooks import _stream_settings as settings
 from runbooks import _stream_since as onset
 from runbooks import _stream_words as words
 from runbooks._stream_capacity import batches_are_full, rates
@@ -26,24 +27,22 @@ STUCK_SLOPE = (0.8, 1.25)
 """A record that is sent again and again ages one second per second; the rest is the unknown second within
 the minute at which each batch was sent."""
 
-NEARLY_ALL = 0.8
-"""Share of invocations failing from which no shard is left that works: one blocked shard of a stream with
-any traffic stays below."""
-
 WINDOW_MARGIN_S = 10
 """What a batch may be older than its window: the poll, and the batch before it."""
 
 
 def esm_disabled(target: Target, readings: Readings) -> Finding | None:
     """Mapping disabled, disabling, or deleted."""  # noqa: D401 - the catalogue's words
-    found = stream.mapping(target, readings)
+    found = settings.mapping(target, readings)
+    if found is None and _read_all_the_same(target, readings):
+        raise UnreadError("mappings", "none is listed, yet it is invoked: by an alias, or just deleted")
     state = found["state"] if found else "deleted"
     if state not in ("Disabled", "Disabling", "Deleting", "deleted"):
         return None
     late = stream.known(lambda: stream.age(target, readings))
     since = onset.silent_since(readings, found)
     gone = state in ("deleted", "Deleting")
-    do, do_not = advice.recreate(target, since) if gone else advice.enable(target)
+    do, do_not = advice.recreate(target, onset.last_read(readings)) if gone else advice.enable(target)
     waits = words.waiting(late)
     return Finding(
         cause="esm-disabled",
@@ -60,15 +59,18 @@ def esm_disabled(target: Target, readings: Readings) -> Finding | None:
 
 def reserved_concurrency_throttle(target: Target, readings: Readings) -> Finding | None:
     """Function capped below shards x factor (or at 0)."""  # noqa: D401 - the catalogue's words
-    reserved = readings.document("function")["reserved_concurrency"]
+    reserved = settings.reserved(readings)
     if reserved is None:
         return None
     throttles = (
         stream.recent(target, readings, "throttles") if reserved else _if_known(target, readings, "throttles")
     )
-    if throttles.total == 0 and (reserved or not _stands_still(target, readings)):
+    throttled = stream.known(lambda: stream.is_throttled(target, readings))
+    if not throttled and (reserved or not _stands_still(target, readings)):
         return None
-    needed = stream.known(lambda: stream.lanes(target, readings))
+    needed = stream.known(lambda: settings.lanes(target, readings))
+    if reserved and _has_room(target, readings, reserved, needed):
+        return None
     wants = f", the stream can use {needed}" if needed is not None else ""
     do, do_not = advice.unthrottle(target, readings, reserved)
     return Finding(
@@ -92,14 +94,14 @@ def function_errors_all_shards(target: Target, readings: Readings) -> Finding | 
     ratio = stream.error_ratio(target, readings)
     if ratio < stream.WIDESPREAD or not _still_fails(target, readings):
         return None
-    if ratio < NEARLY_ALL and _one_lane_is_stuck(target, readings):
+    if _one_lane_is_stuck(target, readings):
         return None
     late = stream.known(lambda: stream.age(target, readings))
     if ratio < stream.HALF and not stream.is_late(target, readings):
         return None
     since = onset.failing_since(readings)
     changed = onset.changed_at_onset(readings, since)
-    retention = stream.known(lambda: stream.retention_s(target, readings))
+    retention = stream.known(lambda: settings.retention_s(target, readings))
     do, do_not = advice.mend(
         target, deployed=changed is not None, retention_h=retention / 3600 if retention else None
     )
@@ -121,13 +123,12 @@ def function_errors_all_shards(target: Target, readings: Readings) -> Finding | 
 
 def poison_record_shard(target: Target, readings: Readings) -> Finding | None:
     """One record fails forever, its shard is blocked in order."""
-    ratio = stream.error_ratio(target, readings)
-    if not 0 < ratio < NEARLY_ALL or not _still_fails(target, readings):
+    if not stream.error_ratio(target, readings) or not _still_fails(target, readings):
         return None
     if not _one_lane_is_stuck(target, readings):
         return None
     late = stream.age(target, readings)
-    found = stream.known(lambda: stream.mapping(target, readings))
+    found = stream.known(lambda: settings.mapping(target, readings))
     do, do_not = advice.bound_retries(target, found)
     return Finding(
         cause="poison-record-shard",
@@ -147,7 +148,7 @@ def consumer_under_capacity(target: Target, readings: Readings) -> Finding | Non
     """Drain < arrival, no errors."""
     if not stream.recent_total(target, readings, "invocations"):
         return None
-    if stream.recent_total(target, readings, "throttles"):
+    if stream.is_throttled(target, readings):
         return None
     if stream.error_ratio(target, readings) >= stream.WIDESPREAD:
         return None
@@ -173,7 +174,7 @@ def consumer_under_capacity(target: Target, readings: Readings) -> Finding | Non
 
 def batch_window_delay(target: Target, readings: Readings) -> Finding | None:
     """Lag is configured."""
-    delay = stream.delay_s(target, readings)
+    delay = settings.delay_s(target, readings)
     late = stream.age(target, readings)
     if late.seconds <= stream.limit_s(target):
         return None
@@ -186,7 +187,7 @@ def batch_window_delay(target: Target, readings: Readings) -> Finding | None:
         return None
     if batches_are_full(target, readings):
         return None
-    found = stream.live_mapping(target, readings)
+    found = settings.live_mapping(target, readings)
     tumbling = (found["tumbling_window_s"] or 0) > (found["batch_window_s"] or 0)
     option = "--tumbling-window-in-seconds" if tumbling else "--maximum-batching-window-in-seconds"
     do, do_not = advice.shorten_window(target, option, delay)
@@ -237,6 +238,23 @@ def _if_known(target: Target, readings: Readings, key: str) -> Series:
     return stream.known(lambda: stream.recent(target, readings, key)) or Series(())
 
 
+def _read_all_the_same(target: Target, readings: Readings) -> bool:
+    """Tell whether the function is sent batches although AWS lists no mapping of it at all."""
+    if readings.document("mappings"):
+        return False
+    published = [k for k in ("iterator-age", "invocations") if readings.reading(k).status is not Status.EMPTY]
+    return any(len(stream.recent(target, readings, key)) for key in published)
+
+
+def _has_room(target: Target, readings: Readings, reserved: int, needed: int | None) -> bool:
+    """Tell whether a reservation above what the stream can use was not reached lately: raised since."""
+    if needed is not None and reserved < needed:
+        return False
+    if max(stream.recent(target, readings, "concurrency").values, default=0.0) >= reserved:
+        return False
+    return reserved >= settings.lanes(target, readings)
+
+
 def _stands_still(target: Target, readings: Readings) -> bool:
     """Tell whether records arrive and the function is not invoked at all."""
     invoked = _if_known(target, readings, "invocations").total
@@ -252,16 +270,20 @@ def _still_fails(target: Target, readings: Readings) -> bool:
 
 def _one_lane_is_stuck(target: Target, readings: Readings) -> bool:
     """Tell whether the oldest batch ages a second per second while others are young."""
+    if stream.known(lambda: settings.lanes(target, readings)) == 1:
+        return False
     late = stream.age(target, readings)
     low, high = STUCK_SLOPE
     if late.slope is None or not late.measured or late.seconds <= stream.limit_s(target):
         return False
-    return low <= late.slope <= high and stream.others_keep_up(target, readings, late)
+    if not low <= late.slope <= high or not stream.others_keep_up(readings, late):
+        return False
+    return stream.one_batch_fails(readings, late)
 
 
 def _only_lane(target: Target, readings: Readings) -> str:
     """Say what metrics cannot tell apart where a single batch at a time is all there is."""
-    if stream.known(lambda: stream.lanes(target, readings)) != 1:
+    if stream.known(lambda: settings.lanes(target, readings)) != 1:
         return ""
     return (
         "; with one shard and one batch at a time a single bad record looks the same: compare the error texts"

@@ -1,9 +1,12 @@
 """Every case file: what must be found, how bad, since when, what is said of it, and what stays unknown."""
 
+from dataclasses import replace
+
 import pytest
-from stream_cases import END, Case, cases
+from stream_cases import END, Case, cases, find
 
 from opskit.judge import Judgement
+from opskit.model import Reading, Status
 
 
 def _told(judgement: Judgement) -> str:
@@ -34,3 +37,23 @@ def test_case(case: Case) -> None:
     assert gaps == [] or expect.get("gaps", gaps) != []
     for text in expect.get("gap_says", ()):
         assert text in "\n".join(gap.reason for gap in judgement.gaps)
+
+
+def test_a_single_age_says_nothing_about_how_fast_it_grows() -> None:
+    case = find("poison-present")
+    age = case.readings.answers[case.readings.named["iterator-age"]]
+    judgement = case.judged(**{"iterator-age": replace(age, points=age.points[-1:])})
+    (countdown,) = (fact.text for fact in judgement.facts if fact.name == "data-loss")
+    assert "00:24 UTC" in countdown
+    assert "at the earliest" in countdown
+
+
+def test_a_rule_that_missed_a_signal_has_ruled_nothing_out() -> None:
+    case = find("esm-disabled-present")
+    denied = Reading(Status.FAILED, "denied")
+    first = case.judged(mappings=denied).findings[0]
+    missed = {rule for gap in case.judged(mappings=denied).gaps for rule in gap.affects}
+    assert first.cause == "lag-unexplained"
+    ruled_out = first.summary.partition("ruled out: ")[2].partition(";")[0].split(", ")
+    assert missed
+    assert missed.isdisjoint(ruled_out)
