@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import TypeVar
 
@@ -238,15 +239,23 @@ def _waiting(series: Series, target: Target, readings: Readings) -> Age:
         return Age(0.0, window.end, 0.0, "the filter drops all that arrives", measured=False)
     since = series.last_at + MINUTE_S if series else window.start
     incoming = readings.series("incoming")
-    if incoming.last_at < window.end - TREND_S:
+    if window.end - incoming.last_at > max(RECENT_S, 2 * _longest_gap_s(incoming)):
         raise UnreadError("incoming", "no datapoint of late: nothing arrives, or nothing is published")
     arrived = [t for t, count in incoming.between(since, window.end) if count > 0]
     if not arrived:
+        if series and series.tail(CURRENT_S).peak / 1000 > limit_s(target):
+            raise UnreadError("iterator-age", "late when its datapoints ended, and nothing was seen since")
         return Age(0.0, window.end, 0.0, "nothing has arrived since the last invocation", measured=False)
     if not series and arrived[0] < window.start + GAP_S:
         return _waiting_since_before(target, readings)
     how = "arrivals that nothing has read"
     return Age(window.end - arrived[0], arrived[0], 1.0, how, measured=False, points=series.points)
+
+
+def _longest_gap_s(series: Series) -> int:
+    """Return how long the series is silent at times: a busy stream publishes every minute."""
+    times = [t for t, _ in series]
+    return max((later - earlier for earlier, later in pairwise(times)), default=MINUTE_S)
 
 
 def _waiting_since_before(target: Target, readings: Readings) -> Age:
