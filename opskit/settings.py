@@ -11,7 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from opskit import aws_config
+from opskit.aws_config import AwsConfig
 from opskit.errors import UsageError
 
 FILE_NAME = "opskit.toml"
@@ -31,8 +34,8 @@ class Settings:
     env: str = "prod"
     region: str = "us-east-1"
     profile: str | None = None
-    endpoint_url: str | None = None
-    """For display only: botocore reads the same variables itself."""
+    endpoint_urls: tuple[str, ...] = ()
+    """What is configured instead of AWS's own endpoints; botocore reads the same by itself."""
     output: str | None = None
     """None: a table on a terminal, plain text in a pipe."""
     fail_on: str = "medium"
@@ -51,6 +54,11 @@ class Settings:
     """The names of the settings that came from the command line."""
 
     @property
+    def endpoint_url(self) -> str | None:
+        """The endpoint to name for all of them; None if AWS's own are used."""
+        return next(iter(self.endpoint_urls), None)
+
+    @property
     def account(self) -> str | None:
         """The account id that `opskit.toml` binds the environment to; None if it binds none."""
         return self.accounts.get(self.env)
@@ -63,6 +71,20 @@ class _Choice:
     value: Any
     origin: str
 
+
+ASKED = (
+    "CLOUDWATCH",
+    "CLOUDWATCH_LOGS",
+    "DYNAMODB",
+    "DYNAMODB_STREAMS",
+    "KINESIS",
+    "LAMBDA",
+    "RESOURCE_GROUPS_TAGGING_API",
+    "SQS",
+    "STS",
+)
+"""The services that opskit asks, as botocore's endpoint variables name them: another one's endpoint, such as
+a local S3, says nothing about where opskit looks."""
 
 _VARIABLES: dict[str, tuple[str, ...]] = {
     "env": ("OPSKIT_ENV",),
@@ -79,6 +101,8 @@ def load(
     flags: Mapping[str, str | None] | None = None,
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    *,
+    with_file: bool = True,
 ) -> Settings:
     """Return the settings of this call; UsageError in one line when one of the sources is wrong.
 
@@ -86,14 +110,17 @@ def load(
     """
     environ = os.environ if environ is None else environ
     given = {key: value for key, value in (flags or {}).items() if value is not None}
-    path = _config_file(environ, cwd or Path.cwd())
+    path = _config_file(environ, cwd or Path.cwd()) if with_file else None
     config = _read_config(path) if path else {}
     chosen = {**_from_config(config, path), **_from_environ(environ), **_from_flags(given)}
+    aws = aws_config.read(environ, chosen["profile"].value if "profile" in chosen else None)
+    if aws.region:
+        chosen.setdefault("region", _Choice(aws.region, f"{aws.path}: region"))
     environments = tuple(config.get("environments", ENVIRONMENTS))
     _check(chosen, environments)
     return Settings(
         **{key: choice.value for key, choice in chosen.items()},
-        endpoint_url=_endpoint(environ),
+        endpoint_urls=_endpoints(environ, aws),
         environments=environments,
         accounts=_accounts(config.get("accounts", {}), environments, path),
         config_file=path,
@@ -131,13 +158,26 @@ def _as_path(choice: _Choice) -> _Choice:
     return _Choice(Path(choice.value).expanduser(), choice.origin)
 
 
-def _endpoint(environ: Mapping[str, str]) -> str | None:
-    """Return the endpoint that botocore will use instead of AWS's own, if any."""
+def _endpoints(environ: Mapping[str, str], aws: AwsConfig) -> tuple[str, ...]:
+    """Return the endpoints that botocore uses instead of AWS's own; UsageError for one that is no address."""
     if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
-        return None
-    per_service = sorted(name for name in environ if name.startswith("AWS_ENDPOINT_URL_"))
-    names = ["AWS_ENDPOINT_URL", *per_service]
-    return next((environ[name] for name in names if environ.get(name)), None)
+        return ()
+    per_service = sorted(f"AWS_ENDPOINT_URL_{service}" for service in ASKED)
+    said = [_Choice(environ.get(name), name) for name in ("AWS_ENDPOINT_URL", *per_service)]
+    said += [_Choice(url, f"{aws.path}: endpoint_url") for url in aws.endpoint_urls]
+    for choice in said:
+        if choice.value and not is_address(choice.value):
+            _refuse(choice, "http://host:port")
+    return tuple(choice.value for choice in said if choice.value)
+
+
+def is_address(url: str) -> bool:
+    """Whether `url` names a host and, if any, a port that exists, over HTTP or HTTPS."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _config_file(environ: Mapping[str, str], cwd: Path) -> Path | None:

@@ -2,6 +2,10 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +14,7 @@ from render_reports import BREACH, HEALTHY, POISON
 
 from opskit.cli import demo, look, main
 from opskit.model import Report
+from opskit.sandbox import process
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +89,23 @@ def test_the_users_aws_is_back_after_a_fault(monkeypatch: pytest.MonkeyPatch) ->
 def test_an_unknown_incident(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "poison"]) == 2
     assert capfd.readouterr()[1].startswith('opskit: no incident "poison"; ')
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_ended_by_a_signal_it_leaves_no_folder_and_no_server(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int, code: int
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    running = subprocess.Popen([sys.executable, "-m", "opskit", "demo"], stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 20
+    while not (logs := list(tmp_path.glob("opskit-demo-*/sandbox-*.log"))) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert logs
+    port = int(logs[0].stem.partition("-")[2])
+    while not process._running(port) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    running.send_signal(number)
+    told = running.communicate(timeout=20)[1]
+    assert running.returncode == code, told
+    assert not process._running(port)
+    assert not list(tmp_path.glob("opskit-demo-*"))

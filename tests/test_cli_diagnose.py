@@ -1,6 +1,9 @@
 """`opskit diagnose`: exact output, exit codes, channels and journal, with the look itself replaced."""
 
+import errno
+import io
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -127,6 +130,94 @@ def test_a_journal_that_cannot_be_written_is_one_line(
     assert out.startswith("OK healthy")
     assert err.startswith("opskit: this run is not in the journal: ")
     assert err.count("\n") == 1
+
+
+DENIED = "no AWS credentials found: set AWS_PROFILE"
+UNSEEN = replace(UNKNOWN, gaps=(Gap("aws", DENIED),), endpoint="")
+
+
+@pytest.fixture
+def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every look end before anything could be asked."""
+
+    def looked(*_: object) -> Report:
+        raise look.UnseenError(DENIED, UNSEEN)
+
+    monkeypatch.setattr(look, "look", looked)
+
+
+@pytest.mark.usefixtures("unseen")
+@pytest.mark.parametrize("form", ["table", "plain"])
+def test_when_nothing_could_be_asked_people_get_one_line(
+    form: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*LOOK, "--output", form]) == 3
+    assert capfd.readouterr() == ("", f"opskit: {DENIED}\n")
+
+
+@pytest.mark.usefixtures("unseen")
+def test_when_nothing_could_be_asked_programs_and_channels_get_the_report(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    httpserver.expect_request("/hook").respond_with_data("ok")
+    monkeypatch.setenv("OPSKIT_SLACK_WEBHOOK_URL", httpserver.url_for("/hook"))
+    assert main([*LOOK, "--output", "json", "--slack", "--page"]) == 3
+    out, err = capfd.readouterr()
+    jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text("utf-8"))).validate(json.loads(out))
+    assert json.loads(out)["verdict"] == "unknown"
+    assert json.loads(out)["gaps"] == [{"signal": "aws", "reason": DENIED, "affects": []}]
+    assert err == (
+        f"opskit: {DENIED}\n"
+        "opskit: not paged: only critical findings page, the verdict is unknown\n"
+        "opskit: posted to Slack\n"
+    )
+    assert DENIED in httpserver.log[0][0].get_data(as_text=True)
+    (entry,) = Journal(tmp_path / "state").recent(9)
+    assert entry.report["verdict"] == "unknown"
+
+
+def test_an_unreachable_aws_is_a_report_about_what_was_asked(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    assert main([*LOOK, "--output", "json", "--env", "qa"]) == 3
+    out, err = capfd.readouterr()
+    report = json.loads(out)
+    reason = "cannot reach http://127.0.0.1:1: connection refused"
+    assert err == f"opskit: {reason}\n"
+    assert (report["verdict"], report["env"], report["endpoint"]) == ("unknown", "qa", "http://127.0.0.1:1")
+    assert report["target"]["function"] == "prd2011-qa-us-east-1-scoreUsers"
+    assert report["gaps"] == [{"signal": "aws", "reason": reason, "affects": []}]
+
+
+class Full(io.TextIOWrapper):
+    """A stdout behind which the disk is full."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO())
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["full", "closed"])
+def test_a_page_is_sent_also_if_stdout_takes_nothing(
+    answer: Answer,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    httpserver: HTTPServer,
+    full: bool,
+) -> None:
+    httpserver.expect_request("/v2/enqueue").respond_with_json({"dedup_key": "0123456789abcdef"}, 202)
+    monkeypatch.setenv("OPSKIT_PAGERDUTY_ROUTING_KEY", "key")
+    monkeypatch.setenv("OPSKIT_PAGERDUTY_URL", httpserver.url_for(""))
+    answer(BREACH)
+    monkeypatch.setattr(sys, "stdout", Full() if full else None)
+    assert main([*LOOK, "--page"]) == 4
+    assert len(httpserver.log) == 1
+    err = capsys.readouterr()[1]
+    line = f"cannot write the result{' to stdout: No space left on device' if full else ': stdout is closed'}"
+    assert err == f"opskit: paged: PagerDuty took it as 0123456789ab\nopskit: {line}\n"
 
 
 def test_since_is_checked_before_anything_is_asked(answer: Answer, capfd: pytest.CaptureFixture[str]) -> None:

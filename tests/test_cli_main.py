@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -108,6 +109,31 @@ def test_without_arguments_help_is_shown(capfd: pytest.CaptureFixture[str]) -> N
     assert err == ""
     for group in ("On call", "Practice, with no AWS account", "Know what it does"):
         assert group in out
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "line"),
+    [
+        ("--version >&-", 4, b"opskit: cannot write the result: stdout is closed\n"),
+        ("runbooks >&-", 4, b"opskit: cannot write the result: stdout is closed\n"),
+        ("--help >&-", 0, b""),
+        ("--version >&- 2>&-", 4, b""),
+        ("runbooks --nope 2>&-", 2, b""),
+    ],
+)
+def test_a_closed_stream_is_one_line_at_most(command: str, code: int, line: bytes) -> None:
+    shell = f"{sys.executable} -m opskit {command}"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (code, b"", line)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("command", ["--version", "runbooks"])
+def test_a_full_disk_is_one_line(command: str) -> None:
+    shell = f"{sys.executable} -m opskit {command} > /dev/full"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, timeout=30, check=False)
+    line = b"opskit: cannot write the result to stdout: No space left on device\n"
+    assert (done.returncode, done.stderr) == (4, line)
 
 
 def test_a_reader_that_has_gone_is_no_fault() -> None:

@@ -1,6 +1,7 @@
 """Durations on the command line, and where the shared options may stand."""
 
 from contextlib import suppress
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -102,3 +103,34 @@ def test_options_stand_before_or_after_the_command(
 def test_options_reach_through_a_group(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["-o", "json", "sandbox", "incidents"]) == 0
     assert capfd.readouterr()[0].startswith("[\n")
+
+
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A folder whose opskit.toml is wrong; the line that says so."""
+    (tmp_path / "opskit.toml").write_text("env = ")
+    monkeypatch.chdir(tmp_path)
+    return f"{tmp_path / 'opskit.toml'}: not TOML: Invalid value (at end of document)"
+
+
+def test_a_command_that_asks_no_aws_only_notes_a_wrong_file(
+    broken: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPSKIT_OUTPUT", "json")
+    for command in (["runbooks"], ["sandbox", "incidents"], ["sandbox", "status"]):
+        assert main(command) == 0
+        out, err = capfd.readouterr()
+        assert (out[0], err) == ("[", f"opskit: not needed here, but wrong: {broken}\n")
+    monkeypatch.setenv("AWS_REGION", "nowhere")
+    assert main(["runbooks"]) == 0
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_wrong_flag_is_refused_beside_a_wrong_file_too(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["runbooks", "--env", "prd"]) == 2
+    assert capfd.readouterr()[1] == 'opskit: --env: unknown environment "prd", known: local-dev, qa, prod\n'
+
+
+def test_a_command_that_asks_aws_refuses_a_wrong_file(broken: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["diagnose", "stream-lag", "--fn", "scoreUsers"]) == 2
+    assert capfd.readouterr() == ("", f"opskit: {broken}\n")

@@ -79,6 +79,38 @@ def test_what_the_terminal_cannot_show_is_not_fatal(monkeypatch: pytest.MonkeyPa
     assert ascii_only.bytes.getvalue() == b"peak \\u2588 \\xe9\n"
 
 
+@pytest.mark.parametrize(
+    ("environ", "unicode"),
+    [
+        ({"LC_ALL": "C"}, False),
+        ({"LC_ALL": "POSIX", "LANG": "en_US.UTF-8"}, False),
+        ({"LC_CTYPE": "C", "LANG": "en_US.UTF-8"}, False),
+        ({"LANG": "C"}, False),
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, False),
+        ({"LC_ALL": "en_US.UTF-8", "LANG": "C"}, True),
+        ({"LC_CTYPE": "C.UTF-8"}, True),
+        ({"LANG": "C.UTF-8"}, True),
+        ({}, True),
+    ],
+)
+def test_the_locale_says_what_can_be_shown(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], unicode: bool
+) -> None:
+    terminal(monkeypatch)
+    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert out.canvas(SharedOptions()).unicode is unicode
+
+
+def test_a_note_that_stderr_does_not_take_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    out.note("x")
+    with out.working("x"):
+        pass
+
+
 def test_waiting_is_shown_and_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = terminal(monkeypatch)
     with out.working("asking AWS"):

@@ -15,10 +15,18 @@ ONE = Running(4620, 77, empty=False, incident="healthy")
 TWO = Running(4621, 78, empty=True, incident=None)
 STOP_ONE = "opskit sandbox stop --port 4620"
 EXPORTS = """\
+unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_CREDENTIAL_EXPIRATION \
+AWS_IGNORE_CONFIGURED_ENDPOINT_URLS AWS_USE_FIPS_ENDPOINT AWS_USE_DUALSTACK_ENDPOINT OPSKIT_PROFILE \
+OPSKIT_WORKERS_DIR OPSKIT_FUNCTION_PATTERN
 export AWS_ENDPOINT_URL=http://127.0.0.1:4620
 export AWS_ACCESS_KEY_ID=sandbox
 export AWS_SECRET_ACCESS_KEY=sandbox
 export AWS_DEFAULT_REGION=us-east-1
+export AWS_REGION=us-east-1
+export NO_PROXY=127.0.0.1,localhost
+export no_proxy=127.0.0.1,localhost
+export OPSKIT_ENV=prod
+export OPSKIT_REGION=us-east-1
 """
 STATUS = """\
 port    pid    endpoint               incident    empty
@@ -29,6 +37,8 @@ port    pid    endpoint               incident    empty
 @pytest.fixture(autouse=True)
 def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

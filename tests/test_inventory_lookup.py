@@ -101,7 +101,7 @@ def test_a_discovered_functions_alias_is_asked_for_and_is_no_part_of_the_name(fl
 def test_a_workers_alias_is_the_manifests(fleet: Inventory, tmp_path: Path) -> None:
     lookup = fleet.find("scoreUsers:live")
     assert lookup.signals()["mappings"].params == (("FunctionName", SCORE),)
-    assert lookup.notes == ("no alias, as the manifest says, not live",)
+    assert lookup.notes == ("looking at the function itself, as its manifest says, not at live",)
     (tmp_path / "score").mkdir()
     packaged = Path(__file__).parents[1] / "workers" / "score_users" / "worker.yaml"
     (tmp_path / "score" / "worker.yaml").write_text(packaged.read_text() + "alias: live\n")
@@ -110,6 +110,7 @@ def test_a_workers_alias_is_the_manifests(fleet: Inventory, tmp_path: Path) -> N
         lookup = aliased.find(name)
         assert lookup.signals()["mappings"].params == (("FunctionName", f"{SCORE}:live"),)
         assert lookup.notes == ()
+    assert aliased.find("scoreUsers:7").notes == ("looking at alias live, as its manifest says, not at 7",)
 
 
 def test_a_names_region_and_environment_win_and_are_told(fleet: Inventory) -> None:
@@ -197,7 +198,7 @@ def test_with_everything_denied_the_streams_name_is_still_known(fleet: Inventory
 @pytest.mark.parametrize(
     ("identity", "function_", "bound", "account"),
     [
-        (IDENTITY, DENIED, {"prod": "999999999999"}, ACCOUNT),
+        (IDENTITY, DENIED, {"prod": ACCOUNT, "qa": "999999999999"}, ACCOUNT),
         (DENIED, function(SCORE), {"prod": "999999999999"}, ACCOUNT),
         (DENIED, DENIED, {"prod": "999999999999"}, "999999999999"),
     ],
@@ -217,6 +218,24 @@ def test_an_arn_of_another_account_is_refused(fleet: Inventory) -> None:
         f"{arn} is in account 999999999999, but the credentials are of account {ACCOUNT}; "
         "choose others with --profile"
     )
+
+
+@pytest.mark.parametrize("name", ["scoreUsers", "billing", SCORE])
+def test_credentials_of_another_account_than_the_bound_one_are_refused(name: str) -> None:
+    bound = Settings(accounts={"prod": "999999999999"}, config_file=Path("/etc/opskit.toml"))
+    with pytest.raises(UsageError) as caught:
+        bind(inventory.load(bound).find(name), function=function(SCORE))
+    assert str(caught.value) == (
+        f"/etc/opskit.toml binds prod to account 999999999999, but the credentials are of account {ACCOUNT} "
+        f"(arn:aws:sts::{ACCOUNT}:assumed-role/x/y); "
+        "choose others with --profile, or another environment with --env"
+    )
+
+
+def test_a_names_environment_decides_which_account_is_the_bound_one() -> None:
+    bound = Settings(accounts={"prod": ACCOUNT, "qa": "999999999999"}, config_file=Path("/etc/opskit.toml"))
+    with pytest.raises(UsageError, match="binds qa to account 999999999999"):
+        bind(inventory.load(bound).find(QA))
 
 
 def test_a_runbook_for_other_triggers_is_refused(fleet: Inventory) -> None:

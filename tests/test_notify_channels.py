@@ -68,9 +68,62 @@ def test_a_proxy_before_loopback_is_refused_in_a_drill(monkeypatch: pytest.Monke
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     with pytest.raises(ChannelError, match="NO_PROXY"):
-        channels.refuse_drill("http://127.0.0.1:1", "http://127.0.0.1:2")
+        channels.refuse_drill(("http://127.0.0.1:1",), "http://127.0.0.1:2")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    channels.refuse_drill("http://127.0.0.1:1", "http://127.0.0.1:2")
+    channels.refuse_drill(("http://127.0.0.1:1",), "http://127.0.0.1:2")
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://0.0.0.0:4566",
+        "http://127.1:4566",
+        "http://[::]:4566",
+        "http://localhost.localstack.cloud:4566",
+    ],
+)
+def test_every_way_to_write_this_machine_is_a_drill(said: list[str], endpoint: str) -> None:
+    keys = {"OPSKIT_PAGERDUTY_ROUTING_KEY": "k", "OPSKIT_PAGERDUTY_URL": "https://pager.invalid"}
+    assert not channels.page(replace(BREACH, endpoint=endpoint), SETTINGS, keys, said.append)
+    drill = f"this is a drill, AWS is on loopback ({endpoint})"
+    assert said == [f"could not page: {drill}, and pager.invalid is not"]
+
+
+def test_one_services_endpoint_on_loopback_makes_it_a_drill(said: list[str]) -> None:
+    some = Settings(endpoint_urls=("https://vpce.example", "http://127.0.0.1:9"))
+    keys = {
+        "OPSKIT_SLACK_TOKEN": "t",
+        "OPSKIT_SLACK_CHANNEL": "#c",
+        "OPSKIT_SLACK_URL": "https://chat.invalid",
+    }
+    assert not channels.post(replace(BREACH, endpoint="https://vpce.example"), some, keys, said.append)
+    drill = "this is a drill, AWS is on loopback (http://127.0.0.1:9)"
+    assert said == [f"could not post to Slack: {drill}, and chat.invalid is not"]
+
+
+def test_a_missing_key_is_said_before_the_drill(said: list[str]) -> None:
+    assert not channels.post(BREACH, SETTINGS, {}, said.append)
+    assert not channels.post(BREACH, SETTINGS, {"OPSKIT_SLACK_TOKEN": "t"}, said.append)
+    wanted = "OPSKIT_SLACK_TOKEN and OPSKIT_SLACK_CHANNEL, or OPSKIT_SLACK_WEBHOOK_URL"
+    assert said == [
+        f"could not post to Slack: set {wanted}",
+        "could not post to Slack: OPSKIT_SLACK_CHANNEL is not set",
+    ]
+
+
+@pytest.mark.parametrize("endpoint", ["", "http://127.0.0.1:1"])
+@pytest.mark.parametrize("url", ["http://[::1", "http://h:99999/secret", "hooks.slack.com/secret"])
+def test_a_channels_address_that_is_none_is_one_line_and_not_repeated(
+    said: list[str], url: str, endpoint: str
+) -> None:
+    report = replace(BREACH, endpoint=endpoint)
+    assert not channels.post(report, SETTINGS, {"OPSKIT_SLACK_WEBHOOK_URL": url}, said.append)
+    keys = {"OPSKIT_PAGERDUTY_ROUTING_KEY": "k", "OPSKIT_PAGERDUTY_URL": url}
+    assert not channels.page(report, SETTINGS, keys, said.append)
+    assert said == [
+        "could not post to Slack: OPSKIT_SLACK_WEBHOOK_URL is not an address such as https://host/path",
+        "could not page: OPSKIT_PAGERDUTY_URL is not an address such as https://host/path",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -79,6 +132,10 @@ def test_a_proxy_before_loopback_is_refused_in_a_drill(monkeypatch: pytest.Monke
         ("http://127.0.0.1:4566", True), ("http://127.8.9.1", True), ("http://localhost:1", True),
         ("http://[::1]:1", True), ("http://aws.localhost", True), ("https://events.pagerduty.com", False),
         ("http://127.0.0.1.evil.example", False), ("http://localhost.example", False), ("", False),
+        ("http://0.0.0.0:1", True), ("http://[::]:1", True), ("http://127.1", True),
+        ("http://localhost.", True),
+        ("http://0x7f.1", True), ("http://2130706433", True), ("http://[::ffff:127.0.0.1]", True),
+        ("http://127.0.0.1 .evil.example", False), ("http://[::ffff:10.0.0.1]", False),
         ("http://[::1", False), ("http://user@127.0.0.1@evil.example", False), ("http://10.0.0.1", False),
     ],
 )  # fmt: skip

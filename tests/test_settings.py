@@ -1,5 +1,6 @@
 """Where a setting comes from, and what a wrong one is told."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ def load(
 ) -> Settings:
     if toml:
         (tmp_path / "opskit.toml").write_text(toml)
-    return settings.load(flags, environ or {}, tmp_path)
+    return settings.load(flags, {"AWS_CONFIG_FILE": os.devnull, **(environ or {})}, tmp_path)
 
 
 def test_with_nothing_said_it_reads_prod_in_us_east_1(tmp_path: Path) -> None:
@@ -88,20 +89,57 @@ def test_a_file_may_name_its_own_environments(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environ", "endpoint"),
+    ("environ", "endpoints"),
     [
         (
             {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_SQS": "http://x"},
-            "http://127.0.0.1:1",
+            ("http://127.0.0.1:1", "http://x"),
         ),
-        ({"AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:2"}, "http://127.0.0.1:2"),
-        ({"AWS_ENDPOINT_URL": "http://x", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, None),
+        ({"AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:2"}, ("http://127.0.0.1:2",)),
+        ({"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:2"}, ()),
+        ({"AWS_ENDPOINT_URL": "http://x", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, ()),
+        ({"AWS_ENDPOINT_URL": ""}, ()),
     ],
 )
-def test_the_endpoint_is_the_one_botocore_will_use(
-    tmp_path: Path, environ: dict[str, str], endpoint: str | None
+def test_the_endpoints_are_those_that_botocore_will_use(
+    tmp_path: Path, environ: dict[str, str], endpoints: tuple[str, ...]
 ) -> None:
-    assert load(tmp_path, environ=environ).endpoint_url == endpoint
+    chosen = load(tmp_path, environ=environ)
+    assert chosen.endpoint_urls == endpoints
+    assert chosen.endpoint_url == (endpoints[0] if endpoints else None)
+
+
+def test_the_profiles_region_and_endpoints_stand_below_the_file_of_opskit(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text(
+        "[default]\nregion = eu-west-1\n"
+        "[profile ops]\nregion = eu-west-2\nendpoint_url = http://127.0.0.1:1\nservices = local\n"
+        "[services local]\nsqs =\n  endpoint_url = http://127.0.0.1:2\n"
+    )
+    environ = {"AWS_CONFIG_FILE": str(config)}
+    assert load(tmp_path, environ=environ).region == "eu-west-1"
+    ops = load(tmp_path, environ=environ, profile="ops")
+    assert (ops.region, ops.endpoint_urls) == ("eu-west-2", ("http://127.0.0.1:1", "http://127.0.0.1:2"))
+    assert load(tmp_path, environ=environ, profile="none").region == "us-east-1"
+    assert load(tmp_path, environ={**environ, "AWS_REGION": "us-west-2"}).region == "us-west-2"
+    assert load(tmp_path, 'region = "sa-east-1"', environ).region == "sa-east-1"
+
+
+def test_a_profiles_region_that_is_none_is_refused(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text("[default]\nregion = Ireland\n")
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, environ={"AWS_CONFIG_FILE": str(config)})
+    assert str(caught.value) == f'{config}: region: expected a region such as us-east-1, got "Ireland"'
+
+
+@pytest.mark.parametrize(
+    "content", [b"region = eu-west-1", b"\xff\xfe", b"[profile 'x]\nregion=eu-west-1", b""]
+)
+def test_an_aws_config_file_that_cannot_be_read_is_botocores_to_word(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "config").write_bytes(content)
+    assert load(tmp_path, environ={"AWS_CONFIG_FILE": str(tmp_path / "config")}).region == "us-east-1"
+    assert load(tmp_path, environ={"AWS_CONFIG_FILE": str(tmp_path)}).region == "us-east-1"
 
 
 @pytest.mark.parametrize(
@@ -142,6 +180,16 @@ def test_a_wrong_file_is_one_line_with_file_key_and_expectation(tmp_path: Path, 
         ({}, {"env": "stage"}, '--env: unknown environment "stage", known: local-dev, qa, prod'),
         ({"AWS_REGION": "US"}, {}, 'AWS_REGION: expected a region such as us-east-1, got "US"'),
         ({}, {"fail_on": "x"}, '--fail-on: expected one of low, medium, high, critical, got "x"'),
+        (
+            {"AWS_ENDPOINT_URL": "http://127.0.0.1:99999"},
+            {},
+            'AWS_ENDPOINT_URL: expected http://host:port, got "http://127.0.0.1:99999"',
+        ),
+        (
+            {"AWS_ENDPOINT_URL_SQS": "http://[::1"},
+            {},
+            'AWS_ENDPOINT_URL_SQS: expected http://host:port, got "http://[::1"',
+        ),
         (
             {"OPSKIT_CONFIG": "/nowhere/x"},
             {},

@@ -21,10 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     This is the outermost boundary: nothing that goes wrong in a command passes it but as an exit code.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments == ["--version"]:
-        return _version()
     try:
-        return _run(arguments)
+        return _version() if arguments == ["--version"] else _run(arguments)
     except OpskitError as error:
         return _fail(str(error), error.exit)
     except KeyboardInterrupt:
@@ -57,8 +55,9 @@ def _run(arguments: list[str]) -> int:
 
 def _version() -> int:
     from opskit import __version__
+    from opskit.cli.out import result
 
-    sys.stdout.write(f"opskit {__version__}\n")
+    result(f"opskit {__version__}")
     return Exit.CLEAN
 
 

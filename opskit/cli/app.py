@@ -56,8 +56,9 @@ def _as_typed(parameter: Any) -> Any:
 def _show_version(value: bool) -> None:
     if value:
         from opskit import __version__
+        from opskit.cli.out import result
 
-        typer.echo(f"opskit {__version__}")
+        result(f"opskit {__version__}")
         raise typer.Exit
 
 

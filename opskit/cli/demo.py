@@ -36,7 +36,7 @@ def demo(
     from opskit.sandbox.incidents import find
 
     chosen = find(incident)
-    output = shared.settings().output
+    output = shared.output_form()
     out.note(f'starting an AWS on this machine and playing "{chosen.name}": {chosen.title}')
     with out.working("this takes a few seconds"), _embedded_aws(chosen):
         report = _diagnosed(chosen)
@@ -53,12 +53,9 @@ def _embedded_aws(incident: "Incident") -> Iterator[None]:
 
     with _no_aws() as environ, TemporaryDirectory(prefix="opskit-demo-") as folder:
         environ["OPSKIT_STATE_DIR"] = folder
-        running = process.start(0, incident=incident.name)
-        environ.update(running.environment())
-        try:
+        with process.passing(incident.name) as running:
+            environ.update(running.environment())
             yield
-        finally:
-            process.stop(running.port)
 
 
 @contextmanager

@@ -49,9 +49,16 @@ def diagnose(
 
     settings = shared.settings(fail_on=fail_on)
     asked = look.Asked(runbook, fn, since_seconds(since), deadline_seconds(deadline))
-    with out.working(f"asking AWS about the last {since} of {fn}"):
-        report = look.look(settings, asked)
+    unseen = None
+    try:
+        with out.working(f"asking AWS about the last {since} of {fn}"):
+            report = look.look(settings, asked)
+    except look.UnseenError as error:
+        unseen, report = str(error), error.report
     report = verdict.written_down(report)
-    verdict.show(report, shared, settings.output)
-    delivered = verdict.tell(report, settings, page=page, slack=slack)
+    try:
+        verdict.show(report, shared, settings.output, unseen)
+    finally:
+        # Whoever is to be paged is paged, also if the disk behind stdout is full.
+        delivered = verdict.tell(report, settings, page=page, slack=slack)
     return verdict.exit_code(report, Severity(settings.fail_on), delivered=delivered)

@@ -10,10 +10,19 @@ from opskit.aws.faults import FAULTS
 from opskit.aws.session import Aws
 from opskit.cli import out
 from opskit.diagnose import diagnose
-from opskit.errors import UsageError
+from opskit.errors import CannotLookError, UsageError
 from opskit.gather import Gatherer, window
-from opskit.model import Report, Runbook
+from opskit.inventory import Lookup
+from opskit.model import Gap, Readings, Report, Runbook, Verdict
 from opskit.settings import Settings
+
+
+class UnseenError(CannotLookError):
+    """Nothing could be asked at all; `report` says so in the contract's form: verdict "unknown"."""
+
+    def __init__(self, reason: str, report: Report) -> None:
+        super().__init__(reason)
+        self.report = report
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,7 @@ def find_runbook(name: str, known: Mapping[str, Runbook]) -> Runbook:
 
 
 def look(settings: Settings, asked: Asked, now: Callable[[], float] = time.time) -> Report:
-    """Return what the runbook finds; UsageError for a wrong name, CannotLookError if nothing can be asked.
+    """Return what the runbook finds; UsageError for a wrong name, UnseenError if nothing could be asked.
 
     Log queries that still run when it ends, also on Ctrl-C, are stopped at AWS.
     """
@@ -51,13 +60,34 @@ def look(settings: Settings, asked: Asked, now: Callable[[], float] = time.time)
     try:
         report = diagnose(book, lookup, gatherer, name=asked.fn)
         return replace(report, endpoint=_endpoint(aws, settings))
+    except CannotLookError as error:
+        unseen = replace(_unseen(book, lookup, gatherer, error), endpoint=_endpoint(aws, settings))
+        raise UnseenError(str(error), unseen) from error
     finally:
         aws.close()
 
 
+def _unseen(book: Runbook, lookup: Lookup, gatherer: Gatherer, error: CannotLookError) -> Report:
+    """Return the report of a look that saw nothing: its target is what was asked for, its gap the reason."""
+    target, *_ = lookup.bind(Readings(lookup.signals(), {}), (), book.NAME)
+    return Report(
+        command="diagnose",
+        runbook=book.NAME,
+        target=target,
+        window=gatherer.window,
+        verdict=Verdict.UNKNOWN,
+        severity=None,
+        findings=(),
+        gaps=(Gap("aws", str(error)),),
+        facts=(),
+        cost=gatherer.cost,
+    )
+
+
 def _endpoint(aws: Aws, settings: Settings) -> str:
     """Return the endpoint in use if it is not AWS's own; as configured where no client could be made."""
+    configured = settings.endpoint_url or ""
     try:
-        return aws.endpoint()
+        return aws.endpoint() or configured
     except FAULTS:
-        return settings.endpoint_url or ""
+        return configured

@@ -1,6 +1,7 @@
 """The options that every command has, and how texts on the command line become values."""
 
 import inspect
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -45,8 +46,26 @@ class SharedOptions:
         """Return the settings of this call, with a command's own `flags`; UsageError if one is wrong."""
         from opskit import settings
 
-        shared = {name: getattr(self, name) for name in ("env", "region", "profile", "output")}
-        return settings.load({**shared, **flags})
+        return settings.load({**self._flags(), **flags})
+
+    def output_form(self) -> str | None:
+        """Return the output's form for a command that asks no AWS: what is wrong with the rest is a note.
+
+        UsageError if the command line or OPSKIT_OUTPUT is wrong.
+        """
+        from opskit import settings
+        from opskit.cli.out import note
+
+        try:
+            return self.settings().output
+        except UsageError as error:
+            said = {"OPSKIT_OUTPUT": os.environ.get("OPSKIT_OUTPUT", ""), "AWS_CONFIG_FILE": os.devnull}
+            chosen = settings.load(self._flags(), said, with_file=False)
+            note(f"not needed here, but wrong: {error}")
+            return chosen.output
+
+    def _flags(self) -> dict[str, str | None]:
+        return {name: getattr(self, name) for name in ("env", "region", "profile", "output")}
 
     def over(self, before: "SharedOptions") -> "SharedOptions":
         """Return these options, and where nothing was said those said before the command."""

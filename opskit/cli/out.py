@@ -1,56 +1,74 @@
 """Where words go: results to stdout, notes to stderr; a reader that has gone stops neither."""
 
 import os
-import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
-from opskit.cli.options import SharedOptions
+from opskit.errors import OpskitError
 
 if TYPE_CHECKING:
+    from opskit.cli.options import SharedOptions
     from opskit.render.canvas import Canvas, Output
 
 PIPE_WIDTH = 100
 """The width of a table asked for where there is no terminal."""
+_C_LOCALES = ("C", "POSIX")
+_COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
+"""What Python itself writes into LC_CTYPE where it was C (PEP 538)."""
 
 
 def result(text: str) -> None:
-    """Write a result and a line break to stdout."""
-    _write(sys.stdout, text)
+    """Write a result and a line break to stdout; OpskitError if it does not take them."""
+    if sys.stdout is None:
+        raise OpskitError("cannot write the result: stdout is closed")
+    try:
+        _write(sys.stdout, f"{text}\n")
+    except BrokenPipeError:
+        pass  # the reader has what it wanted; the exit code still speaks
+    except OSError as error:
+        raise OpskitError(f"cannot write the result to stdout: {error.strerror}") from error
 
 
 def note(text: str) -> None:
-    """Write a note, a warning or progress to stderr; it is never part of a result."""
-    _write(sys.stderr, f"opskit: {text}")
+    """Write a note, a warning or progress to stderr, if it takes it; it is never part of a result."""
+    _say(f"opskit: {text}\n")
 
 
 @contextmanager
 def working(text: str) -> Iterator[None]:
     """Show what is being waited for while it lasts, where stderr is a terminal that can take it back."""
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if not _is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
         yield
         return
-    sys.stderr.write(f"opskit: {text} ...")
-    sys.stderr.flush()
+    _say(f"opskit: {text} ...")
     try:
         yield
     finally:
-        sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
+        _say("\r\x1b[K")
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None:
+        with suppress(OSError):
+            _write(sys.stderr, text)
 
 
 def _write(stream: TextIO, text: str) -> None:
+    encoding = stream.encoding or "utf-8"
     try:
-        stream.write(
-            text.encode(stream.encoding or "utf-8", "backslashreplace").decode(stream.encoding or "utf-8")
-        )
-        stream.write("\n")
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
-    except BrokenPipeError:
-        # What follows, and the interpreter's last flush, go nowhere: the exit code still speaks.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except OSError:
+        # What follows, and the interpreter's last flush, go nowhere.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        raise
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
 
 
 def form(asked: str | None) -> "Output":
@@ -59,20 +77,31 @@ def form(asked: str | None) -> "Output":
 
     if asked:
         return Output(asked)
-    return Output.TABLE if sys.stdout.isatty() else Output.PLAIN
+    return Output.TABLE if _is_terminal(sys.stdout) else Output.PLAIN
 
 
-def canvas(shared: SharedOptions) -> "Canvas":
+def canvas(shared: "SharedOptions") -> "Canvas":
     """Return what stdout can show: its width, colours (NO_COLOR, --no-color), characters and local zone."""
+    import shutil
     from datetime import UTC, datetime
 
     from opskit.render.canvas import Canvas
 
-    terminal = sys.stdout.isatty()
     plain = shared.no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return Canvas(
         width=shutil.get_terminal_size((PIPE_WIDTH, 24)).columns,
-        color=terminal and not plain,
-        unicode=(sys.stdout.encoding or "").lower().replace("-", "").startswith("utf"),
+        color=_is_terminal(sys.stdout) and not plain,
+        unicode=_shows_unicode(os.environ),
         zone=datetime.now(UTC).astimezone().tzinfo,
     )
+
+
+def _shows_unicode(environ: Mapping[str, str]) -> bool:
+    """Whether stdout's encoding and the locale can show more than ASCII.
+
+    In the C locale Python's own encoding is UTF-8 all the same (PEP 540), the terminal's is not.
+    """
+    encoding = str(getattr(sys.stdout, "encoding", None)).lower().replace("-", "")
+    ctype = environ.get("LC_CTYPE", "")
+    locale = environ.get("LC_ALL") or (ctype if ctype not in _COERCED else "") or environ.get("LANG")
+    return encoding.startswith("utf") and locale not in _C_LOCALES

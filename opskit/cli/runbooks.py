@@ -17,7 +17,7 @@ def runbooks(shared: SharedOptions) -> None:
     from opskit.render.rows import rows
     from runbooks import ALL
 
-    output = out.form(shared.settings().output)
+    output = out.form(shared.output_form())
     books = list(ALL.values())
     records = [_document(book) for book in books] if output is Output.JSON else _lines(books)
     out.result(rows(records, output, out.canvas(shared)))

@@ -59,7 +59,7 @@ def start(
 
     if empty and incident:
         raise UsageError("--empty and --incident exclude each other")
-    output = out.form(shared.settings().output)
+    output = out.form(shared.output_form())
     running = process.start(port, empty=empty, incident=incident or process.BASELINE)
     if output is Output.JSON:
         out.result(encoded({**_record(running), "environment": running.environment()}))
@@ -76,7 +76,7 @@ def stop(shared: SharedOptions, *, port: Port = None) -> None:
     from opskit.cli import out
     from opskit.sandbox import process
 
-    shared.settings()
+    shared.output_form()
     stopped = process.stop(port)
     out.note(f"the embedded AWS on port {stopped.port} has stopped")
 
@@ -89,7 +89,7 @@ def status(shared: SharedOptions) -> None:
     from opskit.render.rows import rows
     from opskit.sandbox import process
 
-    output = out.form(shared.settings().output)
+    output = out.form(shared.output_form())
     running = process.status()
     if running or output is Output.JSON:
         out.result(rows([_record(one) for one in running], output, out.canvas(shared)))
@@ -105,7 +105,7 @@ def incidents(shared: SharedOptions) -> None:
     from opskit.render.rows import rows
     from opskit.sandbox.incidents import catalogue
 
-    output = out.form(shared.settings().output)
+    output = out.form(shared.output_form())
     nothing = None if output is Output.JSON else NOTHING_WRONG
     records = [
         {
@@ -137,7 +137,7 @@ def play(
     from opskit.sandbox import process
     from opskit.sandbox.incidents import find
 
-    shared.settings()
+    shared.output_form()
     found = find(incident)
     at = _only_one() if port is None else port
     process.play(at, found.name)

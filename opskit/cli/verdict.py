@@ -35,11 +35,19 @@ def _actor() -> str:
         return "unknown"
 
 
-def show(report: Report, shared: SharedOptions, output: str | None) -> None:
-    """Write the report to stdout in the form that was asked for."""
-    from opskit.render import render
+def show(report: Report, shared: SharedOptions, output: str | None, unseen: str | None = None) -> None:
+    """Write the report to stdout in the form that was asked for; OpskitError if stdout does not take it.
 
-    out.result(render(report, out.form(output), out.canvas(shared)))
+    `unseen` says why nothing could be asked: for people that line is all there is to say.
+    """
+    from opskit.render import Output, render
+
+    form = out.form(output)
+    if unseen is not None:
+        out.note(unseen)
+        if form in (Output.TABLE, Output.PLAIN):
+            return
+    out.result(render(report, form, out.canvas(shared)))
 
 
 def tell(report: Report, settings: Settings, *, page: bool, slack: bool) -> bool:

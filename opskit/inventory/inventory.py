@@ -41,7 +41,8 @@ class Inventory:
         worker = from_manifest(file, settings, given.name if full else "") if file else None
         qualifier = worker.alias if worker else given.qualifier
         if given.qualifier != qualifier and given.qualifier:
-            notes = (*notes, f"{qualifier or 'no alias'}, as the manifest says, not {given.qualifier}")
+            looked_at = f"at alias {qualifier}" if qualifier else "at the function itself"
+            notes = (*notes, f"looking {looked_at}, as its manifest says, not at {given.qualifier}")
         names = self._functions(worker, given, settings, has_pattern=full is not None)
         return Lookup(
             asked=name,

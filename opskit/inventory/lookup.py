@@ -52,7 +52,8 @@ class Lookup:
         """Return one Target per event source that fits `triggers` (empty: everything fits), at least one.
 
         UsageError if there is no such worker or function, if the runbook is not for its trigger, or if the
-        credentials are another account's. What could not be read is left out of a Target, never guessed.
+        credentials are of another account than the name says or the environment is bound to. What could not
+        be read is left out of a Target, never guessed.
         """
         self._check_account(readings)
         if self.worker is not None:
@@ -87,11 +88,22 @@ class Lookup:
         return identity or arns.account_of(arn) or self.account or self.settings.account or ""
 
     def _check_account(self, readings: Readings) -> None:
-        identity = document_of(readings, round0.identity()).get("account")
-        if self.account and identity and identity != self.account:
+        """Refuse credentials of another account than the name's, or than its environment is bound to."""
+        identity = document_of(readings, round0.identity())
+        account = identity.get("account")
+        if not account:
+            return
+        if self.account and account != self.account:
             raise UsageError(
-                f"{self.asked} is in account {self.account}, but the credentials are of account {identity}",
+                f"{self.asked} is in account {self.account}, but the credentials are of account {account}",
                 "choose others with --profile",
+            )
+        env, bound = self.settings.env, self.settings.account
+        if bound and account != bound:
+            raise UsageError(
+                f"{self.settings.config_file} binds {env} to account {bound}, but the credentials are of "
+                f"account {account} ({identity.get('arn')})",
+                "choose others with --profile, or another environment with --env",
             )
 
     def _target(self, readings: Readings, worker: Worker) -> Target:

@@ -8,13 +8,14 @@
 """
 
 import ipaddress
+import socket
 import urllib.request
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from opskit.errors import ChannelError
 from opskit.model import Report, Severity, Verdict
-from opskit.settings import Settings
+from opskit.settings import Settings, is_address
 
 PAGERDUTY_URL_ENV = "OPSKIT_PAGERDUTY_URL"
 SLACK_URL_ENV = "OPSKIT_SLACK_URL"
@@ -60,23 +61,23 @@ def _page(report: Report, settings: Settings, environ: Mapping[str, str]) -> str
     from opskit.notify import pagerduty  # noqa: PLC0415 - the client is loaded when there is a page to send
 
     key = _secret(environ, settings.pagerduty_key_env)
-    url = environ.get(PAGERDUTY_URL_ENV) or pagerduty.URL
-    refuse_drill(report.endpoint, url)
+    url = _address(environ, PAGERDUTY_URL_ENV) or pagerduty.URL
+    refuse_drill((report.endpoint, *settings.endpoint_urls), url)
     return pagerduty.send(pagerduty.payload(report), key, url)
 
 
 def _post(report: Report, settings: Settings, environ: Mapping[str, str]) -> str:
     from opskit.notify import slack  # noqa: PLC0415 - as above
 
-    webhook = environ.get(settings.slack_webhook_env)
-    url = webhook or environ.get(SLACK_URL_ENV) or slack.URL
-    refuse_drill(report.endpoint, url)
+    webhook = _address(environ, settings.slack_webhook_env)
+    if not (webhook or environ.get(SLACK_TOKEN_ENV)):
+        raise ChannelError(f"set {SLACK_TOKEN_ENV} and {SLACK_CHANNEL_ENV}, or {settings.slack_webhook_env}")
+    channel = "" if webhook else _secret(environ, SLACK_CHANNEL_ENV)
+    url = webhook or _address(environ, SLACK_URL_ENV) or slack.URL
+    refuse_drill((report.endpoint, *settings.endpoint_urls), url)
     if webhook:
         slack.send_webhook(slack.payload(report), webhook)
         return ""
-    if not environ.get(SLACK_TOKEN_ENV):
-        raise ChannelError(f"set {SLACK_TOKEN_ENV} and {SLACK_CHANNEL_ENV}, or {settings.slack_webhook_env}")
-    channel = _secret(environ, SLACK_CHANNEL_ENV)
     slack.send(slack.payload(report), environ[SLACK_TOKEN_ENV], channel, url)
     return f" in {channel}"
 
@@ -87,9 +88,18 @@ def _secret(environ: Mapping[str, str], name: str) -> str:
     return environ[name]
 
 
-def refuse_drill(endpoint: str, url: str) -> None:
-    """Raise ChannelError if `endpoint` is on loopback and a message to `url` would leave this machine."""
-    if not is_loopback(endpoint):
+def _address(environ: Mapping[str, str], name: str) -> str:
+    """Return the address in a variable, "" if not set; ChannelError, without the secret that it may be."""
+    url = environ.get(name, "")
+    if url and not is_address(url):
+        raise ChannelError(f"{name} is not an address such as https://host/path")
+    return url
+
+
+def refuse_drill(endpoints: tuple[str, ...], url: str) -> None:
+    """Raise ChannelError if an AWS endpoint is on loopback and a message to `url` would leave it."""
+    endpoint = next(filter(_is_drill, endpoints), None)
+    if endpoint is None:
         return
     parts = urlsplit(url)
     if not is_loopback(url):
@@ -100,15 +110,39 @@ def refuse_drill(endpoint: str, url: str) -> None:
         raise ChannelError("this is a drill, and a proxy stands before loopback", "add 127.0.0.1 to NO_PROXY")
 
 
+def _is_drill(endpoint: str) -> bool:
+    """Whether an AWS endpoint is this machine's; a name such as localhost.localstack.cloud is one too.
+
+    A message is not sent to such a name: what it resolves to is its owner's to say.
+    """
+    return is_loopback(endpoint) or _host(endpoint).startswith("localhost.")
+
+
 def is_loopback(url: str) -> bool:
     """Whether the host in `url` is written as this machine; names are not resolved."""
-    try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:
-        return False
+    host = _host(url)
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
+        address = _number(host)
+    except (ValueError, OSError):
         return False
+    # The unspecified address, too, connects to this machine.
+    return address.is_loopback or address.is_unspecified
+
+
+def _host(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return the address that a number stands for, as sockets read it: 127.1 and 0x7f000001 are 127.0.0.1."""
+    if host.split() != [host]:
+        raise ValueError(host)  # inet_aton would read what stands before the blank
+    if ":" not in host:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    address = ipaddress.IPv6Address(host)
+    return address.ipv4_mapped or address

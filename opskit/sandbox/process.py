@@ -6,27 +6,39 @@ Nothing here imports moto or DuckDB: the command line stays quick.
 import http.client
 import json
 import os
+import shlex
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from signal import SIGTERM
+from types import FrameType
 from typing import Any
 
-from platformdirs import user_state_path
-
 from opskit.errors import OpskitError, UsageError
+from opskit.sandbox import state
 
 DEFAULT_PORT = 4620
 LOOPBACK = "127.0.0.1"
 BASELINE = "healthy"
 """The incident a sandbox starts with unless it is to be empty: none."""
 
+STAY = b"stay"
+"""What a server is told on its standard input when it is to outlive who started it."""
+
+_HIDES_IT = (
+    *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"),
+    *("AWS_CREDENTIAL_EXPIRATION", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
+    *("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "OPSKIT_PROFILE"),
+)
+"""Variables that send clients elsewhere, or make them fail, whatever `Running.environment` says."""
+_OTHER_FLEET = ("OPSKIT_WORKERS_DIR", "OPSKIT_FUNCTION_PATTERN")
 _START_S = 30.0
 _STOP_S = 5.0
 _PLAY_S = 120.0
@@ -55,18 +67,27 @@ class Running:
             "AWS_ACCESS_KEY_ID": "sandbox",
             "AWS_SECRET_ACCESS_KEY": "sandbox",
             "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_REGION": "us-east-1",
+            "NO_PROXY": _direct(),
+            "no_proxy": _direct(),
+            "OPSKIT_ENV": "prod",
+            "OPSKIT_REGION": "us-east-1",
         }
 
     def exports(self) -> list[str]:
-        """Return the same as lines for a shell."""
-        return [f"export {name}={value}" for name, value in self.environment().items()]
+        """Return the same as lines for a shell, with what would stand in the way unset."""
+        services = sorted(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL_"))
+        unset = [*_HIDES_IT, *(() if self.empty else _OTHER_FLEET), *services]
+        said = [f"export {name}={shlex.quote(value)}" for name, value in self.environment().items()]
+        return [f"unset {' '.join(unset)}", *said]
 
 
-def state_dir() -> Path:
-    """Return the folder of the state files and logs, made if need be: $OPSKIT_STATE_DIR or the platform's."""
-    folder = Path(os.environ.get("OPSKIT_STATE_DIR") or user_state_path("opskit"))
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+def _direct() -> str:
+    """Return the hosts that clients reach without a proxy: the caller's and loopback."""
+    said = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    hosts = [host.strip() for host in said.split(",") if host.strip()]
+    # An asterisk means "all" only when it stands alone.
+    return "*" if hosts == ["*"] else ",".join(dict.fromkeys((LOOPBACK, "localhost", *hosts)))
 
 
 def start(
@@ -75,25 +96,37 @@ def start(
     """Start a sandbox (port 0: any free one) and return once it answers and the incident is played.
 
     UsageError if the port is taken or the extra is missing; OpskitError with the log's last line if the
-    server ends instead of answering.
+    server ends instead of answering. SystemExit on SIGTERM and SIGHUP.
     """
     _check_extra()
-    port = DEFAULT_PORT if port is None else port
-    _check_free(port)
-    port = port or _free_port()
-    child = _spawn(port)
-    ready = False
-    try:
-        _await_health(port, child)
-        _register(port, child.pid)
-        if not empty:
-            play(port, incident, seed)
-        ready = True
-    finally:
-        # Also after Ctrl-C: a server that nobody was told of must not stay.
-        if not ready:
+    wanted = DEFAULT_PORT if port is None else port
+    with _ended_by_signals(), state.one_at_a_time():
+        port, child = _spawned(wanted)
+        ready = False
+        try:
+            running = _prepared(port, child, None if empty else incident, seed)
+            _tell(child, STAY)
+            ready = True
+        finally:
+            # Also after Ctrl-C: a server that nobody was told of must not stay.
+            if not ready:
+                _discard(port, child)
+    return running
+
+
+@contextmanager
+def passing(incident: str, seed: int = 1) -> Iterator[Running]:
+    """Run a sandbox on any free port that ends with the block, or with this process however that ends.
+
+    SIGTERM and SIGHUP raise SystemExit in the block. The errors are those of `start`.
+    """
+    _check_extra()
+    with _ended_by_signals():
+        port, child = _spawned(0)
+        try:
+            yield _prepared(port, child, incident, seed)
+        finally:
             _discard(port, child)
-    return _running(port) or _vanished(port)
 
 
 def play(port: int, incident: str, seed: int = 1) -> Mapping[str, Any]:
@@ -109,29 +142,64 @@ def stop(port: int | None = None) -> Running:
     UsageError if nothing of ours answers there: a stranger's process is never touched.
     """
     port = _only_port() if port is None else port
+    file = _state_file(port)
     running = _running(port)
     if not running:
         raise UsageError(f"no sandbox on port {port}", "opskit sandbox status lists them")
     _ask(port, "POST", "stop", {})
     if not _wait(lambda: _gone(running.pid), _STOP_S):
         # It is ours (its own health named this pid) and it agreed to end.
-        os.kill(running.pid, SIGTERM)
+        os.kill(running.pid, signal.SIGTERM)
         if not _wait(lambda: _gone(running.pid), _STOP_S):
             raise OpskitError(f"the sandbox on port {port} does not end", f"kill -9 {running.pid}")
-    _state_file(port).unlink(missing_ok=True)
+    file.unlink(missing_ok=True)
     return running
 
 
 def status() -> list[Running]:
     """Return the sandboxes that were started here and answer, by port; stale state files are removed."""
     found = []
-    for file in state_dir().glob("sandbox-*.json"):
+    for file in state.state_dir().glob("sandbox-*.json"):
         running = _running(int(file.stem.partition("-")[2]))
         if running:
             found.append(running)
         else:
             file.unlink(missing_ok=True)
     return sorted(found, key=lambda running: running.port)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end this process by SystemExit, so that what it started ends in order."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    mine = threading.current_thread() is threading.main_thread()
+    numbers = (signal.SIGTERM, signal.SIGHUP) if mine else ()
+    # One that the caller ignores (nohup) or handles stays so.
+    changed = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    for number in changed:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _spawned(wanted: int) -> "tuple[int, subprocess.Popen[bytes]]":
+    _check_free(wanted)
+    port = wanted or _free_port()
+    return port, _spawn(port)
+
+
+def _prepared(port: int, child: "subprocess.Popen[bytes]", incident: str | None, seed: int) -> Running:
+    _await_health(port, child)
+    _register(port, child.pid)
+    if incident is not None:
+        play(port, incident, seed)
+    return _running(port) or _vanished(port)
 
 
 def _check_extra() -> None:
@@ -165,17 +233,22 @@ def _free_port() -> int:
 
 def _spawn(port: int) -> "subprocess.Popen[bytes]":
     # -P: a moto.py in the caller's folder must not be what the server imports.
-    command = [sys.executable, "-P", "-m", "opskit.sandbox.server", "--port", str(port)]
-    descriptor = os.open(_log_file(port), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as log:
+    command = [sys.executable, "-P", "-m", "opskit.sandbox.server", "--port", str(port), "--held"]
+    with state.private(_log_file(port)) as log:
         return subprocess.Popen(  # noqa: S603  # our own interpreter and module
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             env=_environment(),
         )
+
+
+def _tell(child: "subprocess.Popen[bytes]", word: bytes) -> None:
+    if child.stdin:
+        with suppress(BrokenPipeError), child.stdin as pipe:
+            pipe.write(word)
 
 
 def _environment() -> dict[str, str]:
@@ -196,7 +269,8 @@ def _await_health(port: int, child: "subprocess.Popen[bytes]") -> None:
 
     answered = _wait(decided, _START_S)
     if child.poll() is not None:
-        raise OpskitError(f"the embedded AWS did not start: {_last_line(_log_file(port))}")
+        said = state.last_line(_log_file(port)) or state.silent(child.returncode)
+        raise OpskitError(f"the embedded AWS did not start: {said}")
     if not answered:
         raise OpskitError(
             f"the embedded AWS did not answer within {_START_S:.0f} s", f"see {_log_file(port)}"
@@ -206,26 +280,22 @@ def _await_health(port: int, child: "subprocess.Popen[bytes]") -> None:
 def _discard(port: int, child: "subprocess.Popen[bytes]") -> None:
     child.kill()
     child.wait()
+    _tell(child, b"")
     _state_file(port).unlink(missing_ok=True)
 
 
 def _register(port: int, pid: int) -> None:
-    descriptor = os.open(_state_file(port), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump({"port": port, "pid": pid}, file)
+    path = _state_file(port)
+    with state.usable(path.parent), state.private(path) as file:
+        file.write(json.dumps({"port": port, "pid": pid}).encode())
 
 
 def _state_file(port: int) -> Path:
-    return state_dir() / f"sandbox-{port}.json"
+    return state.state_dir() / f"sandbox-{port}.json"
 
 
 def _log_file(port: int) -> Path:
-    return state_dir() / f"sandbox-{port}.log"
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "its log is empty")
+    return state.state_dir() / f"sandbox-{port}.log"
 
 
 def _only_port() -> int:
@@ -248,7 +318,7 @@ def _running(port: int) -> Running | None:
 
 
 def _vanished(port: int) -> Running:
-    raise OpskitError(f"the embedded AWS ended: {_last_line(_log_file(port))}")
+    raise OpskitError(f"the embedded AWS ended: {state.last_line(_log_file(port)) or 'its log is empty'}")
 
 
 def _gone(pid: int) -> bool:
@@ -259,6 +329,13 @@ def _gone(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
+    return _dead(pid)
+
+
+def _dead(pid: int) -> bool:
+    """Whether a process ended and only its parent has not asked for its exit code; Linux tells."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     return False
 
 

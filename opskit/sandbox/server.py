@@ -14,6 +14,7 @@ from opskit.sandbox.admin import Admin
 from opskit.sandbox.faults import Faults
 from opskit.sandbox.front import Front, Wsgi
 from opskit.sandbox.planes import Planes
+from opskit.sandbox.process import STAY
 from opskit.sandbox.serving import LOOPBACK, listen
 
 
@@ -88,12 +89,24 @@ def running(port: int = 0, now: Callable[[], float] = time.time) -> Iterator[San
         thread.join(timeout=5.0)
 
 
+def _end_with_holder() -> None:
+    """End this process at once when its standard input ends, unless it was told to stay."""
+    # Not sys.stdin: its lock, held while waiting, is fatal to an interpreter that ends.
+    if os.read(0, len(STAY)) != STAY:
+        os._exit(1)
+
+
 def main(arguments: list[str]) -> None:
     """Serve in the foreground: python -m opskit.sandbox.server --port N."""
     parser = argparse.ArgumentParser(prog="opskit.sandbox.server", description="the embedded AWS")
     parser.add_argument("--port", type=int, default=0, help="the port on loopback; 0: any free one")
+    told = f'end when standard input does, unless it says "{STAY.decode()}"'
+    parser.add_argument("--held", action="store_true", help=told)
+    given = parser.parse_args(arguments)
+    if given.held:
+        threading.Thread(target=_end_with_holder, name="holder", daemon=True).start()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    sandbox = Sandbox(parser.parse_args(arguments).port)
+    sandbox = Sandbox(given.port)
     print(sandbox.endpoint, flush=True)  # noqa: T201  # for a caller who asked for port 0
     with suppress(KeyboardInterrupt):
         sandbox.run()
@@ -101,3 +114,7 @@ def main(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     main(sys.argv[1:])
+    logging.shutdown()
+    sys.stdout.flush()
+    # All stores are closed; freeing moto's objects one by one would take half a second.
+    os._exit(0)
