@@ -66,9 +66,10 @@ def countdown(target: Target, readings: Readings) -> Fact | None:
 def _expires(late: stream.Age, retention_s: float, now: int) -> float:
     """Return when the oldest record expires; a slope that is not known may be the steepest.
 
-    A measured age is as old as its datapoint.
+    Nothing ages faster than time passes: more is the noise of a fit. A measured age is as old as its
+    datapoint.
     """
-    slope = 1.0 if late.slope is None else late.slope
+    slope = 1.0 if late.slope is None else min(late.slope, 1.0)
     seen = late.at if late.measured else now
     return seen + (retention_s - late.seconds) / slope if slope > -stream.CATCHING_UP else inf
 
