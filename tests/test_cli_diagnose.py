@@ -199,6 +199,9 @@ class Full(io.TextIOWrapper):
     def flush(self) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    def close(self) -> None:
+        """Let the interpreter drop it without a flush."""
+
 
 @pytest.mark.parametrize("full", [True, False], ids=["full", "closed"])
 def test_a_page_is_sent_also_if_stdout_takes_nothing(
