@@ -33,10 +33,12 @@ def demo(
 ) -> int:
     """Play an incident in an AWS on this machine and find its cause; needs no AWS account."""
     from opskit.cli import out, verdict
+    from opskit.sandbox import process
     from opskit.sandbox.incidents import find
 
     chosen = find(incident)
     output = shared.output_form()
+    process.check_extra()
     out.note(f'starting an AWS on this machine and playing "{chosen.name}": {chosen.title}')
     with out.working("this takes a few seconds"), _embedded_aws(chosen):
         report = _diagnosed(chosen)

@@ -98,7 +98,7 @@ def start(
     UsageError if the port is taken or the extra is missing; OpskitError with the log's last line if the
     server ends instead of answering. SystemExit on SIGTERM and SIGHUP.
     """
-    _check_extra()
+    check_extra()
     wanted = DEFAULT_PORT if port is None else port
     with _ended_by_signals(), state.one_at_a_time():
         port, child = _spawned(wanted)
@@ -120,7 +120,7 @@ def passing(incident: str, seed: int = 1) -> Iterator[Running]:
 
     SIGTERM and SIGHUP raise SystemExit in the block. The errors are those of `start`.
     """
-    _check_extra()
+    check_extra()
     with _ended_by_signals():
         port, child = _spawned(0)
         try:
@@ -202,7 +202,8 @@ def _prepared(port: int, child: "subprocess.Popen[bytes]", incident: str | None,
     return _running(port) or _vanished(port)
 
 
-def _check_extra() -> None:
+def check_extra() -> None:
+    """Refuse in one line where the extra that the embedded AWS needs is not installed (UsageError)."""
     missing = [name for name in ("moto", "duckdb", "flask") if not find_spec(name)]
     if missing:
         raise UsageError("the embedded AWS needs the sandbox extra", "pip install 'opskit[sandbox]'")

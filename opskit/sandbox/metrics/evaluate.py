@@ -16,6 +16,16 @@ REFUSED = (
     "SERVICE_QUOTA",
     "DB_PERF_INSIGHTS",
     "LAMBDA",
+    "DATE",
+    "DAY",
+    "EPOCH",
+    "HOUR",
+    "MINUTE",
+    "MONTH",
+    "REMOVE_EMPTY",
+    "SLICE",
+    "SORT",
+    "YEAR",
 )
 
 ARGUMENTS: Mapping[str, tuple[int, int]] = {

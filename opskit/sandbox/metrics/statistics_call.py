@@ -59,6 +59,9 @@ def _stats(params: Params) -> dict[str, Stat]:
     plain, extended = params.get("Statistics") or (), params.get("ExtendedStatistics") or ()
     if not plain and not extended:
         raise checks.combination("Must specify either Statistics or ExtendedStatistics.")
+    if plain and extended:
+        # The API reference of GetMetricStatistics: "either ... but not both".
+        raise checks.combination("Must specify either Statistics or ExtendedStatistics, but not both.")
     if len(extended) > MAX_EXTENDED:
         raise checks.invalid(
             f"The collection ExtendedStatistics must not have a size greater than {MAX_EXTENDED}."
