@@ -1,7 +1,9 @@
 """What the whole suite shares: an embedded AWS in this process, and no way to the real one."""
 
+import ipaddress
 import json
 import os
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -110,6 +112,22 @@ def _no_real_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "credentials"))
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         patch.setenv("OPSKIT_STATE_DIR", str(folder / "state"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loopback_only() -> Iterator[None]:
+    """Whatever a test does wrong, it connects to this machine only."""
+    connect = socket.socket.connect
+
+    def checked(self: socket.socket, address: Any) -> None:
+        host = address[0] if self.family in {socket.AF_INET, socket.AF_INET6} else "localhost"
+        if host not in {"localhost", "0.0.0.0"} and not ipaddress.ip_address(host).is_loopback:
+            raise ConnectionRefusedError(f"a test tried to reach {host}")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", checked)
         yield
 
 
