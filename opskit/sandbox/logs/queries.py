@@ -4,11 +4,12 @@
 
 import base64
 import re
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 import duckdb
@@ -25,6 +26,7 @@ MOST_GROUPS = 50
 MOST_RUNNING = 100
 PAGE = 10_000
 LONGEST_QUERY = 10_000
+INTERRUPT_S = 0.02
 TIMEOUT_S = 3600
 KEPT = 1000
 """How many ended queries stay readable."""
@@ -48,6 +50,8 @@ class Query:
     ended_ms: int | None = None
     rows: Sequence[list[dict[str, str]]] = ()
     statistics: dict[str, float] = field(default_factory=dict)
+    done: bool = False
+    """Its worker has let go of the cursor."""
 
 
 class Queries:
@@ -169,6 +173,7 @@ class Queries:
         else:
             self._end(query, "Complete")
         with self._lock:
+            query.done = True
             query.cursor.close()
 
     def _end(self, query: Query, status: str) -> bool:
@@ -177,9 +182,18 @@ class Queries:
             if query.status in ENDED:
                 return False
             if query.status == "Running" and status in ("Cancelled", "Timeout"):
-                query.cursor.interrupt()
+                Thread(target=self._interrupt, args=(query,), daemon=True).start()
             query.status, query.ended_ms = status, self._now_ms()
             return True
+
+    def _interrupt(self, query: Query) -> None:
+        """Interrupt until the worker has noticed: one that comes between two statements is lost."""
+        while True:
+            with self._lock:
+                if query.done:
+                    return
+                query.cursor.interrupt()
+            time.sleep(INTERRUPT_S)
 
     def _found(self, key: str) -> Query:
         query = self._queries.get(key)
