@@ -7,15 +7,12 @@ does it fail (on one shard or on all), can it keep up at all, is the delay confi
 from opskit.model import Finding, Readings, Rule, Severity, Status, Target, UnreadError
 from opskit.render.figures import duration, number
 from opskit.series import Series
-from runbooks import _stream_advice as advice
-from runbooks import _stream_evidence as evidence
-from runbooks import _stream_facts as stream
-from runbooks import _stream_settings as settings
-from runbooks import _stream_since as onset
-from runbooks import _stream_words as words
-from runbooks._stream_capacity import batches_are_full, rates
-from runbooks._stream_outlook import facts, silence
-from runbooks._stream_signals import DYNAMODB_STREAM, KINESIS, more_signals, signals
+from runbooks._stream import advice, evidence, settings, words
+from runbooks._stream import facts as stream
+from runbooks._stream import since as onset
+from runbooks._stream.capacity import batches_are_full, rates
+from runbooks._stream.outlook import facts, silence
+from runbooks._stream.signals import DYNAMODB_STREAM, KINESIS, more_signals, signals
 
 NAME = "stream-lag"
 TITLE = "Records wait too long in a stream that a Lambda function consumes"

@@ -5,8 +5,8 @@ import math
 from collections.abc import Mapping
 
 from opskit.model import Json, Readings, Target
-from runbooks import _stream_facts as stream
-from runbooks import _stream_settings as settings
+from runbooks._stream import facts as stream
+from runbooks._stream import settings
 
 RETRIES = 10
 """Bounded retries where the manifest names none: with pauses up to a minute, several minutes of trying."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from opskit.model import Evidence, Json, Readings, Target, UnreadError
 from opskit.render.figures import clock, duration, number
 from opskit.series import Point, Series
-from runbooks import _stream_facts as stream
-from runbooks import _stream_settings as settings
-from runbooks import _stream_since as onset
-from runbooks._stream_capacity import Drain
+from runbooks._stream import facts as stream
+from runbooks._stream import settings
+from runbooks._stream import since as onset
+from runbooks._stream.capacity import Drain
 
 AT_TIMEOUT = 0.99
 """Share of the timeout from which a duration counts as having reached it."""

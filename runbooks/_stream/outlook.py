@@ -5,9 +5,9 @@ from math import inf
 
 from opskit.model import Fact, Readings, Target, UnreadError
 from opskit.render.figures import clock, duration, number
-from runbooks import _stream_facts as stream
-from runbooks import _stream_settings as settings
-from runbooks._stream_capacity import Drain, arrival_per_s, batch, rates
+from runbooks._stream import facts as stream
+from runbooks._stream import settings
+from runbooks._stream.capacity import Drain, arrival_per_s, batch, rates
 
 AT_RISK = 0.5
 """Share of the retention from which the Kinesis guide ("Monitoring with CloudWatch") sees a risk of loss."""

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from opskit.model import Readings, Target, UnreadError
-from runbooks import _stream_facts as stream
-from runbooks import _stream_settings as settings
+from runbooks._stream import facts as stream
+from runbooks._stream import settings
 
 FULL = 0.8
 """Share of the batch size from which batches count as full: the last batch of a poll is cut."""

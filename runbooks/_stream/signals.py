@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from opskit.model import Describe, LogQuery, Metric, Readings, Signal, Target, UnreadError
-from runbooks import _stream_facts as stream
+from runbooks._stream import facts as stream
 
 KINESIS, DYNAMODB_STREAM = "kinesis", "dynamodb-stream"
 

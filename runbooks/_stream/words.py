@@ -4,8 +4,8 @@ from opskit.model import Severity, Target
 from opskit.render.figures import duration, number
 from opskit.series import Series
 from opskit.thresholds import Threshold
-from runbooks import _stream_facts as stream
-from runbooks._stream_capacity import Drain
+from runbooks._stream import facts as stream
+from runbooks._stream.capacity import Drain
 
 
 def waiting(late: stream.Age | None) -> str:

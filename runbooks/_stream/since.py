@@ -6,7 +6,7 @@ from datetime import datetime
 
 from opskit.model import Json, Readings, Target
 from opskit.series import Series
-from runbooks import _stream_facts as stream
+from runbooks._stream import facts as stream
 
 ONSET_S = (900, 120)
 """How long before and after its onset a change counts as having come with a fault: code is loaded at the

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from opskit.model import Limit, Readings, Severity, Status, Target, UnreadError
 from opskit.series import Point, Series
-from runbooks import _stream_settings as settings
+from runbooks._stream import settings
 
 T = TypeVar("T")
 

@@ -1,0 +1,1 @@
+"""What the rules of stream-lag share: what to ask, arithmetic, evidence, advice."""
