@@ -1,26 +1,32 @@
 """The incidents to practise on: each a change of the workload's parameters, with its true cause.
 
-One TOML file each: `title`, `runbook`, `target` (a worker), `cause` ("" where nothing is wrong),
-`[start.WORKER]` for parameters that differ from the manifest all along, and `[[change]]` with `worker`, `at`
-("-95m", before now) and `set`. The parameters are those of `opskit.sandbox.workload.params.Params`.
+One TOML file each: `title`, `runbook`, `target` (a worker), `cause` ("" where nothing is wrong), `also`
+(causes that are true besides, each of a chain of its own or an effect), `[start.PART]` for parameters that
+differ from the manifest all along, and `[[change]]` with `on` (a part: a worker, a table, "account"), `at`
+("-95m", before now) and `set`. `[mild]` and `[severe]` are the incident in another strength: their tables by
+part overrule what the last change of that part sets, `at` (one text) when it comes. The parameters are those
+of `opskit.sandbox.workload.parts`.
 """
 
 import difflib
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 
 from opskit.errors import UsageError
 
+PLAIN = "plain"
+STRENGTHS = ("mild", PLAIN, "severe")
+
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """`before_s` seconds before now, `worker`'s parameters in `values` change."""
+    """`before_s` seconds before now, the parameters in `values` of a part change."""
 
-    worker: str
+    part: str
     before_s: int
     values: Mapping[str, Any]
 
@@ -34,14 +40,32 @@ class Incident:
     runbook: str
     target: str
     cause: str | None
+    also: tuple[str, ...]
     start: Mapping[str, Mapping[str, Any]]
     shifts: tuple[Shift, ...]
+    strengths: Mapping[str, Mapping[str, Any]]
+    """What the other strengths say differently."""
+
+    def of(self, strength: str) -> "Incident":
+        """Return the incident in one of its strengths; UsageError for another word."""
+        if strength == PLAIN:
+            return self
+        if strength not in self.strengths:
+            raise UsageError(f'no strength "{strength}" of {self.name}', f"known: {', '.join(self.known)}")
+        said = dict(self.strengths[strength])
+        at = said.pop("at", None)
+        return replace(self, shifts=tuple(_overruled(self.shifts, said, at)))
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The strengths that it has."""
+        return tuple(word for word in STRENGTHS if word == PLAIN or word in self.strengths)
 
 
 def catalogue() -> list[Incident]:
     """Return every incident there is, by name."""
     files = [f for f in resources.files(__package__).iterdir() if f.name.endswith(".toml")]
-    parsed = (_parse(f.name.removesuffix(".toml"), f.read_text("utf-8")) for f in files)
+    parsed = (parse(f.name.removesuffix(".toml"), f.read_text("utf-8")) for f in files)
     return sorted(parsed, key=lambda incident: incident.name)
 
 
@@ -55,7 +79,8 @@ def find(name: str) -> Incident:
     raise UsageError(f'no incident "{name}"', hint)
 
 
-def _parse(name: str, text: str) -> Incident:
+def parse(name: str, text: str) -> Incident:
+    """Return the incident that a file's text describes; ValueError or KeyError for a wrong one."""
     data = tomllib.loads(text)
     return Incident(
         name=name,
@@ -63,12 +88,25 @@ def _parse(name: str, text: str) -> Incident:
         runbook=data["runbook"],
         target=data["target"],
         cause=data["cause"] or None,
+        also=tuple(data.get("also", ())),
         start=data.get("start", {}),
         shifts=tuple(
-            Shift(change["worker"], _minutes(change["at"]) * 60, change["set"])
+            Shift(change["on"], _minutes(change["at"]) * 60, change["set"])
             for change in data.get("change", ())
         ),
+        strengths={word: data[word] for word in STRENGTHS if word in data},
     )
+
+
+def _overruled(shifts: tuple[Shift, ...], said: Mapping[str, Any], at: str | None) -> list[Shift]:
+    """Return the changes with what a strength says: of each part its last change is overruled."""
+    changed = list(shifts)
+    for part, values in said.items():
+        place = max(i for i, shift in enumerate(changed) if shift.part == part)
+        changed[place] = replace(changed[place], values={**changed[place].values, **values})
+    if at is not None and changed:
+        changed[-1] = replace(changed[-1], before_s=_minutes(at) * 60)
+    return changed
 
 
 def _minutes(at: str) -> int:

@@ -35,6 +35,8 @@ class Function:
     """Share of its writes that go to one single key."""
     http_ms: float = 0.0
     """How long the service that it calls takes, once per execution."""
+    old_logs: bool = False
+    """Lambda's older platform lines: "Task timed out", and no status on REPORT."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +51,22 @@ class StreamWorker(Function):
     hot_shard: int = -1
     """The shard that a skewed key puts `hot_share` of all arrivals on; -1: none."""
     hot_share: float = 0.0
+    source_table: str = ""
+    """The table, by its name in the fleet, whose changes are this stream; "": a Kinesis stream."""
     other_readers: int = 0
     """Consumers beside this one that share the read throughput; each reads every record."""
+    other_reader_lag_s: float = 0.0
+    """How far behind the slowest of them is."""
+    behind_s: float = 0.0
+    """How old the oldest record that waits is at second 0."""
     shard_metrics: bool = False
     """Enhanced monitoring is on."""
+    fan_out: bool = False
+    """The mapping is of an enhanced fan-out consumer, which has a read throughput of its own."""
     readable: bool = True
     """The role may read the stream and use its key."""
     attached: bool = True
-    """The mapping names a stream, or an enhanced fan-out consumer, that still exists."""
+    """The mapping names a stream, or a fan-out consumer, that still exists."""
     enabled: bool = True
     batch_size: int = 100
     batch_window_s: float = 0.0
@@ -75,6 +85,8 @@ class StreamWorker(Function):
     """Share of the records that the mapping's filter lets through."""
     poison_shard: int = -1
     """Set at a moment, it puts one record that no retry can process on this shard."""
+    rewind_s: float = 0.0
+    """Set at a moment, the mapping starts over with the records of so long ago."""
 
     @property
     def lanes(self) -> int:

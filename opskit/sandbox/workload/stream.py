@@ -1,252 +1,437 @@
-"""A stream and the Lambda function that consumes it, as a queueing model run event by event.
+"""A stream and the Lambda function that consumes it: a queueing model, event by event within each minute.
 
 Each shard is `parallelization` lanes (Lambda's concurrent batches per shard); a lane processes its records
-in order, one batch at a time, and retries a failed batch before it goes on.
+in order, one batch at a time, and retries a failed batch before it goes on. The laws and their sources are
+in `docs/workload-model.md`.
 """
 
 import heapq
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 
-from opskit.sandbox.workload.params import Params, Timeline
+from opskit.sandbox.workload.arrivals import poisson
+from opskit.sandbox.workload.execution import Executions
+from opskit.sandbox.workload.parts import StreamWorker, Table
+from opskit.sandbox.workload.shard import Lane, Run, parents, spread
+from opskit.sandbox.workload.table import TableModel
 
+MINUTE_S = 60
 POLL_S = 1.0
 """Lambda polls a shard about once a second when it has nothing to do (Lambda guide, "Kinesis")."""
 ERROR_BACKOFF_S = (1.0, 60.0)
 """First and longest pause before a failed batch is sent again; it doubles."""
 THROTTLE_BACKOFF_S = (0.5, 30.0)
 """The same for a throttled one; the pause is drawn up to that (full jitter)."""
-COLD_AFTER_S = 600.0
-"""An execution environment unused this long is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Invocation:
-    """One execution: when it began, what it was given, how it ended."""
-
-    at_s: float
-    shard: int
-    records: int
-    duration_ms: float
-    age_ms: float
-    """Age of the batch's last record when it was sent: Lambda's IteratorAge."""
-    read_age_ms: float
-    """Age of that record when the poller read it: Kinesis's GetRecords.IteratorAgeMilliseconds."""
-    error: str = ""
-    """"" for a success, "timeout", or the exception's text."""
-    init_ms: float = 0.0
-    retry: bool = False
-    version: int = 1
+WRITES_PER_S, WRITE_BYTES_PER_S = 1000.0, 1_000_000.0
+READ_BYTES_PER_S = 2_000_000.0
+"""A shard's limits (Kinesis guide, "Quotas and limits")."""
+READ_BURST_S = 5.0
+"""One GetRecords answer holds up to 10 MB, what a shard gives in five seconds (the same)."""
+NEVER = float("inf")
 
 
 @dataclass(slots=True)
-class Lane:
-    """One order-keeping sequence of records; `head` is the first record not yet done with."""
+class StreamMinute:
+    """What one minute measured; lists hold a value per execution that began in it."""
 
-    shard: int
-    arrivals: list[float]
-    poison: set[float] = field(default_factory=set)
-    """Arrival times of records that cannot be processed."""
-    head: int = 0
-    pending: int = 0
-    """Size of the batch that failed and is to be sent again."""
-    attempts: int = 0
-    throttled: int = 0
-    free_at: float = 0.0
-    expired: int = 0
+    arrived: dict[int, int] = field(default_factory=dict)
+    """Records by shard."""
+    refused: int = 0
+    """Records that a shard's write limit turned away."""
+    durations: list[float] = field(default_factory=list)
+    ages: list[float] = field(default_factory=list)
+    errors: int = 0
+    throttles: int = 0
+    most: int = 0
+    """Executions at once."""
+    polled: int = 0
+    invoked: int = 0
+    failed: int = 0
+    filtered: int = 0
     dropped: int = 0
-    processed: int = 0
+    delivered: int = 0
+    reads: dict[int, list[float]] = field(default_factory=dict)
+    """Ages in ms of what was read, by shard."""
+    read: dict[int, int] = field(default_factory=dict)
+    """Records read by this consumer, by shard."""
+    held: int = 0
+    """Reads that the shards' throughput did not allow."""
 
 
-@dataclass(frozen=True, slots=True)
-class History:
-    """All that happened between 0 and `end_s`."""
+def _reads(p: StreamWorker) -> bool:
+    """Tell whether the mapping reads the stream at all."""
+    return p.enabled and p.readable and p.attached
 
-    end_s: float
-    lanes: tuple[Lane, ...]
-    invocations: tuple[Invocation, ...]
-    throttles: tuple[float, ...]
-    """When a batch found no concurrency."""
+
+class StreamModel:
+    """One stream's consumer. `step` is called for each minute, or part of one, in order."""
+
+    def __init__(self, random: Random, p: StreamWorker) -> None:
+        self._random = random
+        self._executions = Executions(random, p)
+        self._was = p
+        self._lanes: list[Lane] = []
+        self._closed: list[Lane] = []
+        """Lanes of shards that were split or merged, until they are read to their end."""
+        self._turn = 0
+        self.minutes: dict[int, StreamMinute] = {}
+        self.dirty: set[int] = set()
+        self.runs: list[Run] = []
+        """Executions that ended, in that order."""
+        self.in_use = 0
+        """The most executions at once in the last step."""
+        self._busy = 0
+        self._reading_since = 0.0
+        self.arrived = self.processed = self.dropped = self.delivered = 0
+        self.expired = self.filtered = self.skipped = self.reread = 0
+        self._now = 0.0
+        self._lay_lanes(p)
+        self._fall_behind(p)
 
     @property
     def backlog(self) -> int:
-        """Records that arrived and are neither processed, dropped nor expired."""
-        return sum(bisect_right(lane.arrivals, self.end_s) - lane.head for lane in self.lanes)
+        """Records that arrived and are neither processed, given up, expired nor passed over."""
+        return sum(lane.waiting(self._now) for lane in self._every())
 
+    @property
+    def failing(self) -> bool:
+        """Whether a batch waits to be sent again."""
+        return any(lane.pending for lane in self._every())
 
-class Simulation:
-    """One run of the model; `run` is called once."""
+    def _every(self) -> Iterator[Lane]:
+        yield from self._lanes
+        yield from self._closed
 
-    def __init__(self, timeline: Timeline, end_s: float, seed: str) -> None:
-        self._timeline = timeline
-        self._end_s = end_s
-        self._random = Random(seed)
-        self._busy: list[float] = []
-        """End times of the executions that run now."""
-        self._warm: list[float] = []
-        """Since when each idle execution environment has been idle."""
-        self._invocations: list[Invocation] = []
-        self._throttles: list[float] = []
-        self._lanes = self._fill_lanes()
-        self._version = timeline.at(0).version
+    def step(  # noqa: PLR0917 - as the other models' steps
+        self,
+        t0_s: float,
+        t1_s: float,
+        p: StreamWorker,
+        concurrency: int,
+        table: TableModel | None,
+        table_p: Table | None,
+        *,
+        came: int | None = None,
+    ) -> None:
+        """Play t0 <= t < t1 with `concurrency` executions at most; `came` says how many records arrive."""
+        self._notice(t0_s, p)
+        minute = self._minute(t0_s)
+        self._arrive(t0_s, t1_s, p, minute, came)
+        self._executions.meet(t0_s, p, table, table_p)
+        self.in_use = minute.most = max(minute.most, self._busy)
+        self._play(t0_s, t1_s, p, concurrency)
+        self._now = t1_s
+        for lane in self._every():
+            self._expire(lane, t1_s, p)
+        self._closed = [lane for lane in self._closed if not lane.is_over()]
+        self._read_by_others(t0_s, t1_s, p, minute)
 
-    def run(self) -> History:
-        """Run from 0 to the end."""
-        events = [(self._random.random() * POLL_S, i) for i in range(len(self._lanes))]
-        heapq.heapify(events)
-        while events:
-            t, i = heapq.heappop(events)
-            if t >= self._end_s:
-                continue
-            again = self._step(t, self._lanes[i])
-            if again < self._end_s:
-                heapq.heappush(events, (again, i))
-        self._expire_to(self._end_s)
-        return History(self._end_s, tuple(self._lanes), tuple(self._invocations), tuple(self._throttles))
+    def reposition(self, t: float, since: float) -> None:
+        """Start over: go on with the records that came at `since` or later (now: LATEST)."""
+        for lane in self._every():
+            self._settle(lane, t)
+            lane.wait_until = 0.0
+            head = bisect_right(lane.arrivals, since)
+            self.skipped += max(0, head - lane.head)
+            self.reread += max(0, lane.head - head)
+            lane.move(head)
 
-    def _fill_lanes(self) -> list[Lane]:
-        base = self._timeline.at(0)
-        count = base.shards * base.parallelization
-        lanes = [Lane(i // base.parallelization, list(self._arrivals(count))) for i in range(count)]
-        for at_s, before, after in self._timeline.changes:
-            if after.poison_shard >= 0 and after.poison_shard != before.poison_shard:
-                lane = lanes[after.poison_shard * base.parallelization]
-                lane.poison.add(at_s)
-                lane.arrivals.insert(bisect_left(lane.arrivals, at_s), at_s)
-        return lanes
+    # --- what changes ------------------------------------------------------------------------------
 
-    def _arrivals(self, lanes: int) -> Iterator[float]:
-        """Poisson arrivals of one lane, its rate a step function of time.
+    def _notice(self, t: float, p: StreamWorker) -> None:
+        was, self._was = self._was, p
+        if _reads(p) and not _reads(was):
+            self._reading_since = t
+        if (p.shards, p.parallelization) != (was.shards, was.parallelization):
+            self._lay_lanes(p, was, t)
+        if p.poison_shard >= 0 and p.poison_shard != was.poison_shard:
+            shard = p.poison_shard % p.shards
+            next(lane for lane in self._lanes if lane.shard == shard).add_poison(t)
+            self._count_arrival(t, shard, 1)
+        if p.rewind_s and p.rewind_s != was.rewind_s:
+            self.reposition(t, t - p.rewind_s)
 
-        Exponential gaps have no memory: at a change of the rate the draw starts anew.
-        """
-        gap, t = self._random.expovariate, 0.0
-        while t < self._end_s:
-            rate = self._timeline.at(t).arrival_per_s / lanes
-            change = min(self._timeline.next_change(t), self._end_s)
-            if rate > 0:
-                t += gap(rate)
-                while t < change:
-                    yield t
-                    t += gap(rate)
-            t = change
+    def _lay_lanes(self, p: StreamWorker, was: StreamWorker | None = None, t: float = 0.0) -> None:
+        """Lay the lanes anew: of a shard's records where only its factor changed, else of new shards."""
+        old = self._lanes
+        for lane in old:
+            self._settle(lane, t)
+        if was is None or p.shards == was.shards:
+            shards = range(p.shards)
+            self._lanes = [
+                lane
+                for shard in shards
+                for lane in spread(shard, [one for one in old if one.shard == shard], p.parallelization)
+            ]
+            return
+        self._closed += [lane for lane in old if not lane.is_over()]
+        self._lanes = [
+            Lane(shard, after=parents(shard, p.shards, old, was.shards))
+            for shard in range(p.shards)
+            for _ in range(p.parallelization)
+        ]
 
-    def _step(self, t: float, lane: Lane) -> float:
-        """Do what `lane` does at `t`; return when it acts next."""
-        p = self._timeline.at(t)
-        if not p.enabled:
-            return self._timeline.next_change(t)
+    def _settle(self, lane: Lane, t: float) -> None:
+        """Let an execution go whose end nobody waits for: its batch is sent again from its new place."""
+        if lane.run is not None:
+            lane.run = None
+            self._busy -= 1
+        lane.pending = 0
+        lane.wait_until = min(lane.wait_until, t)
+
+    def _fall_behind(self, p: StreamWorker) -> None:
+        """Begin with what came in the last `behind_s` seconds and still waits."""
+        for shard in range(p.shards) if p.behind_s else ():
+            count = int(p.arrival_per_s * self._share(shard, p) * p.behind_s)
+            self.arrived += count
+            if count:
+                self._append(shard, -p.behind_s, p.behind_s, count, p)
+
+    # --- arrivals ----------------------------------------------------------------------------------
+
+    def _arrive(self, t0: float, t1: float, p: StreamWorker, minute: StreamMinute, came: int | None) -> None:
+        """Let records arrive: a Poisson count in each shard, evenly spaced from a random moment on."""
+        seconds = t1 - t0
+        for shard in range(p.shards):
+            share = self._share(shard, p)
+            if came is None:
+                count = poisson(self._random, p.arrival_per_s * share * seconds)
+            else:
+                count = came // p.shards + (shard < came % p.shards)
+            limit = int(seconds * min(WRITES_PER_S, WRITE_BYTES_PER_S / p.record_bytes))
+            if count > limit and not p.source_table:
+                minute.refused += count - limit
+                count = limit
+            self._count_arrival(t0, shard, count)
+            kept = self._filter(count, p, minute)
+            if kept:
+                self._append(shard, t0, seconds, kept, p)
+
+    @staticmethod
+    def _share(shard: int, p: StreamWorker) -> float:
+        if not 0 <= p.hot_shard < p.shards:
+            return 1 / p.shards
+        rest = (1 - p.hot_share) / max(1, p.shards - 1)
+        return p.hot_share if shard == p.hot_shard else rest
+
+    def _count_arrival(self, t: float, shard: int, count: int) -> None:
+        minute = self._minute(t)
+        minute.arrived[shard] = minute.arrived.get(shard, 0) + count
+        self.arrived += count
+
+    def _filter(self, count: int, p: StreamWorker, minute: StreamMinute) -> int:
+        if p.filter_pass >= 1 or not count:
+            return count
+        passed = min(count, poisson(self._random, count * p.filter_pass)) if p.filter_pass else 0
+        self.filtered += count - passed
+        if _reads(p):
+            minute.filtered += count - passed
+            minute.polled += count - passed
+        return passed
+
+    def _append(self, shard: int, t0: float, seconds: float, count: int, p: StreamWorker) -> None:
+        gap = seconds / count
+        first = t0 + self._random.random() * gap
+        lanes = [lane for lane in self._lanes if lane.shard == shard]
+        for number, lane in enumerate(lanes):
+            start = (number + self._turn) % p.parallelization
+            lane.arrivals += [first + gap * i for i in range(start, count, p.parallelization)]
+        self._turn += count
+
+    # --- reading and invoking ----------------------------------------------------------------------
+
+    def _play(self, t0: float, t1: float, p: StreamWorker, concurrency: int) -> None:
+        pace = self._read_pace(p)
+        heap = [
+            (max(t0, lane.run.end_s if lane.run else lane.wait_until), number, lane)
+            for number, lane in enumerate(self._every())
+        ]
+        heapq.heapify(heap)
+        while heap and heap[0][0] < t1:
+            t, number, lane = heap[0]
+            if lane.run is not None:
+                self._complete(lane, lane.run, p)
+            again = lane.wait_until if lane.wait_until > t else self._act(t, lane, p, concurrency, pace)
+            heapq.heapreplace(heap, (max(again, t), number, lane))
+
+    def _act(self, t: float, lane: Lane, p: StreamWorker, concurrency: int, pace: float) -> float:
+        """Do what a free lane does at `t`; return when it acts next."""
+        if not _reads(p):
+            return NEVER
         self._expire(lane, t, p)
+        if lane.after and not all(parent.is_over() for parent in lane.after):
+            return t + POLL_S
         if not lane.pending:
             ready = self._batch_ready(t, lane, p)
             if ready > t:
-                return min(ready, max(self._timeline.next_change(t), t + 0.001))
-        self._release(t)
-        if len(self._busy) >= p.concurrency_limit:
-            return self._throttle(t, lane)
-        return self._invoke(t, lane, p)
+                return ready
+        size = lane.pending or self._readable(t, lane, p, pace)
+        if not size:
+            return t + POLL_S
+        if self._busy >= concurrency:
+            return self._throttle(t, lane, size)
+        return self._invoke(t, lane, size, p)
 
-    def _expire(self, lane: Lane, t: float, p: Params) -> None:
-        oldest_kept = bisect_left(lane.arrivals, t - p.retention_s)
-        if oldest_kept > lane.head:
-            lane.expired += oldest_kept - lane.head
-            lane.head, lane.pending, lane.attempts = oldest_kept, 0, 0
-
-    def _expire_to(self, t: float) -> None:
-        for lane in self._lanes:
-            self._expire(lane, t, self._timeline.at(t))
-
-    def _batch_ready(self, t: float, lane: Lane, p: Params) -> float:
+    def _batch_ready(self, t: float, lane: Lane, p: StreamWorker) -> float:
         """Return when the next batch may be sent: full, or the window since its first record is over."""
-        if lane.head >= len(lane.arrivals):
-            return float("inf")
-        first = lane.arrivals[lane.head]
+        arrivals, head = lane.arrivals, lane.head
+        if head >= len(arrivals):
+            return NEVER
+        first = arrivals[head]
         if first > t:
             return first + self._random.random() * POLL_S
-        full = lane.head + p.batch_limit - 1
-        full_at = lane.arrivals[full] if full < len(lane.arrivals) else float("inf")
-        return min(first + p.batch_window_s, full_at)
+        window = max(p.batch_window_s, p.tumbling_window_s)
+        full = head + p.batch_limit - 1
+        full_at = arrivals[full] if full < len(arrivals) else NEVER
+        return min(max(first + window, lane.read_at + POLL_S), full_at)
 
-    def _release(self, t: float) -> None:
-        while self._busy and self._busy[0] <= t:
-            self._warm.append(heapq.heappop(self._busy))
+    @staticmethod
+    def _read_pace(p: StreamWorker) -> float:
+        """Return the records a second that a lane may read: what the other readers leave of its shard."""
+        if p.fan_out:
+            return READ_BYTES_PER_S / p.record_bytes / p.parallelization
+        readers = 1 + p.other_readers
+        others = p.other_readers * p.arrival_per_s / p.shards * p.record_bytes
+        left = max(READ_BYTES_PER_S - others, READ_BYTES_PER_S / readers)
+        return left / p.record_bytes / p.parallelization
 
-    def _throttle(self, t: float, lane: Lane) -> float:
+    def _readable(self, t: float, lane: Lane, p: StreamWorker, pace: float) -> int:
+        """Take a batch's records out of the shard's read throughput; 0 if it lets none through now."""
+        lane.credit = min(READ_BURST_S * pace, lane.credit + (t - lane.credit_at) * pace)
+        lane.credit_at = lane.read_at = t
+        wanted = min(lane.waiting(t), p.batch_limit)
+        size = min(wanted, int(lane.credit))
+        lane.credit -= size
+        if size < wanted:
+            self._minute(t).held += 1
+        return size
+
+    def _throttle(self, t: float, lane: Lane, size: int) -> float:
         """Throttles are retried until the records expire and use up no retry attempt."""
-        self._throttles.append(t)
+        self._minute(t).throttles += 1
+        if not lane.pending:
+            lane.credit += size  # the poller keeps what it has read
         lane.throttled += 1
         first, longest = THROTTLE_BACKOFF_S
-        return t + max(0.05, self._random.random() * min(longest, first * 2.0 ** min(lane.throttled, 10)))
+        most = min(longest, first * 2.0 ** min(lane.throttled, 10))
+        lane.wait_until = t + max(0.05, self._random.random() * most)
+        return lane.wait_until
 
-    def _invoke(self, t: float, lane: Lane, p: Params) -> float:
-        available = bisect_right(lane.arrivals, t) - lane.head
-        size = min(lane.pending or available, p.batch_limit)
-        batch = lane.arrivals[lane.head : lane.head + size]
-        error, duration_ms = self._outcome(batch, lane, p)
-        init_ms = self._environment(t, p)
-        age_s = t - batch[-1]
-        read_age_s = age_s if lane.pending else max(0.0, lane.free_at - batch[-1])
-        self._invocations.append(
-            Invocation(
-                t,
-                lane.shard,
-                size,
-                duration_ms,
-                age_s * 1000,
-                read_age_s * 1000,
-                error,
-                init_ms,
-                bool(lane.pending),
-                p.version,
-            )
+    def _invoke(self, t: float, lane: Lane, size: int, p: StreamWorker) -> float:
+        last = lane.arrivals[lane.head + size - 1]
+        poisoned = self._poisoned(lane, size)
+        run = self._executions.run(t, size, poisoned, p)
+        age_s = t - last
+        read_at = max(lane.free_at, self._reading_since)
+        read_age_s = age_s if lane.pending else max(0.0, read_at - last)
+        lane.run = run = run._replace(
+            shard=lane.shard, age_ms=age_s * 1000, read_age_ms=read_age_s * 1000, retry=bool(lane.pending)
         )
-        end = t + (init_ms + duration_ms) / 1000
-        heapq.heappush(self._busy, end)
-        lane.free_at, lane.throttled = end, 0
-        return self._finish(lane, size, age_s, p, failed=bool(error))
+        self._busy += 1
+        minute = self._minute(t)
+        minute.most = max(minute.most, self._busy)
+        self.in_use = max(self.in_use, self._busy)
+        lane.throttled = 0
+        return run.end_s
 
-    def _outcome(self, batch: list[float], lane: Lane, p: Params) -> tuple[str, float]:
-        noise = self._random.lognormvariate(0.0, 0.12)
-        if not lane.poison.isdisjoint(batch):
-            done = next(i for i, arrival in enumerate(batch) if arrival in lane.poison)
-            return p.poison_error, (p.overhead_ms + done * p.per_record_ms) * noise
-        if p.failing and self._random.random() < p.failing:
-            return p.error, (p.overhead_ms + p.fail_after_ms) * noise
-        duration_ms = (p.overhead_ms + len(batch) * p.per_record_ms) * noise
-        return ("timeout", p.timeout_s * 1000) if duration_ms >= p.timeout_s * 1000 else ("", duration_ms)
+    def _poisoned(self, lane: Lane, size: int) -> int:
+        """Return the place of the first record in the batch that cannot be processed; -1: none."""
+        if not lane.poison:
+            return -1
+        batch = lane.arrivals[lane.head : lane.head + size]
+        return next((place for place, arrival in enumerate(batch) if arrival in lane.poison), -1)
 
-    def _environment(self, t: float, p: Params) -> float:
-        """Take a warm environment if there is one; return the init time of a cold start in ms, else 0."""
-        if p.version != self._version:
-            self._version = p.version
-            self._warm.clear()
-        while self._warm and self._warm[0] < t - COLD_AFTER_S:
-            self._warm.pop(0)
-        if self._warm:
-            self._warm.pop()
-            return 0.0
-        return p.init_ms * self._random.lognormvariate(0.0, 0.15)
+    # --- outcomes ----------------------------------------------------------------------------------
 
-    def _finish(self, lane: Lane, size: int, age_s: float, p: Params, *, failed: bool) -> float:
-        if not failed:
-            lane.head += size
-            lane.processed += size
-            lane.pending = lane.attempts = 0
-            return lane.free_at
+    def _complete(self, lane: Lane, run: Run, p: StreamWorker) -> None:
+        lane.run = None
+        lane.free_at = run.end_s
+        self._busy -= 1
+        self._executions.ended(run.end_s)
+        self._measure(run)
+        if not run.failed:
+            self.processed += run.records
+            lane.leave(run.records)
+            return
+        if not run.error and not p.misreports:
+            done = run.records - run.failed
+            self.processed += done
+            if done:
+                lane.leave(done)
+            self._again(lane, run, run.failed, p)
+            return
+        self._again(lane, run, run.records, p)
+
+    def _again(self, lane: Lane, run: Run, size: int, p: StreamWorker) -> None:
+        """Send what failed again after a pause, halved if the mapping halves, unless it is given up."""
         lane.attempts += 1
-        exhausted = 0 <= p.max_retries < lane.attempts
-        too_old = 0 <= p.max_record_age_s < age_s
-        if p.bisect and size > 1:
+        if p.bisect and size > 1 and (run.error or p.misreports):
             # Splitting does not use up retries (Lambda guide, "Kinesis error handling").
             lane.pending, lane.attempts = (size + 1) // 2, 0
-        elif exhausted or too_old:
-            lane.head += size
-            lane.dropped += size
-            lane.pending = lane.attempts = 0
-            return lane.free_at
+        elif 0 <= p.max_retries < lane.attempts:
+            self._give_up(lane, size, run.end_s, p)
+            return
         else:
             lane.pending = size
         first, longest = ERROR_BACKOFF_S
-        return lane.free_at + min(longest, first * 2.0 ** min(lane.attempts - 1, 10))
+        lane.wait_until = run.end_s + min(longest, first * 2.0 ** min(max(lane.attempts - 1, 0), 10))
+
+    def _give_up(self, lane: Lane, count: int, t: float, p: StreamWorker) -> None:
+        minute = self._minute(t)
+        if p.on_failure:
+            self.delivered += count
+            minute.delivered += count
+        else:
+            self.dropped += count
+            minute.dropped += count
+        lane.leave(count)
+
+    def _expire(self, lane: Lane, t: float, p: StreamWorker) -> None:
+        """Leave what the stream no longer keeps; give up what is older than the mapping allows."""
+        if lane.run is not None:
+            return
+        gone = lane.older_than(t - p.retention_s)
+        if gone:
+            self.expired += gone
+            lane.leave(gone)
+        if p.max_record_age_s >= 0 and _reads(p):
+            old = lane.older_than(t - p.max_record_age_s)
+            if old:
+                self._give_up(lane, old, t, p)
+
+    # --- measuring ---------------------------------------------------------------------------------
+
+    def _minute(self, t: float) -> StreamMinute:
+        index = int(t // MINUTE_S)
+        self.dirty.add(index)
+        found = self.minutes.get(index)
+        if found is None:
+            found = self.minutes[index] = StreamMinute()
+        return found
+
+    def _measure(self, run: Run) -> None:
+        minute = self._minute(run.at_s)
+        minute.durations.append(run.duration_ms)
+        minute.ages.append(run.age_ms)
+        minute.errors += bool(run.error)
+        minute.invoked += run.records
+        minute.failed += run.failed
+        if not run.retry:
+            minute.polled += run.records
+            minute.read[run.shard] = minute.read.get(run.shard, 0) + run.records
+        minute.reads.setdefault(run.shard, []).append(run.read_age_ms)
+        self.runs.append(run)
+
+    def _read_by_others(self, t0: float, t1: float, p: StreamWorker, minute: StreamMinute) -> None:
+        """Let the other consumers read: they keep up unless they lag, and are throttled like this one."""
+        if not p.other_readers:
+            return
+        for shard, count in minute.arrived.items():
+            age_ms = 1000 * max(p.other_reader_lag_s, 0.5 + 0.5 * self._random.random())
+            minute.reads.setdefault(shard, []).append(age_ms)
+            demand = (1 + p.other_readers) * count / (t1 - t0) * p.record_bytes / READ_BYTES_PER_S
+            if demand > 1:
+                calls = (t1 - t0) * (1 + p.other_readers)
+                minute.held += int(calls * (1 - 1 / demand))

@@ -1,0 +1,100 @@
+"""One execution of a function: how long it takes, whether it fails, whether its environment is new."""
+
+import math
+from collections import deque
+from random import Random
+
+from opskit.sandbox.workload.parts import Function, StreamWorker, Table
+from opskit.sandbox.workload.shard import Run
+from opskit.sandbox.workload.table import PATIENCE_S, TableModel
+
+COLD_AFTER_S = 600.0
+"""An execution environment unused this long is gone."""
+FULL_CPU_MB = 1769
+"""At this memory a function has one vCPU, with less a part of it (Lambda guide, "Memory")."""
+RECORDS_A_CALL = 25
+"""BatchWriteItem takes 25 items (its model in botocore)."""
+KILLED = "Runtime.ExitError: RequestId: error: Runtime exited with error: signal: killed"
+
+
+class Executions:
+    """Runs one function's executions; `meet` says what they meet in the step to come."""
+
+    def __init__(self, random: Random, p: Function) -> None:
+        self._random = random
+        self._memory_mb = p.memory_mb
+        """`per_record_ms` is what a record takes with this memory."""
+        self._version = p.version
+        self._warm: deque[float] = deque()
+        """When each idle execution environment was used last, oldest first."""
+        self._table: TableModel | None = None
+        self._table_p: Table | None = None
+        self._cpu = 1.0
+
+    def meet(self, _t: float, p: Function, table: TableModel | None, table_p: Table | None) -> None:
+        """Take note of the table to write to and of the settings in force."""
+        self._table, self._table_p = table, table_p
+        self._cpu = min(self._memory_mb, FULL_CPU_MB) / min(p.memory_mb, FULL_CPU_MB)
+        if p.version != self._version:
+            self._version = p.version
+            self._warm.clear()
+
+    def run(self, t: float, records: int, poisoned: int, p: StreamWorker) -> Run:
+        """Execute a batch at `t`; `poisoned` is the place of a record that cannot be processed, or -1."""
+        init_ms = self._environment(t, p)
+        used_mb = round(p.memory_base_mb + records * p.memory_per_record_mb)
+        error, duration_ms, failed = self._outcome(t, records, poisoned, p)
+        if used_mb > p.memory_mb:
+            error, failed, used_mb = KILLED, records, p.memory_mb
+        if duration_ms >= p.timeout_s * 1000:
+            error, duration_ms, failed = "timeout", p.timeout_s * 1000, records
+        return Run(
+            at_s=t,
+            shard=0,
+            records=records,
+            duration_ms=duration_ms,
+            age_ms=0.0,
+            read_age_ms=0.0,
+            error=error,
+            init_ms=init_ms,
+            retry=False,
+            version=p.version,
+            used_mb=used_mb,
+            failed=failed,
+        )
+
+    def ended(self, t: float) -> None:
+        """Keep the environment of an execution that ended at `t`."""
+        self._warm.append(t)
+
+    def _outcome(self, t: float, records: int, poisoned: int, p: StreamWorker) -> tuple[str, float, int]:
+        """Return (error, duration in ms, records that go back) without what time and memory end."""
+        noise = self._random.lognormvariate(0.0, 0.12)
+        each_ms = p.per_record_ms * self._cpu
+        if p.failing and self._random.random() < p.failing:
+            return p.error, (p.overhead_ms + p.fail_after_ms) * noise, records
+        if poisoned >= 0 and not p.report_batch_item_failures:
+            return p.poison_error, (p.overhead_ms + poisoned * each_ms) * noise, records
+        done = records if poisoned < 0 else poisoned
+        duration_ms = (p.overhead_ms + p.http_ms + done * each_ms) * noise
+        waited_s = self._write(t, done, p)
+        if waited_s == math.inf and self._table and self._table_p:
+            return self._table.refusal(self._table_p), duration_ms + 1000 * PATIENCE_S, records
+        failed = records if p.misreports else records - done
+        return "", duration_ms + 1000 * waited_s, failed
+
+    def _write(self, t: float, records: int, p: StreamWorker) -> float:
+        """Write what the records call for; return how long the SDK waited in s, infinity if in vain."""
+        if self._table is None or self._table_p is None or not records:
+            return 0.0
+        calls = math.ceil(records / RECORDS_A_CALL)
+        return self._table.write(t, records * p.writes_per_record, self._table_p, p.hot_key_share, calls)
+
+    def _environment(self, t: float, p: Function) -> float:
+        """Take a warm environment if one is idle; return the init time of a cold start in ms, else 0."""
+        while self._warm and self._warm[0] < t - COLD_AFTER_S:
+            self._warm.popleft()
+        if self._warm:
+            self._warm.pop()
+            return 0.0
+        return p.init_ms * self._random.lognormvariate(0.0, 0.15)

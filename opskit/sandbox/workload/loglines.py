@@ -1,0 +1,151 @@
+"""The lines that Lambda's platform and a worker write about an execution: text and JSON, old and new.
+
+Their forms: Lambda guide, "JSON and plain text log formats" and "Understanding the Lambda execution
+environment lifecycle"; the fields of a worker's own lines are the handbook's.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from random import Random
+from typing import Protocol
+
+OUT_OF_MEMORY = "Runtime.ExitError"
+TIMEOUT = "timeout"
+STREAMS = 8
+"""Log streams that one version's executions of a day are spread over."""
+
+
+class Execution(Protocol):
+    """What a line can say of one execution."""
+
+    @property
+    def at_s(self) -> float: ...  # noqa: D102 - as in `shard.Run`
+    @property
+    def records(self) -> int: ...  # noqa: D102
+    @property
+    def duration_ms(self) -> float: ...  # noqa: D102
+    @property
+    def init_ms(self) -> float: ...  # noqa: D102
+    @property
+    def error(self) -> str: ...  # noqa: D102
+    @property
+    def version(self) -> int: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """How one function's lines look."""
+
+    function: str
+    memory_mb: int
+    timeout_s: float
+    json_format: bool
+    old: bool = False
+    """The older platform lines: "Task timed out", and no status on REPORT."""
+
+    def lines(
+        self, executions: Iterable[Execution], start: float, random: Random
+    ) -> Iterator[tuple[str, int, str]]:
+        """Yield (log stream, epoch ms, message) of executions; `start` is the model's second 0."""
+        write = self._json if self.json_format else self._text
+        for run in executions:
+            request = _uuid(random)
+            day = datetime.fromtimestamp(start + run.at_s, UTC).strftime("%Y/%m/%d")
+            stream = f"{day}/[{run.version}]{random.randrange(STREAMS):032x}"
+            begin = int((start + run.at_s) * 1000)
+            for offset, text in write(run, request, begin):
+                yield stream, begin + offset, text
+
+    def _text(self, run: Execution, request: str, begin: int) -> Iterator[tuple[int, str]]:
+        end = round(run.init_ms + run.duration_ms)
+        yield 0, f"START RequestId: {request} Version: {run.version}\n"
+        yield from ((end, text) for text in self._text_outcome(run, request, begin + end))
+        yield end, f"END RequestId: {request}\n"
+        yield end, self._report(run, request)
+
+    def _text_outcome(self, run: Execution, request: str, end_ms: int) -> Iterator[str]:
+        stamp = _iso(end_ms)
+        if not run.error:
+            yield f"[INFO]\t{stamp}\t{request}\tprocessed {run.records} records\n"
+        elif run.error == TIMEOUT:
+            if self.old:
+                yield f"{stamp} {request} Task timed out after {self.timeout_s:.2f} seconds\n\n"
+        elif run.error.startswith(OUT_OF_MEMORY):
+            killed = "Runtime exited with error: signal: killed\nRuntime.ExitError"
+            yield f"RequestId: {request} Error: {killed}\n"
+        else:
+            stack = 'Traceback (most recent call last):\n  File "/var/task/handler.py", line 41, in handler'
+            yield f"[ERROR] {run.error}\n{stack}"
+
+    def _report(self, run: Execution, request: str) -> str:
+        fields = [
+            f"REPORT RequestId: {request}",
+            f"Duration: {run.duration_ms:.2f} ms",
+            f"Billed Duration: {int(run.duration_ms) + 1} ms",
+            f"Memory Size: {self.memory_mb} MB",
+            f"Max Memory Used: {self._used_mb(run)} MB",
+        ]
+        if run.init_ms:
+            fields.append(f"Init Duration: {run.init_ms:.2f} ms")
+        if run.error and not self.old:
+            fields.append("Status: timeout" if run.error == TIMEOUT else "Status: error")
+            if run.error.startswith(OUT_OF_MEMORY):
+                fields.append("Error Type: Runtime.OutOfMemory")
+        return "\t".join(fields) + "\t\n"
+
+    def _used_mb(self, run: Execution) -> int:
+        return min(self.memory_mb, int(getattr(run, "used_mb", 0)) or 90 + run.records // 20)
+
+    def _json(self, run: Execution, request: str, begin: int) -> Iterator[tuple[int, str]]:
+        end = round(run.init_ms + run.duration_ms)
+        yield 0, _platform(begin, "start", {"requestId": request, "version": str(run.version)})
+        if run.error != TIMEOUT:
+            yield end, self._said(run, request, begin + end)
+        elif self.old:
+            text = f"{_iso(begin + end)} {request} Task timed out after {self.timeout_s:.2f} seconds"
+            yield end, text + "\n\n"
+        yield end, _platform(begin + end, "report", self._record(run, request))
+
+    def _said(self, run: Execution, request: str, end_ms: int) -> str:
+        line = {
+            "timestamp": _iso(end_ms),
+            "level": "ERROR" if run.error else "INFO",
+            "requestId": request,
+            "functionName": self.function,
+            "message": run.error or f"processed {run.records} records",
+        }
+        if not run.error:
+            return json.dumps({**line, "records": run.records, "duration": round(run.duration_ms)})
+        kind, _, text = run.error.partition(": ")
+        return json.dumps({**line, "errorType": kind, "errorMessage": text})
+
+    def _record(self, run: Execution, request: str) -> dict[str, object]:
+        metrics: dict[str, object] = {
+            "durationMs": round(run.duration_ms, 3),
+            "billedDurationMs": int(run.duration_ms) + 1,
+            "memorySizeMB": self.memory_mb,
+            "maxMemoryUsedMB": self._used_mb(run),
+        }
+        if run.init_ms:
+            metrics["initDurationMs"] = round(run.init_ms, 3)
+        record: dict[str, object] = {"requestId": request, "metrics": metrics}
+        if not self.old:
+            record["status"] = {"": "success", TIMEOUT: TIMEOUT}.get(run.error, "error")
+            if run.error.startswith(OUT_OF_MEMORY):
+                record["errorType"] = "Runtime.OutOfMemory"
+        return record
+
+
+def _platform(at_ms: int, kind: str, record: dict[str, object]) -> str:
+    return json.dumps({"time": _iso(at_ms), "type": f"platform.{kind}", "record": record})
+
+
+def _uuid(draw: Random) -> str:
+    digits = f"{draw.getrandbits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+def _iso(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
