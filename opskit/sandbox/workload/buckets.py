@@ -34,9 +34,6 @@ class Bucket:
         self.rate = rate
         self.reserve = min(self.reserve, rate * self._burst_s)
 
-    def _free(self, second: int) -> float:
-        return max(0.0, self.rate - self._used.get(second, 0.0))
-
     def at_once(self, second: int, units: float) -> bool:
         """Whether the second's own units are enough."""
         return self._used.get(second, 0.0) + units <= self.rate
@@ -54,9 +51,9 @@ class Bucket:
 
     def room(self, first: int, last: int) -> float:
         """Return the units to be had in the seconds `first` to `last`."""
-        if first == last:
-            return self._free(last) + self.reserve
-        return sum(map(self._free, range(first, last + 1))) + self.reserve
+        used = self._used.get
+        own = self.rate * (last + 1 - first) - sum([used(second, 0.0) for second in range(first, last + 1)])
+        return max(0.0, own) + self.reserve
 
     def take(self, first: int, last: int, units: float) -> None:
         """Take `units`, no more than the room: the seconds' own first, then from the reserve."""
@@ -70,8 +67,11 @@ class Bucket:
 
     def _take(self, first: int, last: int, units: float, at_most: float) -> float:
         for second in range(first, last + 1):
-            part = min(units, at_most, self._free(second))
+            if units <= 0:
+                break
+            used = self._used.get(second, 0.0)
+            part = min(units, at_most, self.rate - used)
             if part > 0:
-                self._used[second] = self._used.get(second, 0.0) + part
+                self._used[second] = used + part
                 units -= part
         return units
