@@ -32,6 +32,12 @@ class Planes:
             {key: handler for part in parts for key, handler in part.handlers().items()}
         )
 
+    def shift(self, seconds: int) -> None:
+        """Let all that has happened be `seconds` longer ago; ValueError unless whole minutes."""
+        self.metrics.shift(seconds)
+        for plane in (self.logs, self.queues, self.control):
+            plane.shift(seconds)
+
     def close(self) -> None:
         """Let waiting receives and running log queries go and free the stores."""
         self.queues.close()

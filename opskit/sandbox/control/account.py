@@ -154,6 +154,11 @@ class Concurrency:
         found.status, found.reason = status, reason
         return self._described(found)
 
+    def shift(self, seconds: float) -> None:
+        """Let every change be `seconds` longer ago."""
+        for config in self._provisioned.values():
+            config.at_s -= seconds
+
     def get_recursion(self, call: Call) -> Mapping[str, Any]:
         """GetFunctionRecursionConfig: loops are stopped unless allowed."""
         arn = self._functions.find(call).function_arn

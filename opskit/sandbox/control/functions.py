@@ -8,6 +8,7 @@ import base64
 import json
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from moto.awslambda.utils import get_backend
@@ -153,6 +154,8 @@ class Functions:
         with moto_refusals():
             backend = get_backend(call.account, call.region)
             version = backend.publish_version(name, call.params.get("Description", ""))
+        # moto writes it with nanoseconds, which no client of Lambda has seen.
+        version.last_modified = iso(datetime.fromisoformat(version.last_modified).timestamp())
         return self._configuration(version)
 
     def update_configuration(self, call: Call) -> Mapping[str, Any]:

@@ -162,6 +162,12 @@ class Mappings:
             mapped.goal = changes["State"]
         return self._described(mapped)
 
+    def shift(self, seconds: float) -> None:
+        """Let every change be `seconds` longer ago."""
+        for store in self._stores.values():
+            for mapped in store.values():
+                mapped.changed_s -= seconds
+
     def _move(self, mapped: Mapped, enabled: bool | None) -> None:  # noqa: FBT001  # AWS's own tristate
         goal = mapped.goal if enabled is None else "Enabled" if enabled else "Disabled"
         way = {"Enabled": "Enabling", "Disabled": "Disabling"}[goal] if goal != mapped.goal else "Updating"

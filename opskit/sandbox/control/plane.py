@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from opskit.sandbox.control import ages
 from opskit.sandbox.control.account import Concurrency
 from opskit.sandbox.control.functions import Functions
 from opskit.sandbox.control.invoke import Invocations
@@ -42,6 +43,13 @@ class Control:
     def handlers(self) -> Handlers:
         """Return every mended operation, one at a time: moto's objects and ours are no threads' matter."""
         return {key: self._alone(handler) for part in self._parts for key, handler in part.handlers().items()}
+
+    def shift(self, seconds: float) -> None:
+        """Let all that has happened be `seconds` longer ago, also what moto keeps."""
+        with self._lock:
+            for part in (self.concurrency, self.mappings, self.activities, self.trail):
+                part.shift(seconds)
+            ages.shift(seconds)
 
     def _alone(self, handler: Handler) -> Handler:
         def alone(call: Call) -> Mapping[str, Any] | None:

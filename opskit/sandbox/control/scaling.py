@@ -3,6 +3,7 @@
 import threading
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from moto.dynamodb.models import dynamodb_backends
@@ -12,7 +13,8 @@ from opskit.sandbox.front import Call, Handlers, RefusedError
 
 PAGE = 50
 _FILTERS = ("ServiceNamespace", "ResourceId", "ScalableDimension")
-_TOLD = {*_FILTERS, "Description", "Cause", "StatusCode", "StatusMessage", "Details", "StartTime", "EndTime"}
+_TIMES = ("StartTime", "EndTime")
+_TOLD = {*_FILTERS, "Description", "Cause", "StatusCode", "StatusMessage", "Details", *_TIMES}
 
 
 class Activities:
@@ -34,7 +36,7 @@ class Activities:
         if unknown or missing:
             problem = f"not known: {', '.join(unknown) or 'none'}; missing: {', '.join(missing) or 'none'}"
             raise RefusedError("ValidationException", problem)
-        times = {name: datetime_of(activity[name]) for name in ("StartTime", "EndTime") if name in activity}
+        times = {name: datetime_of(activity[name]) for name in _TIMES if name in activity}
         kept = {
             "ActivityId": str(uuid.uuid4()),
             "StatusCode": "Successful",
@@ -47,6 +49,13 @@ class Activities:
         with self._lock:
             self._told.append((call.region, kept))
         return {"ActivityId": kept["ActivityId"]}
+
+    def shift(self, seconds: float) -> None:
+        """Let every activity be `seconds` longer ago."""
+        back = timedelta(seconds=seconds)
+        with self._lock:
+            for _, kept in self._told:
+                kept |= {name: kept[name] - back for name in _TIMES if kept.get(name)}
 
     def describe(self, call: Call) -> Mapping[str, Any]:
         """DescribeScalingActivities, newest first, at most 50 to a page."""

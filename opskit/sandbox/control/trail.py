@@ -10,7 +10,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botocore.exceptions import UnknownServiceError
@@ -78,6 +78,11 @@ class Trail:
         """Keep one change."""
         with self._lock:
             self._events.append(event)
+
+    def shift(self, seconds: float) -> None:
+        """Let every change be `seconds` longer ago."""
+        with self._lock:
+            self._events = [replace(event, at_s=event.at_s - seconds) for event in self._events]
 
     @contextmanager
     def silence(self) -> Iterator[None]:

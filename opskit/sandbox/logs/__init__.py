@@ -54,6 +54,13 @@ class Logs:
         """Store events (stream, epoch ms, message) of many streams; missing streams are created."""
         self._store.append(self._store.group(region, group), lines)
 
+    def shift(self, seconds: int) -> None:
+        """Move all groups, streams and events `seconds` further into the past.
+
+        A query that was started before sees them where they were.
+        """
+        self._store.shift(seconds * 1000)
+
     def close(self) -> None:
         """Stop running queries and their workers."""
         self._queries.close()

@@ -92,7 +92,7 @@ class Queries:
         groups = self._groups(call)
         relation = self._relation(call, groups)
         limit = limit_of(call, "limit", MAX_LIMIT) if call.params.get("limit") else DEFAULT_LIMIT
-        cursor = self._store.cursor()
+        cursor = self._store.snapshot()
         query = Query(
             key=str(uuid.uuid4()),
             region=call.region,

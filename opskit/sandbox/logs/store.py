@@ -32,6 +32,13 @@ class Stream:
         self.ingested_ms = ingested_ms
         self.size += size
 
+    def shift(self, ms: int) -> None:
+        """Move its times `ms` further into the past."""
+        self.created_ms -= ms
+        self.first_ms = None if self.first_ms is None else self.first_ms - ms
+        self.last_ms = None if self.last_ms is None else self.last_ms - ms
+        self.ingested_ms = None if self.ingested_ms is None else self.ingested_ms - ms
+
 
 @dataclass(slots=True)
 class Group:
@@ -55,6 +62,12 @@ class Group:
         """Return the oldest time that retention still keeps."""
         return 0 if self.retention_days is None else now_ms - self.retention_days * DAY_MS
 
+    def shift(self, ms: int) -> None:
+        """Move its times and its streams' `ms` further into the past."""
+        self.created_ms -= ms
+        for stream in self.streams.values():
+            stream.shift(ms)
+
 
 Line = tuple[str, int, str]
 """Log stream, epoch ms, message."""
@@ -75,6 +88,12 @@ class Store:
         """Return a connection of its own to the same data, for one thread."""
         with self._lock:
             return self._connection.cursor()
+
+    def snapshot(self) -> DuckDBPyConnection:
+        """Return a connection, for one thread, that sees the events as they are now until it is closed."""
+        cursor = self.cursor().begin()
+        # A transaction's view begins with its first statement.
+        return cursor.execute("FROM log_events LIMIT 0")
 
     def groups(self, region: str) -> list[Group]:
         """Return a region's groups by name."""
@@ -158,6 +177,14 @@ class Store:
                 "ingested": ingested_ms,
             },
         )
+
+    def shift(self, ms: int) -> None:
+        """Move every time `ms` further into the past."""
+        with self._lock:
+            for group in self._groups.values():
+                group.shift(ms)
+            sql = "UPDATE log_events SET ts = ts - $ms, ingested = ingested - $ms"
+            self.cursor().execute(sql, {"ms": ms})
 
     def relation(self, groups: Sequence[Group], start_ms: int, end_ms: int, now_ms: int) -> str:
         """Return SQL for the events of `groups` with start <= time <= end that retention still keeps."""

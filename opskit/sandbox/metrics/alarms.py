@@ -4,13 +4,13 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
 from moto.cloudwatch.models import cloudwatch_backends
 
-from opskit.sandbox.front import Call, RefusedError
+from opskit.sandbox.front import ACCOUNT, Call, RefusedError
 from opskit.sandbox.metrics import checks, tokens
 from opskit.sandbox.metrics.checks import Params
 
@@ -71,6 +71,16 @@ class Alarms:
         row = [item.region, item.alarm, item.alarm_type, item.at_s, item.item_type, item.summary]
         with self._lock, self._connection.cursor() as cursor:
             cursor.execute(APPEND, [*row, json.dumps(item.data)])
+
+    def shift(self, seconds: int) -> None:
+        """Move the history, and what moto keeps of every alarm, `seconds` further into the past."""
+        back = timedelta(seconds=seconds)
+        with self._lock, self._connection.cursor() as cursor:
+            cursor.execute("UPDATE alarm_history SET at_s = at_s - ?", [seconds])
+        for backend in list(cloudwatch_backends[ACCOUNT].values()):
+            for alarm in backend.alarms.values():
+                alarm.state_updated_timestamp -= back
+                alarm.configuration_updated_timestamp -= back
 
     def set_alarm_state(self, call: Call) -> None:
         """Set the state in moto, which keeps the alarm, and record the change."""

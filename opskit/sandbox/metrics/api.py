@@ -9,6 +9,7 @@ import duckdb
 from opskit.sandbox.front import Handlers
 from opskit.sandbox.metrics.alarms import Alarms, HistoryItem, put_composite_alarm
 from opskit.sandbox.metrics.batch import SeriesBatch
+from opskit.sandbox.metrics.checks import MINUTE
 from opskit.sandbox.metrics.data import get_metric_data
 from opskit.sandbox.metrics.listing import list_metrics
 from opskit.sandbox.metrics.put import put_metric_data
@@ -34,6 +35,13 @@ class Metrics:
     def record_history(self, item: HistoryItem) -> None:
         """Add one item to an alarm's history; ValueError for a type that AWS does not know."""
         self._alarms.record(item)
+
+    def shift(self, seconds: int) -> None:
+        """Move all datapoints and alarms `seconds` further into the past; ValueError unless whole minutes."""
+        if seconds % MINUTE:
+            raise ValueError(f"datapoints lie on whole minutes: they cannot be moved by {seconds} s")
+        self._store.shift(seconds)
+        self._alarms.shift(seconds)
 
     def handlers(self) -> Handlers:
         """Return the calls that this plane answers."""

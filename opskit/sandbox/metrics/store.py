@@ -139,6 +139,14 @@ class Store:
             for b in batches
         )
 
+    def shift(self, seconds: int) -> None:
+        """Move every datapoint `seconds` further into the past."""
+        with self._lock, self.cursor() as cursor:
+            cursor.execute("UPDATE metric_points SET t = t - ?", [seconds])
+            for units in self._series.values():
+                for kept in units.values():
+                    kept.newest -= seconds
+
     def _kept(self, key: SeriesKey, unit: str, new: list[Kept]) -> Kept:
         units = self._series.setdefault(key, {})
         if unit not in units:

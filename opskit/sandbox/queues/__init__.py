@@ -85,6 +85,12 @@ class Queues:
         self._mover.advance()
         return describe(queue)
 
+    def shift(self, seconds: float) -> None:
+        """Let all that has happened be `seconds` longer ago: timeouts, delays and retentions run out."""
+        self._mover.advance()
+        self._directory.shift(seconds)
+        self._mover.shift(seconds)
+
     def reset(self) -> None:
         """Forget all queues, messages and tasks; waiting receives return, empty."""
         self._directory.clear()

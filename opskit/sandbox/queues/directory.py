@@ -100,6 +100,13 @@ class Directory:
         with self._lock:
             return _page(self._sources.get(arn, []), "", after, limit)
 
+    def shift(self, seconds: float) -> None:
+        """Let all that has happened be `seconds` longer ago."""
+        with self._lock:
+            self._deleted_at = {arn: at - seconds for arn, at in self._deleted_at.items()}
+            for queue in self._queues.values():
+                queue.shift(seconds)
+
     def clear(self) -> None:
         """Forget every queue, and that there were any."""
         with self._lock:

@@ -198,6 +198,10 @@ class Agenda:
         self._count += 1
         heappush(self._entries, (due, self._count, message, message.stamp))
 
+    def shift(self, seconds: float) -> None:
+        """Let everything be due `seconds` earlier."""
+        self._entries = [(due - seconds, n, message, stamp) for due, n, message, stamp in self._entries]
+
     def next_due(self) -> float | None:
         """Return when the earliest entry is due; it may be an outdated one."""
         return self._entries[0][0] if self._entries else None

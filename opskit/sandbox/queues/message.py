@@ -49,6 +49,14 @@ class Message:
     stamp: int = 0
     """Raised with every change of state, so that entries in heaps and deques know they are stale."""
 
+    def shift(self, seconds: float) -> None:
+        """Let what has happened to it be `seconds` longer ago."""
+        self.sent_at -= seconds
+        self.kept_since -= seconds
+        self.taken_at -= seconds
+        if self.first_received_at is not None:
+            self.first_received_at -= seconds
+
     def dead_letter(self, source_arn: str) -> "Message":
         """Return the copy that goes to the dead-letter queue: same id, same sending time."""
         return replace(self, source_arn=source_arn, receives_here=0, state=GONE, stamp=0)

@@ -125,6 +125,13 @@ class Mover:
                 self._advance(task, now)
             return min((1 / task.per_second for task in self._running.values()), default=float("inf"))
 
+    def shift(self, seconds: float) -> None:
+        """Let every task have started `seconds` earlier."""
+        with self._lock:
+            for known in self._tasks.values():
+                for task in known:
+                    task.started_at -= seconds
+
     def clear(self) -> None:
         """Forget all tasks."""
         with self._lock:

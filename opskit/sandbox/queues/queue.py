@@ -325,6 +325,24 @@ class Queue:
             self._settle()
             self._lock.notify_all()
 
+    def shift(self, seconds: float) -> None:
+        """Let all that has happened be `seconds` longer ago; what is due by now happens at the next call."""
+        with self._lock:
+            self.created_at -= seconds
+            self.modified_at -= seconds
+            self._purged_at -= seconds
+            for message in self._messages.values():
+                message.shift(seconds)
+            self._due.shift(seconds)
+            self._ages.shift(seconds)
+            self._sent_ids = OrderedDict(
+                (key, (at - seconds, message)) for key, (at, message) in self._sent_ids.items()
+            )
+            self._attempts = OrderedDict(
+                (key, (at - seconds, taken, stamps)) for key, (at, taken, stamps) in self._attempts.items()
+            )
+            self._lock.notify_all()
+
     def close(self) -> None:
         """Send everybody who waits away."""
         with self._lock:
