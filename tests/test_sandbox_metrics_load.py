@@ -44,6 +44,49 @@ def test_samples_have_percentiles_and_empty_minutes_no_datapoint() -> None:
     assert found == [[5], [9], [15], [3], [1]]
 
 
+def test_samples_seen_often_are_told_once() -> None:
+    plane = Plane()
+    samples, counts = [[5.0, 1.0], []], [[5000, 15_000], []]
+    plane.metrics.load([SeriesBatch("App", "m", FN, TIMES, samples=samples, sample_counts=counts)])
+    found = [shown(plane, name) for name in ("SampleCount", "Sum", "p75", "p76", "Average", "Maximum")]
+    assert found == [[20_000], [40_000], [1], [5], [2], [5]]
+
+
+def test_publishing_replaces_a_series_from_a_time_on() -> None:
+    plane = Plane()
+    other = SeriesBatch("App", "m", (), TIMES, values=[8, 9])
+    plane.metrics.load([SeriesBatch("App", "m", FN, TIMES, values=[1, 2]), other])
+    plane.metrics.publish([SeriesBatch("App", "m", FN, [AT + 60, AT + 120], values=[5, 6])], AT + 60)
+    assert shown(plane, "Sum") == [1, 5, 6]
+    assert [value for _, value in plane.points(stat("m", "Sum"))["m"]] == [8, 9]
+    plane.metrics.publish([SeriesBatch("App", "m", FN, [], values=[])], AT + 120)
+    assert shown(plane, "Sum") == [1, 5]
+
+
+def test_publishing_may_begin_at_another_time_for_each_series() -> None:
+    plane = Plane()
+    plane.metrics.load([SeriesBatch("App", "m", FN, TIMES, values=[1, 2], unit=u) for u in ("None", "Count")])
+    batches = [SeriesBatch("App", "m", FN, [AT + 60], values=[7], unit=u) for u in ("None", "Count")]
+    plane.metrics.publish(batches, [AT, AT + 60])
+    assert [shown(plane, "Sum", unit=unit) for unit in ("None", "Count")] == [[7], [1, 7]]
+
+
+def test_a_series_cut_back_is_as_recent_as_what_is_left() -> None:
+    plane = Plane()
+    early = NOW - 4 * 3600
+    plane.metrics.load([SeriesBatch("App", "m", FN, [early, AT], values=[1, 2])])
+    plane.metrics.publish([SeriesBatch("App", "m", FN, [], values=[])], early + 60)
+    assert plane.call("ListMetrics", RecentlyActive="PT3H")["Metrics"] == []
+
+
+def test_a_refused_publication_changes_nothing() -> None:
+    plane = Plane()
+    plane.metrics.load([SeriesBatch("App", "m", FN, TIMES, values=[1, 2])])
+    with pytest.raises(TypeError, match="JSON"):
+        plane.metrics.publish([SeriesBatch("App", "m", FN, [AT], values=[object()])], AT)  # type: ignore[list-item]
+    assert shown(plane, "Sum") == [1, 2]
+
+
 def test_loads_add_up_in_any_order_of_time() -> None:
     plane = Plane()
     for times in (TIMES, TIMES[::-1]):
@@ -66,6 +109,8 @@ def test_nothing_to_load_is_no_matter() -> None:
         {"values": [1, 2], "samples": [[1], [2]]},
         {"counts": [1, 1], "sums": [1, 1]},
         {"samples": [[1]]},
+        {"samples": [[1], [2]], "sample_counts": [[1], [2, 3]]},
+        {"values": [1, 2], "sample_counts": [[1], [1]]},
     ],
 )
 def test_a_batch_of_no_clear_shape_is_refused(columns: dict) -> None:

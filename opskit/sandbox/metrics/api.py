@@ -32,6 +32,14 @@ class Metrics:
         """Insert whole series in one pass; unlike PutMetricData any time is taken."""
         self._store.load(batches)
 
+    def publish(self, batches: Sequence[SeriesBatch], since: int | Sequence[int]) -> None:
+        """Replace the batches' series from a time on (epoch s; one for all, or one for each batch).
+
+        Datapoints of these series at or after it are gone, also where the batch has none; a reader sees
+        all of the change or nothing.
+        """
+        self._store.publish(batches, [since] * len(batches) if isinstance(since, int) else since)
+
     def record_history(self, item: HistoryItem) -> None:
         """Add one item to an alarm's history; ValueError for a type that AWS does not know."""
         self._alarms.record(item)

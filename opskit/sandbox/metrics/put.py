@@ -7,7 +7,7 @@ from typing import Any
 from opskit.sandbox.front import Call
 from opskit.sandbox.metrics import checks
 from opskit.sandbox.metrics.checks import DAY, HOUR, MINUTE, Params
-from opskit.sandbox.metrics.store import SeriesKey, Store
+from opskit.sandbox.metrics.store import Columns, SeriesKey, Store
 
 MAX_DATA = 1000
 MAX_VALUES = 150
@@ -40,13 +40,14 @@ def _data(params: Params) -> list[tuple[str, Params]]:
     return data
 
 
-def _kept(key: SeriesKey, datum: Params, where: str, now: float) -> tuple[SeriesKey, str, dict[str, Any]]:
+def _kept(key: SeriesKey, datum: Params, where: str, now: float) -> Columns:
     checks.required(datum, "MetricName", where=where)
     name = checks.text(datum["MetricName"], f"{where}MetricName")
     pairs = checks.dimensions(datum.get("Dimensions") or (), f"{where}Dimensions")
     unit = checks.unit(datum.get("Unit"), f"{where}Unit") or "None"
     time = _time(datum, where, now)
-    return SeriesKey(key.region, key.namespace, name, pairs), unit, {"t": [time], **_seen(datum, where)}
+    named = SeriesKey(key.region, key.namespace, name, pairs), unit
+    return named, {"t": [time], **_seen(datum, where)}
 
 
 def _time(datum: Params, where: str, now: float) -> int:

@@ -1,8 +1,7 @@
 """Where datapoints live: a dictionary of series and one table of points, in DuckDB.
 
 A point keeps its count, sum, minimum and maximum; the single values, with how often each was seen, stand
-beside them if there was more than one. Points arrive in time order, so DuckDB's zone maps skip what lies
-outside a query's time.
+beside them if there was more than one.
 """
 
 import json
@@ -41,10 +40,15 @@ SELECT series, t,
     coalesce(lo, v, list_min(x)),
     coalesce(hi, v, list_max(x)),
     x, c
-FROM points ORDER BY t
+FROM points
 """
 """One row per series, holding lists; what a shape of datapoint has not is NULL, and derived."""
 
+CUT = """
+DELETE FROM metric_points USING (
+    SELECT unnest($series::INTEGER[]) AS id, unnest($since::BIGINT[]) AS since
+) AS cut WHERE series = cut.id AND t >= cut.since
+"""
 
 NAME = """
 INSERT INTO metric_series
@@ -85,6 +89,19 @@ class Kept:
         }
 
 
+Columns = tuple[tuple[SeriesKey, str], Mapping[str, Any]]
+"""A series (key, unit) and its datapoints as SeriesBatch.columns has them."""
+
+
+def _named(batch: SeriesBatch) -> tuple[SeriesKey, str]:
+    dimensions = tuple(sorted(batch.dimensions))
+    return SeriesKey(batch.region, batch.namespace, batch.name, dimensions), batch.unit
+
+
+def _columns(batch: SeriesBatch) -> Columns:
+    return _named(batch), batch.columns()
+
+
 class Store:
     """Series and points; safe to use from many threads."""
 
@@ -117,27 +134,42 @@ class Store:
             ]
         return sorted(live, key=lambda key: (key.namespace, key.name, key.dimensions))
 
-    def add(self, batches: Iterable[tuple[SeriesKey, str, Mapping[str, Any]]]) -> None:
-        """Insert (series, unit, columns) in one statement; columns as SeriesBatch.columns has them."""
+    def add(self, columns: Iterable[Columns]) -> None:
+        """Insert datapoints in one statement."""
+        with self._lock, self.cursor() as cursor:
+            self._insert(cursor, columns)
+
+    def load(self, batches: Iterable[SeriesBatch]) -> None:
+        """Insert whole series at once."""
+        self.add(_columns(batch) for batch in batches)
+
+    def publish(self, batches: Sequence[SeriesBatch], since: Sequence[int]) -> None:
+        """Replace each batch's series from a time on (epoch s); a reader sees all of it or nothing."""
+        with self._lock, self.cursor() as cursor:
+            cursor.begin()
+            self._cut(cursor, {_named(batch): at for batch, at in zip(batches, since, strict=True)})
+            self._insert(cursor, map(_columns, batches))
+            cursor.commit()
+
+    def _cut(self, cursor: duckdb.DuckDBPyConnection, since: Mapping[tuple[SeriesKey, str], int]) -> None:
+        """Delete the datapoints of known series from a time on."""
+        cut = [(kept, at) for (key, unit), at in since.items() for kept in self.series(key, unit)]
+        cursor.execute(CUT, {"series": [kept.id for kept, _ in cut], "since": [at for _, at in cut]})
+        for kept, at in cut:
+            kept.newest = min(kept.newest, at - 1)
+
+    def _insert(self, cursor: duckdb.DuckDBPyConnection, columns: Iterable[Columns]) -> None:
         rows: list[dict[str, Any]] = []
         new: list[Kept] = []
-        with self._lock, self.cursor() as cursor:
-            for key, unit, columns in batches:
-                if columns["t"]:
-                    kept = self._kept(key, unit, new)
-                    kept.newest = max(kept.newest, *columns["t"])
-                    rows.append({"series": kept.id, **columns})
-            if new:
-                cursor.execute(NAME, [json.dumps([kept.row() for kept in new])])
-            if rows:
-                cursor.execute(INSERT, [json.dumps(rows)])
-
-    def load(self, batches: Sequence[SeriesBatch]) -> None:
-        """Insert whole series at once."""
-        self.add(
-            (SeriesKey(b.region, b.namespace, b.name, tuple(sorted(b.dimensions))), b.unit, b.columns())
-            for b in batches
-        )
+        for (key, unit), seen in columns:
+            if seen["t"]:
+                kept = self._kept(key, unit, new)
+                kept.newest = max(kept.newest, *seen["t"])
+                rows.append({"series": kept.id, **seen})
+        if new:
+            cursor.execute(NAME, [json.dumps([kept.row() for kept in new])])
+        if rows:
+            cursor.execute(INSERT, [json.dumps(rows)])
 
     def shift(self, seconds: int) -> None:
         """Move every datapoint `seconds` further into the past."""
