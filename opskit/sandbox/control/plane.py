@@ -13,6 +13,7 @@ from opskit.sandbox.control.quotas import Quotas
 from opskit.sandbox.control.scaling import Activities, ContributorInsights
 from opskit.sandbox.control.sources import Sources
 from opskit.sandbox.control.streams import Streams
+from opskit.sandbox.control.tables import Tables
 from opskit.sandbox.control.trail import Trail
 from opskit.sandbox.front import Call, Handler, Handlers
 from opskit.sandbox.queues import Queues
@@ -28,6 +29,7 @@ class Control:
         self.mappings = Mappings(now, self.functions, Sources(queues))
         self.activities = Activities(now)
         self.trail = Trail(now)
+        self.tables = Tables()
         self._parts = (
             self.functions,
             self.concurrency,

@@ -7,6 +7,19 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
+class Sent(NamedTuple):
+    """A batch on its way to the function."""
+
+    at_s: float
+    shard: int
+    records: int
+    age_ms: float
+    read_age_ms: float
+    retry: bool
+    poisoned: int
+    """The place of the first record that cannot be processed; -1: none."""
+
+
 class Run(NamedTuple):
     """One execution: when it began, what it was given, how it ended."""
 
@@ -63,7 +76,7 @@ class Lane:
 
     def waiting(self, t: float) -> int:
         """Return how many records have arrived and are not done with."""
-        return bisect_right(self.arrivals, t) - self.head
+        return bisect_right(self.arrivals, t, self.head) - self.head
 
     def is_over(self) -> bool:
         """Tell whether nothing is left in a lane that gets nothing more."""
@@ -80,7 +93,7 @@ class Lane:
 
     def older_than(self, t: float) -> int:
         """Return how many waiting records came before `t`."""
-        return max(0, bisect_left(self.arrivals, t) - self.head)
+        return bisect_left(self.arrivals, t, self.head) - self.head
 
     def add_poison(self, t: float) -> None:
         """Put one record that cannot be processed among those that come."""

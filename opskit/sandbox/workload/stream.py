@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from random import Random
 
 from opskit.sandbox.workload.arrivals import poisson
-from opskit.sandbox.workload.execution import Executions
+from opskit.sandbox.workload.batch import Executions
 from opskit.sandbox.workload.parts import StreamWorker, Table
-from opskit.sandbox.workload.shard import Lane, Run, parents, spread
+from opskit.sandbox.workload.shard import Lane, Run, Sent, parents, spread
 from opskit.sandbox.workload.table import TableModel
 
 MINUTE_S = 60
@@ -84,6 +84,12 @@ class StreamModel:
         """The most executions at once in the last step."""
         self._busy = 0
         self._reading_since = 0.0
+        self._pace = 0.0
+        """Records a second that a lane may read."""
+        self._limit = 1
+        self._window_s = 0.0
+        self._index, self._latest = -1, StreamMinute()
+        """The minute that was measured last."""
         self.arrived = self.processed = self.dropped = self.delivered = 0
         self.expired = self.filtered = self.skipped = self.reread = 0
         self._now = 0.0
@@ -116,6 +122,7 @@ class StreamModel:
         came: int | None = None,
     ) -> None:
         """Play t0 <= t < t1 with `concurrency` executions at most; `came` says how many records arrive."""
+        self._index = -1
         self._notice(t0_s, p)
         minute = self._minute(t0_s)
         self._arrive(t0_s, t1_s, p, minute, came)
@@ -243,7 +250,12 @@ class StreamModel:
     # --- reading and invoking ----------------------------------------------------------------------
 
     def _play(self, t0: float, t1: float, p: StreamWorker, concurrency: int) -> None:
-        pace = self._read_pace(p)
+        if not _reads(p):
+            self._wind_up(t1, p)
+            return
+        self._pace = self._read_pace(p)
+        self._limit = p.batch_limit
+        self._window_s = max(p.batch_window_s, p.tumbling_window_s)
         heap = [
             (max(t0, lane.run.end_s if lane.run else lane.wait_until), number, lane)
             for number, lane in enumerate(self._every())
@@ -253,28 +265,35 @@ class StreamModel:
             t, number, lane = heap[0]
             if lane.run is not None:
                 self._complete(lane, lane.run, p)
-            again = lane.wait_until if lane.wait_until > t else self._act(t, lane, p, concurrency, pace)
-            heapq.heapreplace(heap, (max(again, t), number, lane))
+            again = lane.wait_until if lane.wait_until > t else self._act(t, lane, p, concurrency)
+            heapq.heapreplace(heap, (again, number, lane))
 
-    def _act(self, t: float, lane: Lane, p: StreamWorker, concurrency: int, pace: float) -> float:
+    def _wind_up(self, t1: float, p: StreamWorker) -> None:
+        """Let end what runs; nothing more is read."""
+        for lane in self._every():
+            if lane.run is not None and lane.run.end_s < t1:
+                self._complete(lane, lane.run, p)
+
+    def _act(self, t: float, lane: Lane, p: StreamWorker, concurrency: int) -> float:
         """Do what a free lane does at `t`; return when it acts next."""
-        if not _reads(p):
+        if lane.head >= len(lane.arrivals):
             return NEVER
         self._expire(lane, t, p)
         if lane.after and not all(parent.is_over() for parent in lane.after):
             return t + POLL_S
-        if not lane.pending:
-            ready = self._batch_ready(t, lane, p)
+        size = lane.pending
+        if not size:
+            ready = self._batch_ready(t, lane)
             if ready > t:
                 return ready
-        size = lane.pending or self._readable(t, lane, p, pace)
-        if not size:
-            return t + POLL_S
+            size = self._readable(t, lane)
+            if not size:
+                return t + POLL_S
         if self._busy >= concurrency:
             return self._throttle(t, lane, size)
         return self._invoke(t, lane, size, p)
 
-    def _batch_ready(self, t: float, lane: Lane, p: StreamWorker) -> float:
+    def _batch_ready(self, t: float, lane: Lane) -> float:
         """Return when the next batch may be sent: full, or the window since its first record is over."""
         arrivals, head = lane.arrivals, lane.head
         if head >= len(arrivals):
@@ -282,10 +301,11 @@ class StreamModel:
         first = arrivals[head]
         if first > t:
             return first + self._random.random() * POLL_S
-        window = max(p.batch_window_s, p.tumbling_window_s)
-        full = head + p.batch_limit - 1
-        full_at = arrivals[full] if full < len(arrivals) else NEVER
-        return min(max(first + window, lane.read_at + POLL_S), full_at)
+        full = head + self._limit - 1
+        if full < len(arrivals) and arrivals[full] <= t:
+            return t
+        ready = max(first + self._window_s, lane.read_at + POLL_S)
+        return min(ready, arrivals[full]) if full < len(arrivals) else ready
 
     @staticmethod
     def _read_pace(p: StreamWorker) -> float:
@@ -297,11 +317,12 @@ class StreamModel:
         left = max(READ_BYTES_PER_S - others, READ_BYTES_PER_S / readers)
         return left / p.record_bytes / p.parallelization
 
-    def _readable(self, t: float, lane: Lane, p: StreamWorker, pace: float) -> int:
+    def _readable(self, t: float, lane: Lane) -> int:
         """Take a batch's records out of the shard's read throughput; 0 if it lets none through now."""
+        pace = self._pace
         lane.credit = min(READ_BURST_S * pace, lane.credit + (t - lane.credit_at) * pace)
         lane.credit_at = lane.read_at = t
-        wanted = min(lane.waiting(t), p.batch_limit)
+        wanted = min(lane.waiting(t), self._limit)
         size = min(wanted, int(lane.credit))
         lane.credit -= size
         if size < wanted:
@@ -320,20 +341,17 @@ class StreamModel:
         return lane.wait_until
 
     def _invoke(self, t: float, lane: Lane, size: int, p: StreamWorker) -> float:
-        last = lane.arrivals[lane.head + size - 1]
-        poisoned = self._poisoned(lane, size)
-        run = self._executions.run(t, size, poisoned, p)
-        age_s = t - last
-        read_at = max(lane.free_at, self._reading_since)
-        read_age_s = age_s if lane.pending else max(0.0, read_at - last)
-        lane.run = run = run._replace(
-            shard=lane.shard, age_ms=age_s * 1000, read_age_ms=read_age_s * 1000, retry=bool(lane.pending)
-        )
+        age_ms = 1000 * (t - lane.arrivals[lane.head + size - 1])
+        waited_ms = 1000 * (t - max(lane.free_at, self._reading_since))
+        read_age_ms = age_ms if lane.pending else max(0.0, age_ms - waited_ms)
+        sent = Sent(t, lane.shard, size, age_ms, read_age_ms, bool(lane.pending), self._poisoned(lane, size))
+        lane.run = run = self._executions.run(sent, p)
+        lane.throttled = 0
         self._busy += 1
         minute = self._minute(t)
-        minute.most = max(minute.most, self._busy)
-        self.in_use = max(self.in_use, self._busy)
-        lane.throttled = 0
+        if self._busy > minute.most:
+            minute.most = self._busy
+            self.in_use = max(self.in_use, self._busy)
         return run.end_s
 
     def _poisoned(self, lane: Lane, size: int) -> int:
@@ -390,26 +408,27 @@ class StreamModel:
 
     def _expire(self, lane: Lane, t: float, p: StreamWorker) -> None:
         """Leave what the stream no longer keeps; give up what is older than the mapping allows."""
-        if lane.run is not None:
+        if lane.run is not None or lane.head >= len(lane.arrivals):
             return
-        gone = lane.older_than(t - p.retention_s)
-        if gone:
+        oldest = lane.arrivals[lane.head]
+        if oldest < t - p.retention_s:
+            gone = lane.older_than(t - p.retention_s)
             self.expired += gone
             lane.leave(gone)
-        if p.max_record_age_s >= 0 and _reads(p):
-            old = lane.older_than(t - p.max_record_age_s)
-            if old:
-                self._give_up(lane, old, t, p)
+        if 0 <= p.max_record_age_s < t - oldest and _reads(p):
+            self._give_up(lane, lane.older_than(t - p.max_record_age_s), t, p)
 
     # --- measuring ---------------------------------------------------------------------------------
 
     def _minute(self, t: float) -> StreamMinute:
         index = int(t // MINUTE_S)
+        if index == self._index:
+            return self._latest
         self.dirty.add(index)
-        found = self.minutes.get(index)
-        if found is None:
-            found = self.minutes[index] = StreamMinute()
-        return found
+        if index not in self.minutes:
+            self.minutes[index] = StreamMinute()
+        self._index, self._latest = index, self.minutes[index]
+        return self._latest
 
     def _measure(self, run: Run) -> None:
         minute = self._minute(run.at_s)

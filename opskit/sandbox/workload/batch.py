@@ -1,11 +1,11 @@
-"""One execution of a function: how long it takes, whether it fails, whether its environment is new."""
+"""One batch in a function: how long it takes, whether it fails, whether its environment is new."""
 
 import math
 from collections import deque
 from random import Random
 
 from opskit.sandbox.workload.parts import Function, StreamWorker, Table
-from opskit.sandbox.workload.shard import Run
+from opskit.sandbox.workload.shard import Run, Sent
 from opskit.sandbox.workload.table import PATIENCE_S, TableModel
 
 COLD_AFTER_S = 600.0
@@ -39,28 +39,29 @@ class Executions:
             self._version = p.version
             self._warm.clear()
 
-    def run(self, t: float, records: int, poisoned: int, p: StreamWorker) -> Run:
-        """Execute a batch at `t`; `poisoned` is the place of a record that cannot be processed, or -1."""
+    def run(self, sent: Sent, p: StreamWorker) -> Run:
+        """Execute a batch."""
+        t, records = sent.at_s, sent.records
         init_ms = self._environment(t, p)
         used_mb = round(p.memory_base_mb + records * p.memory_per_record_mb)
-        error, duration_ms, failed = self._outcome(t, records, poisoned, p)
+        error, duration_ms, failed = self._outcome(t, records, sent.poisoned, p)
         if used_mb > p.memory_mb:
             error, failed, used_mb = KILLED, records, p.memory_mb
         if duration_ms >= p.timeout_s * 1000:
             error, duration_ms, failed = "timeout", p.timeout_s * 1000, records
         return Run(
-            at_s=t,
-            shard=0,
-            records=records,
-            duration_ms=duration_ms,
-            age_ms=0.0,
-            read_age_ms=0.0,
-            error=error,
-            init_ms=init_ms,
-            retry=False,
-            version=p.version,
-            used_mb=used_mb,
-            failed=failed,
+            t,
+            sent.shard,
+            records,
+            duration_ms,
+            sent.age_ms,
+            sent.read_age_ms,
+            error,
+            init_ms,
+            sent.retry,
+            p.version,
+            used_mb,
+            failed,
         )
 
     def ended(self, t: float) -> None:
@@ -69,7 +70,7 @@ class Executions:
 
     def _outcome(self, t: float, records: int, poisoned: int, p: StreamWorker) -> tuple[str, float, int]:
         """Return (error, duration in ms, records that go back) without what time and memory end."""
-        noise = self._random.lognormvariate(0.0, 0.12)
+        noise = math.exp(self._random.gauss(0.0, 0.12))
         each_ms = p.per_record_ms * self._cpu
         if p.failing and self._random.random() < p.failing:
             return p.error, (p.overhead_ms + p.fail_after_ms) * noise, records

@@ -1,0 +1,257 @@
+"""Creates what the simulated fleet consists of, by the AWS calls that anybody would make."""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from opskit.inventory.worker import Worker
+from opskit.sandbox.front import ACCOUNT
+from opskit.sandbox.workload.parts import Part, StreamWorker, Table
+
+REGION = "us-east-1"
+READS = ("kinesis:GetRecords", "dynamodb:GetRecords", "sqs:ReceiveMessage")
+"""Of these rights a role needs the one of its worker's source."""
+_POLICY = "read-source"
+_A_DAY_H = 24
+_DEAD_LETTER_RETENTION_S = 1_209_600
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a worker stands in the embedded AWS."""
+
+    function: str
+    role: str
+    uuid: str = ""
+    source_arn: str = ""
+    """What its mapping names: a queue, a stream, or a stream's consumer."""
+    consumer: str = ""
+    """The name of its enhanced fan-out consumer."""
+
+
+class Resources:
+    """Makes a fleet's resources; every setting is that of the part it is made for."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._session = boto3.session.Session()
+        self._endpoint = endpoint
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        """Return the one client of a service."""
+        if service not in self._clients:
+            self._clients[service] = self._session.client(
+                service,
+                region_name=REGION,
+                endpoint_url=self._endpoint,
+                aws_access_key_id="embedded",
+                aws_secret_access_key="embedded",  # noqa: S106 - the embedded AWS checks none
+                config=Config(retries={"mode": "standard", "max_attempts": 2}, read_timeout=30),
+            )
+        return self._clients[service]
+
+    # --- tables ------------------------------------------------------------------------------------
+
+    def table(self, name: str, p: Table, *, streamed: bool) -> None:
+        """Create a table with its index, and its stream if a worker reads one."""
+        keys = ["id", *(["indexed"] if p.index else [])]
+        capacity = {"ReadCapacityUnits": int(p.read_capacity), "WriteCapacityUnits": int(p.write_capacity)}
+        more: dict[str, Any] = {} if p.on_demand else {"ProvisionedThroughput": capacity}
+        if p.index:
+            more["GlobalSecondaryIndexes"] = [_index(p)]
+        if streamed:
+            more["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+        if p.on_demand and p.max_write_units is not None:
+            more["OnDemandThroughput"] = {"MaxWriteRequestUnits": int(p.max_write_units)}
+        self.client("dynamodb").create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            BillingMode="PAY_PER_REQUEST" if p.on_demand else "PROVISIONED",
+            **more,
+        )
+
+    # --- workers -----------------------------------------------------------------------------------
+
+    def worker(self, worker: Worker, p: Part) -> Placed:
+        """Create a worker's role, function, source and dead-letter queue; return where it stands."""
+        placed = Placed(worker.function, f"{worker.function}-role")
+        self._role(placed.role, reads=bool(getattr(p, "readable", True)))
+        if worker.dead_letter_queue:
+            self._queue(
+                worker.dead_letter_queue, {"MessageRetentionPeriod": str(_DEAD_LETTER_RETENTION_S)}
+            )
+        self._function(worker, p)
+        source = worker.sources[0]
+        if source.trigger == "kinesis" and isinstance(p, StreamWorker):
+            return self._of_stream(worker, p, placed)
+        if source.trigger == "sqs":
+            self._source_queue(worker)
+            return replace(placed, source_arn=arn("sqs", source.name))
+        if source.trigger == "rest-api":
+            self.client("apigateway").create_rest_api(name=source.name)
+        if source.trigger == "http-api":
+            self.client("apigatewayv2").create_api(Name=source.name, ProtocolType="HTTP")
+        return placed
+
+    def _role(self, name: str, *, reads: bool) -> None:
+        iam = self.client("iam")
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+        if reads:
+            statement = {"Effect": "Allow", "Action": list(READS), "Resource": "*"}
+            document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+            iam.put_role_policy(RoleName=name, PolicyName=_POLICY, PolicyDocument=document)
+
+    def _function(self, worker: Worker, p: Any) -> None:
+        expected, client = worker.expected, self.client("lambda")
+        client.create_function(
+            FunctionName=worker.function,
+            Runtime="python3.12",
+            Role=f"arn:aws:iam::{ACCOUNT}:role/{worker.function}-role",
+            Handler="handler.handler",
+            Code={"ZipFile": package(1)},
+            Timeout=int(p.timeout_s),
+            MemorySize=p.memory_mb,
+            LoggingConfig={"LogFormat": expected.get("log_format", "Text"), "LogGroup": worker.log_group},
+            Tags={"stack": worker.stack},
+        )
+        if p.version > 1:
+            client.update_function_code(FunctionName=worker.function, ZipFile=package(p.version))
+        if p.reserved_concurrency is not None:
+            client.put_function_concurrency(
+                FunctionName=worker.function, ReservedConcurrentExecutions=p.reserved_concurrency
+            )
+
+    def _of_stream(self, worker: Worker, p: StreamWorker, placed: Placed) -> Placed:
+        kinesis, name = self.client("kinesis"), worker.sources[0].name
+        kinesis.create_stream(StreamName=name, ShardCount=p.shards)
+        hours = p.retention_s // 3600
+        if hours > _A_DAY_H:
+            kinesis.increase_stream_retention_period(StreamName=name, RetentionPeriodHours=hours)
+        if p.shard_metrics:
+            kinesis.enable_enhanced_monitoring(StreamName=name, ShardLevelMetrics=["ALL"])
+        source = arn("kinesis", f"stream/{name}")
+        for number in range(p.other_readers):
+            self._other_reader(f"{worker.function}-reader-{number + 1}", source)
+        if not p.fan_out:
+            return replace(placed, source_arn=source)
+        consumer = f"{worker.name}-fan-out"
+        made = kinesis.register_stream_consumer(StreamARN=source, ConsumerName=consumer)
+        return replace(placed, source_arn=made["Consumer"]["ConsumerARN"], consumer=consumer)
+
+    def _other_reader(self, function: str, source: str) -> None:
+        client = self.client("lambda")
+        client.create_function(
+            FunctionName=function,
+            Runtime="python3.12",
+            Role=f"arn:aws:iam::{ACCOUNT}:role/reader",
+            Handler="handler.handler",
+            Code={"ZipFile": package(1)},
+        )
+        client.create_event_source_mapping(
+            FunctionName=function, EventSourceArn=source, StartingPosition="LATEST"
+        )
+
+    def _source_queue(self, worker: Worker) -> None:
+        expected = worker.expected
+        attributes = {
+            "VisibilityTimeout": str(expected["visibility_timeout_s"]),
+            "MessageRetentionPeriod": str(expected["retention_s"]),
+        }
+        if worker.dead_letter_queue:
+            policy = {
+                "deadLetterTargetArn": arn("sqs", worker.dead_letter_queue),
+                "maxReceiveCount": expected["max_receive_count"],
+            }
+            attributes["RedrivePolicy"] = json.dumps(policy)
+        self._queue(worker.sources[0].name, attributes)
+
+    def _queue(self, name: str, attributes: Mapping[str, str]) -> None:
+        fifo = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
+        self.client("sqs").create_queue(QueueName=name, Attributes={**attributes, **fifo})
+
+    # --- mappings ----------------------------------------------------------------------------------
+
+    def connect(self, worker: Worker, p: Any, placed: Placed) -> Placed:
+        """Map a worker to its source, as its part is set; workers behind an API have no mapping."""
+        if not placed.source_arn:
+            return placed
+        more = _stream_settings(worker, p) if isinstance(p, StreamWorker) else _queue_settings(p)
+        if p.filter_pass < 1:
+            more["FilterCriteria"] = {"Filters": [{"Pattern": json.dumps({"data": {"kind": ["retired"]}})}]}
+        if worker.expected.get("event_counts"):
+            more["MetricsConfig"] = {"Metrics": ["EventCount"]}
+        if p.report_batch_item_failures:
+            more["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
+        made = self.client("lambda").create_event_source_mapping(
+            FunctionName=worker.function,
+            EventSourceArn=placed.source_arn,
+            BatchSize=p.batch_size,
+            MaximumBatchingWindowInSeconds=int(p.batch_window_s),
+            Enabled=p.enabled,
+            **more,
+        )
+        return replace(placed, uuid=str(made["UUID"]))
+
+    def detach(self, worker: Worker, placed: Placed) -> None:
+        """Take away what a mapping names: the fan-out consumer, or a table's stream, which begins anew."""
+        if placed.consumer:
+            self.client("kinesis").deregister_stream_consumer(ConsumerARN=placed.source_arn)
+            return
+        name, dynamodb = worker.sources[0].name, self.client("dynamodb")
+        view = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+        dynamodb.update_table(TableName=name, StreamSpecification={"StreamEnabled": False})
+        dynamodb.update_table(TableName=name, StreamSpecification=view)
+
+    def stream_of(self, table: str) -> str:
+        """Return the ARN of a table's stream."""
+        described = self.client("dynamodb").describe_table(TableName=table)
+        return str(described["Table"]["LatestStreamArn"])
+
+
+def arn(service: str, resource: str) -> str:
+    """Return the ARN of a resource in the embedded AWS."""
+    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
+
+
+def package(version: int) -> bytes:
+    """Return the smallest deployment package that Lambda takes, one of its own for each version."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as zipped:
+        code = f"VERSION = {version}\n\n\ndef handler(event, context):\n    return {{}}\n"
+        zipped.writestr(zipfile.ZipInfo("handler.py"), code)
+    return buffer.getvalue()
+
+
+def _index(p: Table) -> dict[str, Any]:
+    units = {"ReadCapacityUnits": int(p.read_capacity), "WriteCapacityUnits": int(p.index_write_capacity)}
+    return {
+        "IndexName": p.index,
+        "KeySchema": [{"AttributeName": "indexed", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+        **({} if p.on_demand else {"ProvisionedThroughput": units}),
+    }
+
+
+def _stream_settings(worker: Worker, p: StreamWorker) -> dict[str, Any]:
+    queue = worker.expected.get("on_failure")
+    kept = {"OnFailure": {"Destination": arn("sqs", queue)}} if p.on_failure and queue else {}
+    return {
+        "ParallelizationFactor": p.parallelization,
+        "MaximumRetryAttempts": p.max_retries,
+        "MaximumRecordAgeInSeconds": p.max_record_age_s,
+        "BisectBatchOnFunctionError": p.bisect,
+        "TumblingWindowInSeconds": int(p.tumbling_window_s),
+        "StartingPosition": "TRIM_HORIZON",
+        "DestinationConfig": kept,
+    }
+
+
+def _queue_settings(p: Any) -> dict[str, Any]:
+    return {"ScalingConfig": {"MaximumConcurrency": p.max_concurrency}} if p.max_concurrency else {}
