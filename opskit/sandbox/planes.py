@@ -1,5 +1,6 @@
 """The embedded AWS's stores, together: an incident is played into them, the server answers from them."""
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -19,9 +20,11 @@ class Planes:
         self.now = now
         self.endpoint = ""
         """Where they are served, once they are."""
+        self.world = threading.RLock()
+        """Held by whoever plays or moves the past; lazy logs are made with it held."""
         self._connection = duckdb.connect(":memory:")
         self.metrics = Metrics(self._connection, now)
-        self.logs = Logs(self._connection, now)
+        self.logs = Logs(self._connection, now, self.world)
         self.queues = Queues(now)
         self.control = Control(now, self.queues)
 
@@ -34,9 +37,10 @@ class Planes:
 
     def shift(self, seconds: int) -> None:
         """Let all that has happened be `seconds` longer ago; ValueError unless whole minutes."""
-        self.metrics.shift(seconds)
-        for plane in (self.logs, self.queues, self.control):
-            plane.shift(seconds)
+        with self.world:
+            self.metrics.shift(seconds)
+            for plane in (self.logs, self.queues, self.control):
+                plane.shift(seconds)
 
     def close(self) -> None:
         """Let waiting receives and running log queries go and free the stores."""

@@ -1,7 +1,10 @@
 """CloudWatch Logs of the embedded AWS: groups, events, filter patterns and Insights queries on DuckDB."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from threading import RLock
+from typing import Any
 
 from duckdb import DuckDBPyConnection
 from moto.core.utils import get_service_model
@@ -10,7 +13,7 @@ from opskit.sandbox.front import Call, Handler, Handlers, RefusedError
 from opskit.sandbox.logs.events import Events
 from opskit.sandbox.logs.groups import Groups
 from opskit.sandbox.logs.queries import Queries
-from opskit.sandbox.logs.store import Line, Store
+from opskit.sandbox.logs.store import Line, Source, Store
 
 __all__ = ["Logs"]
 
@@ -18,11 +21,19 @@ REGION = "us-east-1"
 
 
 class Logs:
-    """The logs plane on one DuckDB connection, which it never closes; `now` yields epoch seconds."""
+    """The logs plane on one DuckDB connection, which it never closes; `now` yields epoch seconds.
 
-    def __init__(self, connection: DuckDBPyConnection, now: Callable[[], float] = time.time) -> None:
+    `world` is a lock that is held while a lazy group's source is asked.
+    """
+
+    def __init__(
+        self,
+        connection: DuckDBPyConnection,
+        now: Callable[[], float] = time.time,
+        world: AbstractContextManager[Any] | None = None,
+    ) -> None:
         self._now = now
-        self._store = Store(connection)
+        self._store = Store(connection, world or RLock())
         self._queries = Queries(self._store, now)
 
     def handlers(self) -> Handlers:
@@ -50,9 +61,17 @@ class Logs:
         """Store events (epoch ms, message) of any age in one stream, ingested as they happened."""
         self.load_lines(group, [(stream, ts, message) for ts, message in events], region)
 
-    def load_lines(self, group: str, lines: Sequence[Line], region: str = REGION) -> None:
+    def load_lines(self, group: str, lines: Iterable[Line], region: str = REGION) -> None:
         """Store events (stream, epoch ms, message) of many streams; missing streams are created."""
         self._store.append(self._store.group(region, group), lines)
+
+    def lazy(self, group: str, source: Source, region: str = REGION) -> None:
+        """Let a group's events come from `source` when somebody reads them, and what came since later.
+
+        `source(since_ms)` yields (stream, epoch ms, message): all events at first (None), then those from
+        `since_ms` on, which is just after the newest it yielded. RefusedError if there is no such group.
+        """
+        self._store.group(region, group).source = source
 
     def shift(self, seconds: int) -> None:
         """Move all groups, streams and events `seconds` further into the past.

@@ -29,11 +29,11 @@ def limit_of(call: Call, name: str, most: int) -> int:
 
 
 def group_of(store: Store, call: Call) -> Group:
-    """Return the group that a call names by `logGroupName` or `logGroupIdentifier`, exactly one of them."""
+    """Return the group whose events a call reads: `logGroupName` or `logGroupIdentifier`, exactly one."""
     name, identifier = call.params.get("logGroupName"), call.params.get("logGroupIdentifier")
     if bool(name) == bool(identifier):
         raise invalid("Exactly one of logGroupName and logGroupIdentifier must be given.")
-    return store.group(call.region, name or name_in(identifier))
+    return store.fresh(store.group(call.region, name or name_in(identifier)))
 
 
 def name_in(identifier: Any) -> str:
@@ -120,7 +120,7 @@ class Groups:
         self._store.add_stream(self._named(call), name, round(self._now() * 1000))
 
     def _delete_stream(self, call: Call) -> None:
-        group = self._named(call)
+        group = self._store.fresh(self._named(call))
         self._store.drop_stream(group, self._store.stream(group, call.params["logStreamName"]))
 
     def _describe_streams(self, call: Call) -> dict[str, Any]:

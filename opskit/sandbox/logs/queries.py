@@ -127,8 +127,8 @@ class Queries:
         names = [ways[0]] if ways[0] else list(ways[1] or ways[2] or ())
         if len(names) > MOST_GROUPS:
             raise invalid(f"A query reads at most {MOST_GROUPS} log groups.")
-        found = {name: self._store.group(call.region, name_in(name)) for name in names}
-        groups = tuple({group.key: group for group in found.values()}.values())
+        found = [self._store.group(call.region, name_in(name)) for name in names]
+        groups = tuple(self._store.fresh(group) for group in {group.key: group for group in found}.values())
         if any(group.log_class == "DELIVERY" for group in groups):
             raise invalid("Log groups of class DELIVERY cannot be queried with Logs Insights.")
         if len({group.log_class for group in groups}) > 1:

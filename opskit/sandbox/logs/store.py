@@ -2,9 +2,12 @@
 
 # ruff: noqa: S608 - SQL is made of our own names and numbers
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from threading import RLock
+from itertools import islice
+from threading import Lock, RLock
+from typing import Any
 
 from duckdb import DuckDBPyConnection
 
@@ -52,6 +55,9 @@ class Group:
     retention_days: int | None = None
     tags: dict[str, str] = field(default_factory=dict)
     streams: dict[str, Stream] = field(default_factory=dict)
+    source: "Source | None" = None
+    since_ms: int | None = None
+    """What the source is asked for next: events from this time on; None for all."""
 
     @property
     def arn(self) -> str:
@@ -65,6 +71,7 @@ class Group:
     def shift(self, ms: int) -> None:
         """Move its times and its streams' `ms` further into the past."""
         self.created_ms -= ms
+        self.since_ms = None if self.since_ms is None else self.since_ms - ms
         for stream in self.streams.values():
             stream.shift(ms)
 
@@ -72,12 +79,23 @@ class Group:
 Line = tuple[str, int, str]
 """Log stream, epoch ms, message."""
 
+Source = Callable[[int | None], Iterable[Line]]
+"""Yields a group's events from a time on (epoch ms; None for all): newer than all it yielded before."""
+
+CHUNK = 50_000
+"""Events in one statement: DuckDB takes several such lists faster than a single long one."""
+
 
 class Store:
-    """All groups of all regions. Every method may be called from any thread."""
+    """All groups of all regions. Every method may be called from any thread.
 
-    def __init__(self, connection: DuckDBPyConnection) -> None:
+    `world` is held while a group's source is asked.
+    """
+
+    def __init__(self, connection: DuckDBPyConnection, world: AbstractContextManager[Any]) -> None:
         self._connection = connection
+        self._world = world
+        self._writing = Lock()
         self._lock = RLock()
         self._groups: dict[tuple[str, str], Group] = {}
         self._next_group = 1
@@ -148,23 +166,33 @@ class Store:
             group.streams[name] = Stream(name, now_ms)
             return group.streams[name]
 
-    def append(self, group: Group, lines: Sequence[Line], ingested_ms: int | None = None) -> None:
-        """Store events; `ingested_ms` None means as they happened. Missing streams are created."""
-        if not lines:
-            return
-        with self._lock:
+    def append(self, group: Group, lines: Iterable[Line], ingested_ms: int | None = None) -> int | None:
+        """Store events, all or none, and return the newest one's time; missing streams are created.
+
+        `ingested_ms` None means as they happened.
+        """
+        with self._writing, self.cursor() as cursor:
             first = self._next_event
-            self._next_event += len(lines)
-            for name, ts, message in lines:
-                stream = group.streams.setdefault(name, Stream(name, ts))
-                stream.took(ts, ts, ingested_ms or ts, len(message.encode()))
+            rest = iter(lines)
+            cursor.begin()
+            while chunk := list(islice(rest, CHUNK)):
+                self._insert(cursor, group, chunk, ingested_ms)
+            newest_ms = self._count(cursor, group, first) if self._next_event > first else None
+            cursor.commit()
+        return newest_ms
+
+    def _insert(
+        self, cursor: DuckDBPyConnection, group: Group, lines: Sequence[Line], ingested_ms: int | None
+    ) -> None:
         streams, times, messages = (list(column) for column in zip(*lines, strict=True))
+        first = self._next_event
+        self._next_event += len(lines)
         events = (
             "(SELECT unnest($streams) AS stream, unnest($times) AS ts, unnest($messages) AS message, "
             "unnest(range($first, $last)) AS id, $group_key AS group_key, $log AS log, "
             "coalesce($ingested, ts) AS ingested)"
         )
-        self.cursor().execute(
+        cursor.execute(
             f"INSERT INTO log_events BY NAME {discover.extract(events)}",
             {
                 "streams": streams,
@@ -178,9 +206,30 @@ class Store:
             },
         )
 
+    def _count(self, cursor: DuckDBPyConnection, group: Group, first: int) -> int:
+        """Tell the streams of the events from number `first` on; return the newest one's time."""
+        sql = (
+            "SELECT stream, min(ts), max(ts), max(ingested), sum(size) FROM log_events "
+            "WHERE id >= ? GROUP BY stream ORDER BY stream"
+        )
+        rows = cursor.execute(sql, [first]).fetchall()
+        with self._lock:
+            for name, first_ms, last_ms, ingested_ms, size in rows:
+                stream = group.streams.setdefault(name, Stream(name, first_ms))
+                stream.took(first_ms, last_ms, ingested_ms, int(size))
+        return int(max(last_ms for _, _, last_ms, _, _ in rows))
+
+    def fresh(self, group: Group) -> Group:
+        """Return a group when it has all that its source knows by now."""
+        if group.source is not None:
+            with self._world:
+                newest_ms = self.append(group, group.source(group.since_ms))
+                group.since_ms = group.since_ms if newest_ms is None else newest_ms + 1
+        return group
+
     def shift(self, ms: int) -> None:
         """Move every time `ms` further into the past."""
-        with self._lock:
+        with self._writing, self._lock:
             for group in self._groups.values():
                 group.shift(ms)
             sql = "UPDATE log_events SET ts = ts - $ms, ingested = ingested - $ms"
