@@ -15,6 +15,7 @@ from opskit.exits import Exit
 if TYPE_CHECKING:
     from opskit.model import Report
     from opskit.sandbox.incidents import Incident
+    from opskit.sandbox.process import Running
 
 DEFAULT = "poison-record"
 SINCE_S = 3 * 3600
@@ -40,14 +41,14 @@ def demo(
     output = shared.output_form()
     process.check_extra()
     out.note(f'starting an AWS on this machine and playing "{chosen.name}": {chosen.title}')
-    with out.working("this takes a few seconds"), _embedded_aws(chosen):
+    with out.working("this takes a few seconds"), embedded_aws(chosen.name):
         report = _diagnosed(chosen)
     verdict.show(replace(report, next_commands=_next(chosen)), shared, output)
     return _judged(report, chosen)
 
 
 @contextmanager
-def _embedded_aws(incident: "Incident") -> Iterator[None]:
+def embedded_aws(incident: str) -> Iterator["Running"]:
     """Start an embedded AWS in which the incident goes on; while it runs, AWS means this one."""
     from tempfile import TemporaryDirectory
 
@@ -55,9 +56,9 @@ def _embedded_aws(incident: "Incident") -> Iterator[None]:
 
     with _no_aws() as environ, TemporaryDirectory(prefix="opskit-demo-") as folder:
         environ["OPSKIT_STATE_DIR"] = folder
-        with process.passing(incident.name) as running:
+        with process.passing(incident) as running:
             environ.update(running.environment())
-            yield
+            yield running
 
 
 @contextmanager
@@ -78,7 +79,8 @@ def _no_aws() -> Iterator[os._Environ[str]]:
 def _diagnosed(incident: "Incident") -> "Report":
     """Return what `opskit diagnose` says about the incident's target."""
     from opskit.cli import look
-    from opskit.sandbox.stage import ENV, REGION
+    from opskit.sandbox.resources import REGION
+    from opskit.sandbox.stage import ENV
     from opskit.settings import Settings
 
     asked = look.Asked(incident.runbook, incident.target, SINCE_S, DEADLINE_S)

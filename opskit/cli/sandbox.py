@@ -1,6 +1,6 @@
 """`opskit sandbox`: the embedded AWS as a server that stays, and the incidents to play into it."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -12,13 +12,17 @@ if TYPE_CHECKING:
 
 PORT_TEXT = "Its port; not needed while only one runs."
 NOTHING_WRONG = "-"
+Strength = Annotated[
+    Literal["mild", "plain", "severe"] | None, typer.Option(help="How bad it is.", show_default="plain")
+]
+Seed = Annotated[int, typer.Option(metavar="N", help="The same seed gives the same noise and load.")]
 Port = Annotated[int | None, typer.Option(metavar="N", min=1, max=65535, help=PORT_TEXT, show_default=False)]
 
 
 def app() -> typer.Typer:
     """Return the command group."""
     group = typer.Typer(help="An AWS on this machine, with incidents to practise on.")
-    for command in (start, stop, status, incidents, play):
+    for command in (start, stop, status, incidents, play, exam):
         group.command(command.__name__)(command)
     return group
 
@@ -50,6 +54,8 @@ def start(
             show_default="healthy",
         ),
     ] = None,
+    strength: Strength = None,
+    seed: Seed = 1,
 ) -> None:
     """Start the embedded AWS and print the lines that point a shell at it."""
     from opskit.cli import out
@@ -57,10 +63,16 @@ def start(
     from opskit.render.json import encoded
     from opskit.sandbox import process
 
-    if empty and incident:
+    if empty and (incident or strength):
         raise UsageError("--empty and --incident exclude each other")
     output = out.form(shared.output_form())
-    running = process.start(port, empty=empty, incident=incident or process.BASELINE)
+    running = process.start(
+        port,
+        empty=empty,
+        incident=incident or process.BASELINE,
+        seed=seed,
+        strength=strength or process.PLAIN,
+    )
     if output is Output.JSON:
         out.result(encoded({**_record(running), "environment": running.environment()}))
     else:
@@ -113,6 +125,7 @@ def incidents(shared: SharedOptions) -> None:
             "runbook": incident.runbook,
             "target": incident.target,
             "cause": incident.cause or nothing,
+            "strengths": list(incident.known),
             "title": incident.title,
         }
         for incident in catalogue()
@@ -130,6 +143,8 @@ def play(
         ),
     ],
     *,
+    strength: Strength = None,
+    seed: Seed = 1,
     port: Port = None,
 ) -> None:
     """Play an incident into a running embedded AWS: the hours that led to now."""
@@ -140,8 +155,35 @@ def play(
     shared.output_form()
     found = find(incident)
     at = _only_one() if port is None else port
-    process.play(at, found.name)
+    process.play(at, found.name, seed, strength or process.PLAIN)
     out.note(f"{found.name} goes on at port {at}; try: opskit diagnose {found.runbook} --fn {found.target}")
+
+
+@remember
+def exam(
+    shared: SharedOptions,
+    incidents: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[INCIDENT]...", help="All unless named.", autocompletion=complete_incident),
+    ] = None,
+    *,
+    strength: Strength = None,
+    seed: Seed = 1,
+) -> int:
+    """Play and diagnose the incidents: truth, verdict, time and cost of each. Exit 4 if one is wrong."""
+    from opskit.cli import out
+    from opskit.cli.examining import examined
+    from opskit.exits import Exit
+    from opskit.render.rows import rows
+    from opskit.sandbox.exam import summary
+    from opskit.sandbox.incidents import STRENGTHS, catalogue, find
+
+    output = out.form(shared.output_form())
+    chosen = [find(name) for name in incidents] if incidents else catalogue()
+    answers = list(examined(chosen, (strength,) if strength else STRENGTHS, seed))
+    out.result(rows([answer.row() for answer in answers], output, out.canvas(shared)))
+    out.note(summary(answers))
+    return Exit.CLEAN if all(answer.right for answer in answers) else Exit.FAILED
 
 
 def _only_one() -> int:

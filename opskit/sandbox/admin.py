@@ -78,11 +78,12 @@ class Admin:
         """POST play {incident, seed}: its last hours, up to now; what an earlier one left is gone first."""
         # An empty sandbox never pays for the workload model's import.
         from opskit.sandbox import stage  # noqa: PLC0415
-        from opskit.sandbox.incidents import find  # noqa: PLC0415
+        from opskit.sandbox.incidents import PLAIN, find  # noqa: PLC0415
 
         name = _text(body, "incident")
         seed = _number({"seed": DEFAULT_SEED, **body}, "seed")
-        incident = find(name)
+        strength = _text({"strength": PLAIN, **body}, "strength")
+        incident = find(name).of(strength)
         with self._playing:
             if self.incident is not None:
                 self._sandbox.renew()

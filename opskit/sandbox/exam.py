@@ -1,4 +1,4 @@
-"""Every incident played and diagnosed: what was truly wrong, what was named, how long it took, what it cost."""
+"""Every incident played and diagnosed: what was truly wrong, what was named, what the look took and cost."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -42,7 +42,9 @@ def load(workers: Sequence[Worker], changed: Mapping[str, Mapping[str, Any]] | N
     return build(workers, data, changed or {})
 
 
-def build(workers: Sequence[Worker], data: Mapping[str, Any], changed: Mapping[str, Mapping[str, Any]]) -> Fleet:
+def build(
+    workers: Sequence[Worker], data: Mapping[str, Any], changed: Mapping[str, Mapping[str, Any]]
+) -> Fleet:
     """Return the fleet of these workers under the load that `data` says (fleet.toml's form)."""
     tables = {name: dict(said) for name, said in data.get("table", {}).items()}
     simulated = {worker.name: worker for worker in workers if worker.trigger in _KINDS}
@@ -69,9 +71,7 @@ def _changed(name: str, made: Mapping[str, Part], changed: Mapping[str, Mapping[
 def _part(worker: Worker, said: Mapping[str, Any]) -> Part:
     kind = _KINDS[worker.trigger]
     known = parts.settings_of(kind)
-    expected = {
-        _RENAMED.get(key, key): value for key, value in worker.expected.items() if value is not None
-    }
+    expected = {_RENAMED.get(key, key): value for key, value in worker.expected.items() if value is not None}
     values = {key: value for key, value in expected.items() if key in known}
     values |= _derived(worker, expected)
     return kind(**{**values, **said})

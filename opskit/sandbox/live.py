@@ -4,7 +4,6 @@ Clients live in wall-clock time, so "ten minutes pass" moves the past ten minute
 world play up to now.
 """
 
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -12,11 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from opskit.sandbox import observed, telling
-from opskit.sandbox.fleet import Fleet
 from opskit.sandbox.front import Call, RefusedError
 from opskit.sandbox.planes import Planes
-from opskit.sandbox.resources import REGION, Placed
-from opskit.sandbox.telling import LogSource
+from opskit.sandbox.resources import REGION
+from opskit.sandbox.telling import LogSource, Staged
 from opskit.sandbox.workload.parts import SHARED_BY_ALL
 from opskit.sandbox.workload.world import World
 
@@ -24,30 +22,19 @@ MINUTE_S = 60
 
 
 class Live:
-    """One played world; safe to use from many threads. `start` is its second 0 in epoch seconds."""
+    """One played world; safe to use from many threads. `logs` are its workers' sources of log lines."""
 
-    def __init__(
-        self,
-        planes: Planes,
-        world: World,
-        fleet: Fleet,
-        placed: Mapping[str, Placed],
-        start: int,
-        logs: Mapping[str, LogSource],
-    ) -> None:
+    def __init__(self, planes: Planes, staged: Staged, logs: Mapping[str, LogSource]) -> None:
         self._planes = planes
-        self._world = world
-        self._fleet = fleet
-        self._placed = dict(placed)
-        self._start = start
+        self._staged = staged
         self._logs = logs
-        self._lock = threading.RLock()
+        self._lock = planes.world
         self._seen = self._observed()
 
     @property
     def world(self) -> World:
         """The world itself."""
-        return self._world
+        return self._staged.world
 
     def changed(self, _call: Call) -> None:
         """Take note of a change that somebody made by an AWS call."""
@@ -66,7 +53,10 @@ class Live:
     def caught_up(self) -> None:
         """Let the world play up to now, and publish what it measured."""
         with self._lock:
-            if int(self._planes.now() - self._start) // MINUTE_S > int(self._world.now_s) // MINUTE_S:
+            if (
+                int(self._planes.now() - self._staged.start) // MINUTE_S
+                > int(self._staged.world.now_s) // MINUTE_S
+            ):
                 self._advance()
                 self.publish()
 
@@ -76,32 +66,34 @@ class Live:
             self._planes.shift(seconds)
             for source in self._logs.values():
                 source.shift(seconds)
-            self._start -= seconds
+            self._staged.start -= seconds
             self._advance()
             self.publish()
         return {"seconds": seconds}
 
     def publish(self) -> None:
         """Tell the stores what changed since it was told last."""
-        batches, since = telling.batches(self._world, self._fleet, self._placed, self._start)
+        batches, since = telling.batches(self._staged)
         self._planes.metrics.publish(batches, since)
-        self._world.clean()
-        for name, model in self._world.workers.items():
-            result = telling.last_result(self._world.parts[name], model)
-            if result and self._placed[name].uuid:
-                call = Call("opskit", "", {"UUID": self._placed[name].uuid}, REGION, "")
+        self._staged.world.clean()
+        for name, model in self._staged.world.workers.items():
+            result = telling.last_result(self._staged.world.parts[name], model)
+            if result and self._staged.placed[name].uuid:
+                call = Call("opskit", "", {"UUID": self._staged.placed[name].uuid}, REGION, "")
                 with suppress(RefusedError):  # somebody deleted it
                     self._planes.control.mappings.set(call, {"LastProcessingResult": result})
 
     def _advance(self) -> None:
-        self._world.advance(self._planes.now() - self._start)
+        self._staged.world.advance(self._planes.now() - self._staged.start)
 
     def _observed(self) -> dict[str, dict[str, Any]]:
-        planes, placed = self._planes, self._placed
-        seen = {name: observed.worker(planes, self._fleet.workers[name], placed[name]) for name in placed}
+        planes, placed = self._planes, self._staged.placed
+        seen = {
+            name: observed.worker(planes, self._staged.fleet.workers[name], placed[name]) for name in placed
+        }
         for name in placed:
             seen[name]["mapping"] = (observed.mapping_of(planes, placed[name]) or {}).get("UUID", "")
-        seen |= {name: observed.table(planes, real) for name, real in self._fleet.tables.items()}
+        seen |= {name: observed.table(planes, real) for name, real in self._staged.fleet.tables.items()}
         return {**seen, SHARED_BY_ALL: observed.account(planes)}
 
     def _apply(self, part: str, values: dict[str, Any]) -> None:
@@ -111,21 +103,21 @@ class Live:
             self._remapped(part, str(uuid))
         if "filter" in values:
             filters = values.pop("filter")
-            first = self._fleet.parts[part]
+            first = self._staged.fleet.parts[part]
             values["filter_pass"] = 1.0 if filters == "[]" else getattr(first, "filter_pass", 1.0)
         version = values.pop("version", None)
         if version is not None:
-            self._world.roll_back(part, version)
+            self._staged.world.roll_back(part, version)
         if values:
-            self._world.change(part, values)
+            self._staged.world.change(part, values)
 
     def _remapped(self, part: str, uuid: str) -> None:
         """Start where a new mapping starts: at the newest record, the oldest, or a moment between."""
-        place = self._placed[part] = replace(self._placed[part], uuid=uuid)
+        place = self._staged.placed[part] = replace(self._staged.placed[part], uuid=uuid)
         found = observed.mapping_of(self._planes, place) or {}
-        now = self._world.now_s
+        now = self._staged.world.now_s
         position, at = found.get("StartingPosition"), found.get("StartingPositionTimestamp")
         since = {"LATEST": now, "TRIM_HORIZON": float("-inf")}.get(str(position), now)
         if position == "AT_TIMESTAMP" and at is not None:
-            since = (at.timestamp() if isinstance(at, datetime) else float(at)) - self._start
-        self._world.reposition(part, since)
+            since = (at.timestamp() if isinstance(at, datetime) else float(at)) - self._staged.start
+        self._staged.world.reposition(part, since)

@@ -12,9 +12,9 @@ from moto.iam.models import iam_backends
 from moto.kinesis.models import kinesis_backends
 
 from opskit.inventory.worker import Worker
+from opskit.sandbox.fleet import STREAM_TRIGGERS
 from opskit.sandbox.front import ACCOUNT, Call, RefusedError
 from opskit.sandbox.planes import Planes
-from opskit.sandbox.fleet import STREAM_TRIGGERS
 from opskit.sandbox.resources import REGION, Placed, arn, package
 
 Values = dict[str, Any]

@@ -28,6 +28,8 @@ DEFAULT_PORT = 4620
 LOOPBACK = "127.0.0.1"
 BASELINE = "healthy"
 """The incident a sandbox starts with unless it is to be empty: none."""
+PLAIN = "plain"
+"""The strength in which an incident is played unless another is asked for."""
 
 STAY = b"stay"
 """What a server is told on its standard input when it is to outlive who started it."""
@@ -91,7 +93,12 @@ def _direct() -> str:
 
 
 def start(
-    port: int | None = None, *, empty: bool = False, incident: str = BASELINE, seed: int = 1
+    port: int | None = None,
+    *,
+    empty: bool = False,
+    incident: str = BASELINE,
+    seed: int = 1,
+    strength: str = PLAIN,
 ) -> Running:
     """Start a sandbox (port 0: any free one) and return once it answers and the incident is played.
 
@@ -104,7 +111,7 @@ def start(
         port, child = _spawned(wanted)
         ready = False
         try:
-            running = _prepared(port, child, None if empty else incident, seed)
+            running = _prepared(port, child, None if empty else incident, seed, strength)
             _tell(child, STAY)
             ready = True
         finally:
@@ -115,7 +122,7 @@ def start(
 
 
 @contextmanager
-def passing(incident: str, seed: int = 1) -> Iterator[Running]:
+def passing(incident: str, seed: int = 1, strength: str = PLAIN) -> Iterator[Running]:
     """Run a sandbox on any free port that ends with the block, or with this process however that ends.
 
     SIGTERM and SIGHUP raise SystemExit in the block. The errors are those of `start`.
@@ -124,16 +131,17 @@ def passing(incident: str, seed: int = 1) -> Iterator[Running]:
     with _ended_by_signals():
         port, child = _spawned(0)
         try:
-            yield _prepared(port, child, incident, seed)
+            yield _prepared(port, child, incident, seed, strength)
         finally:
             _discard(port, child)
 
 
-def play(port: int, incident: str, seed: int = 1) -> Mapping[str, Any]:
+def play(port: int, incident: str, seed: int = 1, strength: str = PLAIN) -> Mapping[str, Any]:
     """Play an incident into a running sandbox; UsageError if there is none or it knows no such incident."""
     if not _running(port):
         raise UsageError(f"no sandbox on port {port}", f"opskit sandbox start --port {port}")
-    return _ask(port, "POST", "play", {"incident": incident, "seed": seed}, timeout_s=_PLAY_S)
+    asked = {"incident": incident, "seed": seed, "strength": strength}
+    return _ask(port, "POST", "play", asked, timeout_s=_PLAY_S)
 
 
 def stop(port: int | None = None) -> Running:
@@ -194,11 +202,13 @@ def _spawned(wanted: int) -> "tuple[int, subprocess.Popen[bytes]]":
     return port, _spawn(port)
 
 
-def _prepared(port: int, child: "subprocess.Popen[bytes]", incident: str | None, seed: int) -> Running:
+def _prepared(
+    port: int, child: "subprocess.Popen[bytes]", incident: str | None, seed: int, strength: str
+) -> Running:
     _await_health(port, child)
     _register(port, child.pid)
     if incident is not None:
-        play(port, incident, seed)
+        play(port, incident, seed, strength)
     return _running(port) or _vanished(port)
 
 

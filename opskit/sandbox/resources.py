@@ -84,9 +84,7 @@ class Resources:
         placed = Placed(worker.function, f"{worker.function}-role")
         self._role(placed.role, reads=bool(getattr(p, "readable", True)))
         if worker.dead_letter_queue:
-            self._queue(
-                worker.dead_letter_queue, {"MessageRetentionPeriod": str(_DEAD_LETTER_RETENTION_S)}
-            )
+            self._queue(worker.dead_letter_queue, {"MessageRetentionPeriod": str(_DEAD_LETTER_RETENTION_S)})
         self._function(worker, p)
         source = worker.sources[0]
         if source.trigger == "kinesis" and isinstance(p, StreamWorker):

@@ -10,10 +10,11 @@ from opskit.sandbox import fleet as fleets
 from opskit.sandbox import telling
 from opskit.sandbox.fleet import STREAM_TRIGGERS, Fleet
 from opskit.sandbox.front import Call
-from opskit.sandbox.incidents import PLAIN, Incident
+from opskit.sandbox.incidents import Incident
 from opskit.sandbox.live import Live
 from opskit.sandbox.planes import Planes
 from opskit.sandbox.resources import REGION, Placed, Resources
+from opskit.sandbox.telling import Staged
 from opskit.sandbox.workload.parts import Part, Table
 from opskit.sandbox.workload.timeline import Change
 from opskit.sandbox.workload.world import World
@@ -29,39 +30,33 @@ def play(
     planes: Planes,
     incident: Incident,
     seed: int,
-    strength: str = PLAIN,
     *,
     span_s: int = SPAN_S,
     fleet: Fleet | None = None,
 ) -> Mapping[str, Any]:
     """Put the fleet and the incident's last hours into `planes`; return what was played, for the caller.
 
-    Without a `fleet` it is that of the workers' manifests. UsageError for an unknown strength.
+    Without a `fleet` it is that of the workers' manifests.
     """
-    chosen = incident.of(strength)
     now = planes.now()
     start = int(now // 60) * 60 - span_s
-    fleet = fleet or fleets.load(_workers(), _valued(chosen.start))
-    changes = [Change(span_s - s.before_s, s.part, _plain(s.values)) for s in chosen.shifts]
+    fleet = fleet or fleets.load(_workers(), _valued(incident.start))
+    changes = [Change(span_s - s.before_s, s.part, _plain(s.values)) for s in incident.shifts]
     world = World(fleet.parts, changes, seed=f"{seed}:{incident.name}")
     world.advance(now - start)
-    placed = _place(planes, fleet, world)
-    _tell(planes, world, fleet, placed, start)
+    staged = Staged(world, fleet, _place(planes, fleet, world), start)
+    _tell(planes, staged)
     sources = {
         name: telling.log_source(fleet.workers[name], world.parts[name], model, start, str(seed))
         for name, model in world.workers.items()
     }
     for name, source in sources.items():
+        planes.logs.create_group(fleet.workers[name].log_group)
         planes.logs.lazy(fleet.workers[name].log_group, source)
-    live = Live(planes, world, fleet, placed, start, sources)
+    live = Live(planes, staged, sources)
     live.publish()
     planes.live = live
-    return {
-        "incident": incident.name,
-        "target": incident.target,
-        "seed": seed,
-        "strength": strength,
-    }
+    return {"incident": incident.name, "target": incident.target, "seed": seed}
 
 
 def _workers() -> Sequence[Worker]:
@@ -100,16 +95,17 @@ def _placed(aws: Resources, worker: Worker, p: Part) -> Placed:
     return place
 
 
-def _tell(planes: Planes, world: World, fleet: Fleet, placed: Mapping[str, Placed], start: int) -> None:
+def _tell(planes: Planes, staged: Staged) -> None:
     """Tell what no AWS call sets: when something was changed last, and by whom."""
-    for change, _ in world.applied:
-        for event in telling.events(change, start, fleet, placed):
+    applied = [change for change, _ in staged.world.applied]
+    for change in applied:
+        for event in telling.events(change, staged):
             planes.control.trail.record(event)
-    for name, place in placed.items():
-        mine = [change for change, _ in world.applied if change.part == name]
+    for name, place in staged.placed.items():
+        mine = [change for change in applied if change.part == name]
         call = Call("opskit", "", {"UUID": place.uuid, "FunctionName": place.function}, REGION, "")
-        moved = [start + change.at_s for change in mine if telling.changed_function(change)]
-        planes.control.functions.set(call, {"LastModified": max(moved, default=float(start))})
+        moved = [staged.start + change.at_s for change in mine if telling.changed_function(change)]
+        planes.control.functions.set(call, {"LastModified": max(moved, default=float(staged.start))})
         if place.uuid:
-            moved = [start + change.at_s for change in mine if telling.changed_mapping(change)]
-            planes.control.mappings.set(call, {"LastModified": max(moved, default=float(start))})
+            moved = [staged.start + change.at_s for change in mine if telling.changed_mapping(change)]
+            planes.control.mappings.set(call, {"LastModified": max(moved, default=float(staged.start))})

@@ -29,7 +29,17 @@ PROBLEM = "PROBLEM: Function call failed"
 DENIED = (
     "PROBLEM: Lambda failed to read the event source: the execution role does not have permissions to call it"
 )
-"""Wordings other than the first are not documented; what AWS promises is that a trouble begins with PROBLEM."""
+"""Only the first wording is documented; that a trouble begins with PROBLEM is what they share."""
+
+
+@dataclass(slots=True)
+class Staged:
+    """A played world and where its parts stand; `start` is the model's second 0 in epoch seconds."""
+
+    world: World
+    fleet: Fleet
+    placed: dict[str, Placed]
+    start: int
 
 
 @dataclass(slots=True)
@@ -60,23 +70,20 @@ def log_source(worker: Worker, p: Any, model: Any, start: float, seed: str) -> L
     return LogSource(writer, model.runs, start, Random(f"{seed}:{worker.name}:logs"))
 
 
-def batches(
-    world: World, fleet: Fleet, placed: Mapping[str, Placed], start: int
-) -> tuple[list[SeriesBatch], list[int]]:
+def batches(staged: Staged) -> tuple[list[SeriesBatch], list[int]]:
     """Return each series that changed since the world was last clean, and from when on (epoch s) it did."""
     found: list[SeriesBatch] = []
     since: list[int] = []
-    for first, series in _changed(world, fleet, placed, start):
+    for first, series in _changed(staged):
         made = [_batch(one) for one in series if one.minutes]
         found += made
-        since += [start + MINUTE_S * first] * len(made)
+        since += [staged.start + MINUTE_S * first] * len(made)
     return found, since
 
 
-def _changed(
-    world: World, fleet: Fleet, placed: Mapping[str, Placed], start: int
-) -> Iterator[tuple[int, Iterable[Published]]]:
+def _changed(staged: Staged) -> Iterator[tuple[int, Iterable[Published]]]:
     """Yield (first changed minute, series from it on) of every part that changed."""
+    world, start = staged.world, staged.start
     if world.account_dirty:
         first = min(world.account_dirty)
         yield first, account_series(start, _from(world.account, first))
@@ -84,21 +91,20 @@ def _changed(
         p = world.parts[name]
         if table.dirty and isinstance(p, Table):
             first = min(table.dirty)
-            yield first, table_series(fleet.tables[name], start, _from(table.minutes, first), p)
+            yield first, table_series(staged.fleet.tables[name], start, _from(table.minutes, first), p)
     for name, model in world.workers.items():
         if model.dirty:
             first = min(model.dirty)
-            yield first, _of_worker(fleet.workers[name], world.parts[name], model, placed[name], start, first)
+            yield first, _of_worker(staged, name, model, first)
 
 
 def _from(minutes: Mapping[int, Any], first: int) -> list[tuple[int, Any]]:
     return [(index, minutes[index]) for index in sorted(minutes) if index >= first]
 
 
-def _of_worker(
-    worker: Worker, p: Part, model: Any, place: Placed, start: int, first: int
-) -> Iterator[Published]:
-    minutes = _from(model.minutes, first)
+def _of_worker(staged: Staged, name: str, model: Any, first: int) -> Iterator[Published]:
+    worker, p, place = staged.fleet.workers[name], staged.world.parts[name], staged.placed[name]
+    start, minutes = staged.start, _from(model.minutes, first)
     source = worker.sources[0].name
     if isinstance(model, StreamModel) and isinstance(p, StreamWorker):
         yield from telemetry.lambda_series(worker.function, start, minutes)
@@ -148,8 +154,10 @@ _MAPPING = frozenset(
     }
 )
 _SETTINGS = frozenset({"timeout_s", "memory_mb"})
-_TABLE = frozenset({"on_demand", "write_capacity", "read_capacity", "max_write_units", "index_write_capacity"})
-LAMBDA, DYNAMODB, KINESIS, IAM = (f"{name}.amazonaws.com" for name in ("lambda", "dynamodb", "kinesis", "iam"))
+_TABLE = frozenset(
+    {"on_demand", "write_capacity", "read_capacity", "max_write_units", "index_write_capacity"}
+)
+PIPELINE, CONSOLE = "deploy-pipeline", "console-session"
 
 
 def changed_mapping(change: Change) -> bool:
@@ -162,32 +170,32 @@ def changed_function(change: Change) -> bool:
     return bool((_SETTINGS | {"version"}) & set(change.values))
 
 
-def events(change: Change, start: int, fleet: Fleet, placed: Mapping[str, Placed]) -> Iterator[Event]:
+def events(change: Change, staged: Staged) -> Iterator[Event]:
     """Yield what CloudTrail tells of a change that somebody made by an AWS call; of a load nothing."""
-    at = start + change.at_s
+    at, fleet = staged.start + change.at_s, staged.fleet
     if change.part in fleet.tables:
         if _TABLE & set(change.values):
             table = fleet.tables[change.part]
-            yield _event(at, DYNAMODB, "UpdateTable", "AWS::DynamoDB::Table", table, {"tableName": table})
+            yield _event(at, "UpdateTable", "AWS::DynamoDB::Table", table, {"tableName": table})
         return
-    place = placed.get(change.part)
+    place = staged.placed.get(change.part)
     if place is None:
         return
     worker, values = fleet.workers[change.part], change.values
     function, mapping = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
     if changed_mapping(change) and place.uuid:
         asked = {"uUID": place.uuid, **({"enabled": values["enabled"]} if "enabled" in values else {})}
-        yield _event(at, LAMBDA, "UpdateEventSourceMapping20150331", mapping, place.uuid, asked)
+        yield _event(at, "UpdateEventSourceMapping20150331", mapping, place.uuid, asked)
     named = {"functionName": place.function}
     if "version" in values:
-        yield _event(at, LAMBDA, "UpdateFunctionCode20150331v2", function, place.function, named, "pipeline")
+        yield _event(at, "UpdateFunctionCode20150331v2", function, place.function, named)
     if _SETTINGS & set(values):
-        yield _event(at, LAMBDA, "UpdateFunctionConfiguration20150331v2", function, place.function, named)
+        yield _event(at, "UpdateFunctionConfiguration20150331v2", function, place.function, named)
     if "reserved_concurrency" in values:
-        yield _event(at, LAMBDA, "PutFunctionConcurrency20171031", function, place.function, named)
+        yield _event(at, "PutFunctionConcurrency20171031", function, place.function, named)
     if values.get("readable") is False:
         asked = {"roleName": place.role}
-        yield _event(at, IAM, "DeleteRolePolicy", "AWS::IAM::Role", place.role, asked)
+        yield _event(at, "DeleteRolePolicy", "AWS::IAM::Role", place.role, asked)
     if values.get("attached") is False:
         yield from _detached(at, worker, place)
 
@@ -196,13 +204,16 @@ def _detached(at: float, worker: Worker, place: Placed) -> Iterator[Event]:
     source = worker.sources[0].name
     if place.consumer:
         asked = {"consumerARN": place.source_arn}
-        yield _event(at, KINESIS, "DeregisterStreamConsumer", "AWS::Kinesis::Stream", source, asked)
+        yield _event(at, "DeregisterStreamConsumer", "AWS::Kinesis::Stream", source, asked)
         return
     asked = {"tableName": source, "streamSpecification": json.dumps({"streamEnabled": False})}
-    yield _event(at, DYNAMODB, "UpdateTable", "AWS::DynamoDB::Table", source, asked)
+    yield _event(at, "UpdateTable", "AWS::DynamoDB::Table", source, asked)
 
 
-def _event(
-    at: float, source: str, name: str, kind: str, resource: str, params: Mapping[str, Any], who: str = "console"
-) -> Event:
-    return Event(at, source, name, who, params, ((kind, resource),), REGION)
+_SOURCES = {"Function": "lambda", "EventSourceMapping": "lambda", "Table": "dynamodb", "Stream": "kinesis"}
+
+
+def _event(at: float, name: str, kind: str, resource: str, params: Mapping[str, Any]) -> Event:
+    source = _SOURCES.get(kind.rpartition(":")[2], "iam")
+    who = PIPELINE if name.startswith("UpdateFunctionCode") else CONSOLE
+    return Event(at, f"{source}.amazonaws.com", name, who, params, ((kind, resource),), REGION)

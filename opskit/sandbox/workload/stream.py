@@ -8,61 +8,26 @@ in `docs/workload-model.md`.
 import heapq
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from random import Random
 
-from opskit.sandbox.workload.arrivals import poisson
 from opskit.sandbox.workload.batch import Executions
+from opskit.sandbox.workload.inflow import Inflow, reads
 from opskit.sandbox.workload.parts import StreamWorker, Table
 from opskit.sandbox.workload.shard import Lane, Run, Sent, parents, spread
+from opskit.sandbox.workload.stream_minute import Minutes, StreamMinute
 from opskit.sandbox.workload.table import TableModel
 
-MINUTE_S = 60
 POLL_S = 1.0
 """Lambda polls a shard about once a second when it has nothing to do (Lambda guide, "Kinesis")."""
 ERROR_BACKOFF_S = (1.0, 60.0)
 """First and longest pause before a failed batch is sent again; it doubles."""
 THROTTLE_BACKOFF_S = (0.5, 30.0)
 """The same for a throttled one; the pause is drawn up to that (full jitter)."""
-WRITES_PER_S, WRITE_BYTES_PER_S = 1000.0, 1_000_000.0
 READ_BYTES_PER_S = 2_000_000.0
-"""A shard's limits (Kinesis guide, "Quotas and limits")."""
+"""What a shard gives all its readers (Kinesis guide, "Quotas and limits")."""
 READ_BURST_S = 5.0
 """One GetRecords answer holds up to 10 MB, what a shard gives in five seconds (the same)."""
 NEVER = float("inf")
-
-
-@dataclass(slots=True)
-class StreamMinute:
-    """What one minute measured; lists hold a value per execution that began in it."""
-
-    arrived: dict[int, int] = field(default_factory=dict)
-    """Records by shard."""
-    refused: int = 0
-    """Records that a shard's write limit turned away."""
-    durations: list[float] = field(default_factory=list)
-    ages: list[float] = field(default_factory=list)
-    errors: int = 0
-    throttles: int = 0
-    most: int = 0
-    """Executions at once."""
-    polled: int = 0
-    invoked: int = 0
-    failed: int = 0
-    filtered: int = 0
-    dropped: int = 0
-    delivered: int = 0
-    reads: dict[int, list[float]] = field(default_factory=dict)
-    """Ages in ms of what was read, by shard."""
-    read: dict[int, int] = field(default_factory=dict)
-    """Records read by this consumer, by shard."""
-    held: int = 0
-    """Reads that the shards' throughput did not allow."""
-
-
-def _reads(p: StreamWorker) -> bool:
-    """Tell whether the mapping reads the stream at all."""
-    return p.enabled and p.readable and p.attached
 
 
 class StreamModel:
@@ -75,9 +40,8 @@ class StreamModel:
         self._lanes: list[Lane] = []
         self._closed: list[Lane] = []
         """Lanes of shards that were split or merged, until they are read to their end."""
-        self._turn = 0
-        self.minutes: dict[int, StreamMinute] = {}
-        self.dirty: set[int] = set()
+        self._inflow = Inflow(random)
+        self.minutes = Minutes()
         self.runs: list[Run] = []
         """Executions that ended, in that order."""
         self.in_use = 0
@@ -88,18 +52,31 @@ class StreamModel:
         """Records a second that a lane may read."""
         self._limit = 1
         self._window_s = 0.0
-        self._index, self._latest = -1, StreamMinute()
-        """The minute that was measured last."""
-        self.arrived = self.processed = self.dropped = self.delivered = 0
-        self.expired = self.filtered = self.skipped = self.reread = 0
+        self.processed = self.dropped = self.delivered = 0
+        self.expired = self.skipped = self.reread = 0
         self._now = 0.0
         self._lay_lanes(p)
-        self._fall_behind(p)
+        self._inflow.fall_behind(p, self._lanes)
+
+    @property
+    def dirty(self) -> set[int]:
+        """The minutes that changed since it was cleared."""
+        return self.minutes.dirty
 
     @property
     def backlog(self) -> int:
         """Records that arrived and are neither processed, given up, expired nor passed over."""
         return sum(lane.waiting(self._now) for lane in self._every())
+
+    @property
+    def arrived(self) -> int:
+        """Records that came, those that waited at second 0 included."""
+        return self._inflow.arrived
+
+    @property
+    def filtered(self) -> int:
+        """Records that the mapping's filter kept from the function."""
+        return self._inflow.filtered
 
     @property
     def failing(self) -> bool:
@@ -122,10 +99,9 @@ class StreamModel:
         came: int | None = None,
     ) -> None:
         """Play t0 <= t < t1 with `concurrency` executions at most; `came` says how many records arrive."""
-        self._index = -1
         self._notice(t0_s, p)
-        minute = self._minute(t0_s)
-        self._arrive(t0_s, t1_s, p, minute, came)
+        minute = self.minutes.at(t0_s)
+        self._inflow.come(t0_s, t1_s, p, self._lanes, minute, came=came)
         self._executions.meet(t0_s, p, table, table_p)
         self.in_use = minute.most = max(minute.most, self._busy)
         self._play(t0_s, t1_s, p, concurrency)
@@ -149,14 +125,15 @@ class StreamModel:
 
     def _notice(self, t: float, p: StreamWorker) -> None:
         was, self._was = self._was, p
-        if _reads(p) and not _reads(was):
+        if reads(p) and not reads(was):
             self._reading_since = t
         if (p.shards, p.parallelization) != (was.shards, was.parallelization):
             self._lay_lanes(p, was, t)
         if p.poison_shard >= 0 and p.poison_shard != was.poison_shard:
             shard = p.poison_shard % p.shards
             next(lane for lane in self._lanes if lane.shard == shard).add_poison(t)
-            self._count_arrival(t, shard, 1)
+            self.minutes.at(t).come(shard, 1)
+            self._inflow.arrived += 1
         if p.rewind_s and p.rewind_s != was.rewind_s:
             self.reposition(t, t - p.rewind_s)
 
@@ -188,69 +165,10 @@ class StreamModel:
         lane.pending = 0
         lane.wait_until = min(lane.wait_until, t)
 
-    def _fall_behind(self, p: StreamWorker) -> None:
-        """Begin with what came in the last `behind_s` seconds and still waits."""
-        for shard in range(p.shards) if p.behind_s else ():
-            count = int(p.arrival_per_s * self._share(shard, p) * p.behind_s)
-            self.arrived += count
-            if count:
-                self._append(shard, -p.behind_s, p.behind_s, count, p)
-
-    # --- arrivals ----------------------------------------------------------------------------------
-
-    def _arrive(self, t0: float, t1: float, p: StreamWorker, minute: StreamMinute, came: int | None) -> None:
-        """Let records arrive: a Poisson count in each shard, evenly spaced from a random moment on."""
-        seconds = t1 - t0
-        for shard in range(p.shards):
-            share = self._share(shard, p)
-            if came is None:
-                count = poisson(self._random, p.arrival_per_s * share * seconds)
-            else:
-                count = came // p.shards + (shard < came % p.shards)
-            limit = int(seconds * min(WRITES_PER_S, WRITE_BYTES_PER_S / p.record_bytes))
-            if count > limit and not p.source_table:
-                minute.refused += count - limit
-                count = limit
-            self._count_arrival(t0, shard, count)
-            kept = self._filter(count, p, minute)
-            if kept:
-                self._append(shard, t0, seconds, kept, p)
-
-    @staticmethod
-    def _share(shard: int, p: StreamWorker) -> float:
-        if not 0 <= p.hot_shard < p.shards:
-            return 1 / p.shards
-        rest = (1 - p.hot_share) / max(1, p.shards - 1)
-        return p.hot_share if shard == p.hot_shard else rest
-
-    def _count_arrival(self, t: float, shard: int, count: int) -> None:
-        minute = self._minute(t)
-        minute.arrived[shard] = minute.arrived.get(shard, 0) + count
-        self.arrived += count
-
-    def _filter(self, count: int, p: StreamWorker, minute: StreamMinute) -> int:
-        if p.filter_pass >= 1 or not count:
-            return count
-        passed = min(count, poisson(self._random, count * p.filter_pass)) if p.filter_pass else 0
-        self.filtered += count - passed
-        if _reads(p):
-            minute.filtered += count - passed
-            minute.polled += count - passed
-        return passed
-
-    def _append(self, shard: int, t0: float, seconds: float, count: int, p: StreamWorker) -> None:
-        gap = seconds / count
-        first = t0 + self._random.random() * gap
-        lanes = [lane for lane in self._lanes if lane.shard == shard]
-        for number, lane in enumerate(lanes):
-            start = (number + self._turn) % p.parallelization
-            lane.arrivals += [first + gap * i for i in range(start, count, p.parallelization)]
-        self._turn += count
-
     # --- reading and invoking ----------------------------------------------------------------------
 
     def _play(self, t0: float, t1: float, p: StreamWorker, concurrency: int) -> None:
-        if not _reads(p):
+        if not reads(p):
             self._wind_up(t1, p)
             return
         self._pace = self._read_pace(p)
@@ -326,12 +244,12 @@ class StreamModel:
         size = min(wanted, int(lane.credit))
         lane.credit -= size
         if size < wanted:
-            self._minute(t).held += 1
+            self.minutes.at(t).held += 1
         return size
 
     def _throttle(self, t: float, lane: Lane, size: int) -> float:
         """Throttles are retried until the records expire and use up no retry attempt."""
-        self._minute(t).throttles += 1
+        self.minutes.at(t).throttles += 1
         if not lane.pending:
             lane.credit += size  # the poller keeps what it has read
         lane.throttled += 1
@@ -348,7 +266,7 @@ class StreamModel:
         lane.run = run = self._executions.run(sent, p)
         lane.throttled = 0
         self._busy += 1
-        minute = self._minute(t)
+        minute = self.minutes.at(t)
         if self._busy > minute.most:
             minute.most = self._busy
             self.in_use = max(self.in_use, self._busy)
@@ -368,7 +286,8 @@ class StreamModel:
         lane.free_at = run.end_s
         self._busy -= 1
         self._executions.ended(run.end_s)
-        self._measure(run)
+        self.minutes.at(run.at_s).measure(run)
+        self.runs.append(run)
         if not run.failed:
             self.processed += run.records
             lane.leave(run.records)
@@ -397,7 +316,7 @@ class StreamModel:
         lane.wait_until = run.end_s + min(longest, first * 2.0 ** min(max(lane.attempts - 1, 0), 10))
 
     def _give_up(self, lane: Lane, count: int, t: float, p: StreamWorker) -> None:
-        minute = self._minute(t)
+        minute = self.minutes.at(t)
         if p.on_failure:
             self.delivered += count
             minute.delivered += count
@@ -415,33 +334,8 @@ class StreamModel:
             gone = lane.older_than(t - p.retention_s)
             self.expired += gone
             lane.leave(gone)
-        if 0 <= p.max_record_age_s < t - oldest and _reads(p):
+        if 0 <= p.max_record_age_s < t - oldest and reads(p):
             self._give_up(lane, lane.older_than(t - p.max_record_age_s), t, p)
-
-    # --- measuring ---------------------------------------------------------------------------------
-
-    def _minute(self, t: float) -> StreamMinute:
-        index = int(t // MINUTE_S)
-        if index == self._index:
-            return self._latest
-        self.dirty.add(index)
-        if index not in self.minutes:
-            self.minutes[index] = StreamMinute()
-        self._index, self._latest = index, self.minutes[index]
-        return self._latest
-
-    def _measure(self, run: Run) -> None:
-        minute = self._minute(run.at_s)
-        minute.durations.append(run.duration_ms)
-        minute.ages.append(run.age_ms)
-        minute.errors += bool(run.error)
-        minute.invoked += run.records
-        minute.failed += run.failed
-        if not run.retry:
-            minute.polled += run.records
-            minute.read[run.shard] = minute.read.get(run.shard, 0) + run.records
-        minute.reads.setdefault(run.shard, []).append(run.read_age_ms)
-        self.runs.append(run)
 
     def _read_by_others(self, t0: float, t1: float, p: StreamWorker, minute: StreamMinute) -> None:
         """Let the other consumers read: they keep up unless they lag, and are throttled like this one."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from opskit.sandbox.workload.parts import StreamWorker
 from opskit.sandbox.workload.published import Dimensions, Measured, Published, counted, each
-from opskit.sandbox.workload.stream import StreamMinute
+from opskit.sandbox.workload.stream_minute import StreamMinute
 
 MINUTE_S = 60
 Minutes = Iterable[tuple[int, StreamMinute]]
