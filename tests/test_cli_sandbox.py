@@ -58,6 +58,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr(process, "stop", stop)
     monkeypatch.setattr(process, "status", lambda: [ONE])
     monkeypatch.setattr(process, "play", lambda port, incident: made.append(("play", port, incident)))
+    monkeypatch.setattr(process, "tick", lambda port, seconds: made.append(("tick", port, seconds)))
     return made
 
 
@@ -125,6 +126,28 @@ def test_play(calls: list[Any], capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["sandbox", "play", "poison-record"]) == 0
     assert calls == [("play", 4620, "poison-record")]
     line = "poison-record goes on at port 4620; try: opskit diagnose stream-lag --fn scoreUsers"
+    assert capfd.readouterr() == ("", f"opskit: {line}\n")
+
+
+def test_tick(calls: list[Any], capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["sandbox", "tick", "1h30m"]) == 0
+    assert calls == [("tick", 4620, 5400)]
+    assert capfd.readouterr() == ("", "opskit: 1 h 30 min passed at port 4620\n")
+
+
+@pytest.mark.parametrize(
+    ("duration", "line"),
+    [
+        ("90s", "DURATION: expected whole minutes, such as 10m or 2h, got 1 min 30 s"),
+        ("25h", 'DURATION: expected from 1 min to 1 d, such as 10m or 2h, got "25h"'),
+        ("soon", 'DURATION: expected a duration such as 10m or 2h, got "soon"'),
+    ],
+)
+def test_a_tick_that_is_none(
+    calls: list[Any], capfd: pytest.CaptureFixture[str], duration: str, line: str
+) -> None:
+    assert main(["sandbox", "tick", duration]) == 2
+    assert calls == []
     assert capfd.readouterr() == ("", f"opskit: {line}\n")
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from opskit.cli.options import SharedOptions, remember
+from opskit.cli.options import DAY_S, MINUTE_S, SharedOptions, parse_duration, remember
 from opskit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,13 +16,14 @@ Strength = Annotated[
     Literal["mild", "plain", "severe"] | None, typer.Option(help="How bad it is.", show_default="plain")
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="The same seed gives the same noise and load.")]
+TICK_EXAMPLES = "10m or 2h"
 Port = Annotated[int | None, typer.Option(metavar="N", min=1, max=65535, help=PORT_TEXT, show_default=False)]
 
 
 def app() -> typer.Typer:
     """Return the command group."""
     group = typer.Typer(help="An AWS on this machine, with incidents to practise on.")
-    for command in (start, stop, status, incidents, play, exam):
+    for command in (start, stop, status, incidents, play, tick, exam):
         group.command(command.__name__)(command)
     return group
 
@@ -157,6 +158,27 @@ def play(
     at = _only_one() if port is None else port
     process.play(at, found.name, seed, strength or process.PLAIN)
     out.note(f"{found.name} goes on at port {at}; try: opskit diagnose {found.runbook} --fn {found.target}")
+
+
+@remember
+def tick(
+    shared: SharedOptions,
+    duration: Annotated[str, typer.Argument(metavar="DURATION", help="Whole minutes, up to a day: 10m, 2h.")],
+    *,
+    port: Port = None,
+) -> None:
+    """Let time pass in a running embedded AWS: what it told of the last minutes is that much older."""
+    from opskit.cli import out
+    from opskit.render.figures import duration as shown
+    from opskit.sandbox import process
+
+    shared.output_form()
+    seconds = parse_duration(duration, "DURATION", MINUTE_S, DAY_S, TICK_EXAMPLES)
+    if seconds % MINUTE_S:
+        raise UsageError(f"DURATION: expected whole minutes, such as {TICK_EXAMPLES}, got {shown(seconds)}")
+    at = _only_one() if port is None else port
+    process.tick(at, seconds)
+    out.note(f"{shown(seconds)} passed at port {at}")
 
 
 @remember

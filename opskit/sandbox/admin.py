@@ -20,6 +20,7 @@ from opskit.sandbox.metrics import HistoryItem
 from opskit.sandbox.planes import Planes
 
 PREFIX = "/_opskit/"
+LEAST_TICK_S, MOST_TICK_S = 60, 86_400
 DEFAULT_SEED = 1
 DEFAULT_REGION = "us-east-1"
 
@@ -91,6 +92,19 @@ class Admin:
             with self.planes.control.trail.silence():
                 return stage.play(self.planes, incident, seed)
 
+    def tick(self, _call: Call, body: Body) -> Mapping[str, Any]:
+        """POST tick {seconds}: lets whole minutes pass in what was played."""
+        seconds = _number(body, "seconds")
+        if not LEAST_TICK_S <= seconds <= MOST_TICK_S or seconds % LEAST_TICK_S:
+            problem = f'"seconds" must be whole minutes, from {LEAST_TICK_S} to {MOST_TICK_S}'
+            raise RefusedError("ValidationException", problem)
+        with self._playing:
+            live = self.planes.live
+            if live is None:
+                problem = "nothing goes on in this sandbox whose time could pass: no incident was played"
+                raise RefusedError("Conflict", problem, 409)
+            return live.tick(seconds)
+
     def mapping(self, call: Call, body: Body) -> Mapping[str, Any]:
         """POST mappings/UUID: state, its reason, last result, last modified."""
         return self.planes.control.mappings.set(call, body)
@@ -153,6 +167,7 @@ ROUTES: Mapping[tuple[str, str], Action] = {
     ("GET", "health"): Admin.health,
     ("POST", "stop"): Admin.stop,
     ("POST", "play"): Admin.play,
+    ("POST", "tick"): Admin.tick,
     ("GET", "account"): Admin.settings,
     ("POST", "account"): Admin.account,
     ("POST", "mappings/{UUID}"): Admin.mapping,
@@ -164,12 +179,17 @@ ROUTES: Mapping[tuple[str, str], Action] = {
 }
 """(method, path under PREFIX) -> what answers it; `?region=` says of which region."""
 
+_OWN_TIME = (Admin.play, Admin.stop, Admin.tick)
+
 
 def _answer(admin: Admin, request: Request) -> Response:
     try:
         _check_local(request)
         action, params = _route(request)
         call = Call("opskit", "", params, request.args.get("region", DEFAULT_REGION), request.host)
+        if request.method == "POST" and action not in _OWN_TIME and admin.planes.live:
+            # What is set holds from now on; until now, things were as they were.
+            admin.planes.live.caught_up()
         return _json(200, action(admin, call, _body(request)))
     except RefusedError as error:
         return _json(error.status, {"error": error.code, "message": error.message})

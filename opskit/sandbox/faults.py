@@ -12,7 +12,7 @@ from moto.core.utils import get_service_model
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Request, Response
 
-from opskit.sandbox.front import RefusedError, Wsgi, refusal, rest_routes, signed_for
+from opskit.sandbox.front import RefusedError, Wsgi, named, refusal, signed_for
 
 _LOG = logging.getLogger(__name__)
 
@@ -71,21 +71,5 @@ def _refused(request: Request, error: RefusedError) -> Response:
 
 def _asked(request: Request) -> str:
     """Return "service Action" as far as the request tells."""
-    service, _ = signed_for(request)
-    target = request.headers.get("X-Amz-Target")
-    if target:
-        return f"{service} {target.rpartition('.')[2]}"
-    if request.values.get("Action"):
-        return f"{service} {request.values['Action']}"
-    # Second versions of an API are signed with the first one's name.
-    found = [named for name in (service, f"{service}v2") for named in _by_url(name, request)]
-    return found[0] if found else ""
-
-
-def _by_url(service: str, request: Request) -> list[str]:
-    try:
-        actions = get_service_model(service).operation_names
-    except UnknownServiceError:
-        return []
-    routes = rest_routes((service, action) for action in actions).get(service, [])
-    return [f"{service} {route.action}" for route in routes if route.match(request) is not None]
+    call, _ = named(request)
+    return f"{call.service} {call.action}" if call.action else ""

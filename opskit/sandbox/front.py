@@ -13,16 +13,22 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
+from botocore.exceptions import UnknownServiceError
 from botocore.model import OperationModel
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import determine_request_protocol
 from moto.core.serialize import get_serializer_class
 from moto.core.utils import get_service_model
+from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Request, Response
+
+from opskit.sandbox.watch import NOBODY, OWN, Watch, is_change, is_read
 
 JSON_1_0 = "application/x-amz-json-1.0"
 ACCOUNT = "123456789012"
@@ -67,42 +73,70 @@ Handler = Callable[[Call], Mapping[str, Any] | None]
 Handlers = Mapping[tuple[str, str], Handler]
 """(service, action) -> handler; a handler refuses by raising RefusedError."""
 
-SIGNING_NAMES = {"monitoring": "cloudwatch", "servicequotas": "service-quotas"}
+SIGNING_NAMES = {
+    "monitoring": "cloudwatch",
+    "servicequotas": "service-quotas",
+    "states": "stepfunctions",
+}
 """Signing names that differ from the name boto3 knows the service by."""
 
 
 class Front:
-    """The WSGI application: our handlers first, then `fallback` (moto)."""
+    """The WSGI application: our handlers first, then `fallback` (moto); `watch` is told of calls."""
 
-    def __init__(self, handlers: Handlers, fallback: Wsgi) -> None:
+    def __init__(self, handlers: Handlers, fallback: Wsgi, watch: Watch = NOBODY) -> None:
         self._handlers = dict(handlers)
         self._fallback = fallback
-        self._routes = rest_routes(self._handlers)
+        self._watch = watch
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request (WSGI)."""
         request = Request(_inflated(environ))
-        service, region = signed_for(request)
-        action, url_params = self._action(service, request)
-        handler = self._handlers.get((service, action))
-        if handler is None:
+        call, url_params = named(request)
+        watch = NOBODY if OWN in environ else self._watch
+        if is_read(call):
+            watch.read(call)
+        handler = self._handlers.get((call.service, call.action))
+        if handler is not None:
+            answer = _answer(handler, call, request, url_params, watch)
+        elif is_change(call):
+            answer = self._changing(call, request, url_params, watch)
+        else:
             return self._fallback(request.environ, start_response)
-        call = Call(service, action, {}, region, request.host)
-        return _answer(handler, call, request, url_params)(request.environ, start_response)
+        return answer(request.environ, start_response)
 
-    def _action(self, service: str, request: Request) -> tuple[str, dict[str, str]]:
-        target = request.headers.get("X-Amz-Target")
-        if target:
-            return target.rpartition(".")[2], {}
-        for route in self._routes.get(service, ()):
+    def _changing(
+        self, call: Call, request: Request, url_params: Mapping[str, str], watch: Watch
+    ) -> Response:
+        """Return moto's answer; a success is told."""
+        request.environ["wsgi.input"] = io.BytesIO(request.get_data(cache=True))
+        answer = Response(*run_wsgi_app(self._fallback, request.environ, buffered=True))
+        if answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
+            watch.changed(replace(call, params=_params(call, request, url_params)))
+        return answer
+
+
+def named(request: Request) -> tuple[Call, Mapping[str, str]]:
+    """Return the call that a request makes, without its parameters, and what stands in its URL's places.
+
+    The action is empty where nothing tells it: S3, and requests that are no AWS calls.
+    """
+    service, region = signed_for(request)
+    target = request.headers.get("X-Amz-Target")
+    if target:
+        return Call(service, target.rpartition(".")[2], {}, region, request.host), {}
+    # Second versions of an API are signed with the first one's name.
+    for name in (service, f"{service}v2"):
+        for route in routes_of(name):
             places = route.match(request)
             if places is not None:
-                return route.action, places
-        if (request.content_type or "").startswith("application/x-www-form-urlencoded"):
-            body = request.get_data(cache=True)
-            request.environ["wsgi.input"] = _Replay(body)
-            return parse_qs(body.decode()).get("Action", [""])[0], {}
-        return "", {}
+                return Call(name, route.action, {}, region, request.host), places
+    action = ""
+    if (request.content_type or "").startswith("application/x-www-form-urlencoded"):
+        body = request.get_data(cache=True)
+        request.environ["wsgi.input"] = io.BytesIO(body)
+        action = parse_qs(body.decode()).get("Action", [""])[0]
+    return Call(service, action, {}, region, request.host), {}
 
 
 def _inflated(environ: dict[str, Any]) -> dict[str, Any]:
@@ -142,25 +176,33 @@ class Route:
         return found.groupdict() if found and asked and request.method == self.method else None
 
 
-def rest_routes(operations: Iterable[tuple[str, str]]) -> dict[str, list[Route]]:
-    """Return service -> routes of those (service, action) that are told apart by their URL."""
-    routes: dict[str, list[Route]] = {}
-    for service, action in operations:
+@cache
+def routes_of(service: str) -> tuple[Route, ...]:
+    """Return the routes of a service's operations if they are told apart by their URL, else none."""
+    try:
         model = get_service_model(service)
-        if model.protocol != "rest-json":
-            continue
-        http = model.operation_model(action).http
-        uri, _, query = http["requestUri"].partition("?")
-        pattern = re.sub(r"\{(\w+)\+?\}", r"(?P<\1>[^/]+)", uri.rstrip("/")) + "/?"
-        routes.setdefault(service, []).append(Route(http["method"], re.compile(pattern), query, action))
-    return {service: sorted(found, key=lambda route: not route.query) for service, found in routes.items()}
+    except UnknownServiceError:
+        return ()
+    if model.protocol != "rest-json":
+        return ()
+    routes = [_route(action, model.operation_model(action).http) for action in model.operation_names]
+    return tuple(sorted(routes, key=lambda route: not route.query))
 
 
-def _answer(handler: Handler, call: Call, request: Request, url_params: dict[str, str]) -> Response:
-    model = get_service_model(call.service)
-    operation = model.operation_model(call.action)
+def _route(action: str, http: Mapping[str, Any]) -> Route:
+    uri, _, query = http["requestUri"].partition("?")
+    pattern = re.sub(r"\{(\w+)\+?\}", r"(?P<\1>[^/]+)", uri.rstrip("/")) + "/?"
+    return Route(http["method"], re.compile(pattern), query, action)
+
+
+def _params(call: Call, request: Request, url_params: Mapping[str, str]) -> dict[str, Any]:
+    """Return a call's input, read as its service's model has it; nothing for a service without one."""
+    try:
+        model = get_service_model(call.service)
+    except UnknownServiceError:
+        return {}
     protocol = determine_request_protocol(model, request.content_type)
-    parsed = PROTOCOL_PARSERS[protocol](operation).parse(
+    parsed = PROTOCOL_PARSERS[protocol](model.operation_model(call.action)).parse(
         {
             "method": request.method,
             "values": request.values,
@@ -170,11 +212,23 @@ def _answer(handler: Handler, call: Call, request: Request, url_params: dict[str
             "url_params": url_params,
         }
     )
+    return dict(parsed)
+
+
+def _answer(
+    handler: Handler, call: Call, request: Request, url_params: Mapping[str, str], watch: Watch
+) -> Response:
+    model = get_service_model(call.service)
+    operation = model.operation_model(call.action)
+    protocol = determine_request_protocol(model, request.content_type)
     request_id = {"x-amzn-requestid": str(uuid.uuid4())}
+    whole = replace(call, params=_params(call, request, url_params))
     try:
-        result = handler(replace(call, params=dict(parsed))) or {}
+        result = handler(whole) or {}
     except RefusedError as error:
         return refusal(error, protocol, request_id)
+    if is_change(call):
+        watch.changed(whole)
     if protocol == "json":
         # The same bytes as moto's serializer, several times faster for long series.
         return Response(json.dumps(result, default=_plain), 200, request_id, content_type=JSON_1_0)
@@ -215,15 +269,3 @@ def _plain(value: object) -> object:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     raise TypeError(f"{type(value).__name__} does not go into an AWS answer")
-
-
-class _Replay:
-    """A request body read once already, for the application behind us."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    def read(self, size: int = -1) -> bytes:
-        size = len(self._body) if size < 0 else size
-        taken, self._body = self._body[:size], self._body[size:]
-        return taken

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import duckdb
 
 from opskit.sandbox.control import Control
-from opskit.sandbox.front import Handlers
+from opskit.sandbox.front import Call, Handlers
 from opskit.sandbox.logs import Logs
 from opskit.sandbox.metrics import Metrics
 from opskit.sandbox.queues import Queues
+from opskit.sandbox.watch import NOBODY, Live, Watch
 
 
 class Planes:
@@ -22,6 +23,10 @@ class Planes:
         """Where they are served, once they are."""
         self.world = threading.RLock()
         """Held by whoever plays or moves the past; lazy logs are made with it held."""
+        self.watch: Watch = NOBODY
+        """Is told of calls."""
+        self.live: Live | None = None
+        """What was played, if it goes on."""
         self._connection = duckdb.connect(":memory:")
         self.metrics = Metrics(self._connection, now)
         self.logs = Logs(self._connection, now, self.world)
@@ -31,9 +36,16 @@ class Planes:
     def handlers(self) -> Handlers:
         """Return every operation that is answered here and not by moto."""
         parts = (self.metrics, self.logs, self.queues, self.control)
-        return self.control.trail.watch(
-            {key: handler for part in parts for key, handler in part.handlers().items()}
-        )
+        return {key: handler for part in parts for key, handler in part.handlers().items()}
+
+    def changed(self, call: Call) -> None:
+        """Note a call that has changed something."""
+        self.control.trail.changed(call)
+        self.watch.changed(call)
+
+    def read(self, call: Call) -> None:
+        """Note a call that is about to read telemetry or settings."""
+        self.watch.read(call)
 
     def shift(self, seconds: int) -> None:
         """Let all that has happened be `seconds` longer ago; ValueError unless whole minutes."""

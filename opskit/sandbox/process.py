@@ -144,6 +144,16 @@ def play(port: int, incident: str, seed: int = 1, strength: str = PLAIN) -> Mapp
     return _ask(port, "POST", "play", asked, timeout_s=_PLAY_S)
 
 
+def tick(port: int, seconds: int) -> Mapping[str, Any]:
+    """Let `seconds` (whole minutes, up to a day) pass in a running sandbox; return what it tells of that.
+
+    UsageError if there is no sandbox, or nothing was played into it.
+    """
+    if not _running(port):
+        raise UsageError(f"no sandbox on port {port}", f"opskit sandbox start --port {port}")
+    return _ask(port, "POST", "tick", {"seconds": seconds}, timeout_s=_PLAY_S)
+
+
 def stop(port: int | None = None) -> Running:
     """Stop the sandbox on a port (None: the only one) and return once it is gone.
 

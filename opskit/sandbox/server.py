@@ -58,9 +58,7 @@ class Sandbox:
         moto_api_backend.reset()
         planes.endpoint = self.endpoint
         self._planes = planes
-        self._front = Front(
-            planes.handlers(), planes.control.trail.behind(planes.control.tables.behind(self._moto))
-        )
+        self._front = Front(planes.handlers(), planes.control.tables.behind(self._moto), planes)
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         return self._front(environ, start_response)

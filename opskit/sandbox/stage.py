@@ -55,7 +55,7 @@ def play(
         planes.logs.lazy(fleet.workers[name].log_group, source)
     live = Live(planes, staged, sources)
     live.publish()
-    planes.live = live
+    planes.live = planes.watch = live
     return {"incident": incident.name, "target": incident.target, "seed": seed}
 
 

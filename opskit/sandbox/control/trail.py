@@ -3,23 +3,20 @@
 Data events (records put, messages sent, invocations) are no changes and are not kept, as in AWS.
 """
 
-import io
 import json
 import re
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botocore.exceptions import UnknownServiceError
 from moto.core.utils import get_service_model
-from werkzeug.test import run_wsgi_app
-from werkzeug.wrappers import Request, Response
 
 from opskit.sandbox.control.common import datetime_of, limited, page
-from opskit.sandbox.front import Call, Handler, Handlers, RefusedError, Wsgi, signed_for
+from opskit.sandbox.front import Call, Handlers, RefusedError
 
 PAGE = 50
 
@@ -28,7 +25,7 @@ _CHANGES = re.compile(
     "Tag|Untag|Update)[A-Z].*"
 )
 _DATA = re.compile(
-    "(Put|Delete|Update)(Item|Record|Records|MetricData|LogEvents|Object)|DeleteMessage.*|Start(Query|LiveTail)|"
+    "PublishBatch|(Put|Delete|Update)(Item|Record|Records|MetricData|LogEvents|Object)|DeleteMessage.*|Start(Query|LiveTail)|"
     "Stop(Query)"
 )
 _RESOURCES = {
@@ -93,30 +90,18 @@ class Trail:
         finally:
             self._silent = False
 
-    def watch(self, handlers: Handlers) -> Handlers:
-        """Return the handlers so wrapped that their successful changes are kept."""
-        return {
-            key: self._watched(handler) if _is_change(key[1]) else handler
-            for key, handler in handlers.items()
-        }
-
-    def behind(self, app: Wsgi) -> Wsgi:
-        """Return `app` (moto) so wrapped that its successful changes are kept; JSON protocols only."""
-
-        def watched(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-            action = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
-            if not _is_change(action):
-                return app(environ, start_response)
-            asked = Request(environ)
-            body = asked.get_data(cache=False)
-            environ["wsgi.input"] = io.BytesIO(body)
-            answer = Response(*run_wsgi_app(app, environ, buffered=True))
-            if answer.status_code < 300:  # noqa: PLR2004  # HTTP's successes
-                service, region = signed_for(asked)
-                self._keep(Call(service, action, json.loads(body or b"{}"), region, asked.host))
-            return answer(environ, start_response)
-
-        return watched
+    def changed(self, call: Call) -> None:
+        """Keep a call that has succeeded, if it is a change of a setting."""
+        if self._silent or not _is_change(call.action):
+            return
+        params = {name: value for name, value in call.params.items() if name not in _SECRET}
+        resources = tuple(
+            (_RESOURCES[name], str(value)) for name, value in params.items() if name in _RESOURCES
+        )
+        name = _event_name(call)
+        self.record(
+            Event(self._now(), _source(call.service), name, "sandbox", params, resources, call.region)
+        )
 
     def lookup(self, call: Call) -> Mapping[str, Any]:
         """LookupEvents by at most one attribute, newest first, at most 50 to a page."""
@@ -135,26 +120,6 @@ class Trail:
         rows, token = page(found, call.params.get("NextToken"), size)
         answer: dict[str, Any] = {"Events": [_described(event, call.account) for event in rows]}
         return {**answer, "NextToken": token} if token else answer
-
-    def _watched(self, handler: Handler) -> Handler:
-        def watched(call: Call) -> Mapping[str, Any] | None:
-            result = handler(call)
-            self._keep(call)
-            return result
-
-        return watched
-
-    def _keep(self, call: Call) -> None:
-        if self._silent:
-            return
-        params = {name: value for name, value in call.params.items() if name not in _SECRET}
-        resources = tuple(
-            (_RESOURCES[name], str(value)) for name, value in params.items() if name in _RESOURCES
-        )
-        name = _event_name(call)
-        self.record(
-            Event(self._now(), _source(call.service), name, "sandbox", params, resources, call.region)
-        )
 
 
 def _is_change(action: str) -> bool:
