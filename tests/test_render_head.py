@@ -39,11 +39,17 @@ def test_the_deadline_is_given_up_last(width: int, said: str) -> None:
     assert at(COUNTDOWN, width)[1] == said
 
 
-def test_a_deadline_days_ahead_has_its_date() -> None:
-    report = replace(BREACH, facts=(Fact("data-loss", LONG_TEXT, 1, "s", END + 3 * 86400),))
-    assert at(report, 80, zone=False)[1] == (
-        "since 02:23 UTC, for 47 min; data loss in 3 d (2026-11-27 03:10 UTC)"
-    )
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [
+        (80, "since 02:23 UTC, for 47 min; data loss in 22 h (2026-11-25 01:10 UTC)"),
+        (60, "since 02:23 UTC; data loss in 22 h (2026-11-25 01:10 UTC)"),
+        (50, "since 02:23 UTC; data loss in 22 h"),
+    ],
+)
+def test_a_deadline_on_another_day_has_its_date(width: int, said: str) -> None:
+    report = replace(BREACH, facts=(Fact("data-loss", LONG_TEXT, 1, "s", END + 22 * 3600),))
+    assert at(report, width, zone=False)[1] == said
 
 
 @pytest.mark.parametrize("bound", ["at the latest", "at the earliest"])

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from render_reports import ASKED, BREACH, FUNCTION, HEALTHY, LOSS, TARGET
+from render_reports import ASKED, BREACH, FUNCTION, HEALTHY, LOSS, TARGET, UNKNOWN
 
 from opskit.model import Describe, LogQuery, Metric, Report
-from opskit.render.links import LONGEST, METRICS_MAX, jsurl, links, short
+from opskit.render.links import LONGEST, METRICS_MAX, addresses, jsurl, links
 
 AT = "https://us-east-1.console.aws.amazon.com"
 QUEUE = "https%3A%2F%2Fsqs.us-east-1.amazonaws.com%2F123456789012%2Fjobs.fifo"
@@ -164,9 +164,9 @@ def test_the_query_that_is_run_for_errors_fits_a_link() -> None:
     assert len(url) <= LONGEST
 
 
-def test_short_links_are_few_and_bearable() -> None:
-    assert list(short(links(LOSS))) == ["function", "triggers", "stream"]
-    assert short(links(BREACH)) == {}
+def test_addresses_are_few_and_bearable_and_none_if_all_is_well() -> None:
+    assert list(addresses(LOSS)) == list(addresses(UNKNOWN)) == ["function", "triggers", "stream"]
+    assert addresses(BREACH) == addresses(HEALTHY) == {}
 
 
 @pytest.mark.parametrize("report", [LOSS, replace(HEALTHY, asked=ASKED)])

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from opskit.model import Evidence, Fact, Gap, Report, Severity
 from opskit.render import Output, render
 from opskit.render.canvas import Canvas
-from opskit.render.links import links, short
+from opskit.render.links import addresses, links
 from opskit.render.plain import plain
 from opskit.render.text import text
 
@@ -58,7 +58,7 @@ def test_a_colour_terminal_has_links_on_names_and_no_addresses() -> None:
 
 def test_without_colour_there_are_at_most_three_addresses_each_whole() -> None:
     for shown in (text(LOSS, Canvas(width=40)), plain(LOSS, CANVAS)):
-        assert re.findall(r"https://\S+", shown) == list(short(links(LOSS)).values())
+        assert re.findall(r"https://\S+", shown) == list(addresses(LOSS).values())
         assert shown.count("https://") == 3
 
 
@@ -113,6 +113,14 @@ def test_a_figure_is_never_wrapped_nor_cut(width: int) -> None:
     assert "1,234 records/s" in flat
     assert "1,000 records/s" in flat
     assert "2026-11-23 02:10" in flat
+
+
+def test_no_line_ends_between_a_figure_and_its_unit_or_a_time_and_its_zone() -> None:
+    fact = Fact("f", " ".join(["it waits 1 h 29 min until 04:10 UTC (05:10 CET), 12.3 % of 1 d"] * 6))
+    for width in range(40, 111):
+        shown = text(replace(BREACH, facts=(fact,)), Canvas(width=width))
+        assert not re.search(r"\d\n +(h|min|UTC|CET|%|d)\b", shown)
+        assert "\ue000" not in shown
 
 
 def test_where_a_table_does_not_fit_evidence_is_lines() -> None:

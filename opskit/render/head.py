@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from opskit.model import Fact, Report, Verdict
 from opskit.render import words
 from opskit.render.canvas import Canvas
-from opskit.render.figures import DAY_S, clock, duration
+from opskit.render.figures import clock, duration
 from opskit.render.safe import clean
 
 DEADLINES = {words.DATA_LOSS: "data loss", "caught-up": "caught up"}
@@ -103,12 +103,9 @@ def _until(report: Report, canvas: Canvas) -> list[str]:
     if fact.at is None or fact.at <= report.window.end:
         text = clean(fact.text)
         return [text, text, *_beginnings(text)]
-    said = _in(fact, report)
-    # Without a date: the time left says which day.
-    today = fact.at if fact.at - report.window.end < DAY_S else report.window.end
-    at = clock(fact.at, today)
-    with_local = clock(fact.at, today, canvas.zone).replace(" (", ", ").removesuffix(")")
-    return [f"{said} ({with_local})", f"{said} ({at})", said]
+    said, now = _in(fact, report), report.window.end
+    with_local = clock(fact.at, now, canvas.zone).replace(" (", ", ").removesuffix(")")
+    return [f"{said} ({with_local})", f"{said} ({clock(fact.at, now)})", said]
 
 
 def _in(fact: Fact, report: Report) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
-from opskit.model import Json, LogQuery, Metric, Report, Target
+from opskit.model import Json, LogQuery, Metric, Report, Target, Verdict
 from opskit.render.figures import DAY_S, iso
 from opskit.render.words import chains
 
@@ -17,6 +17,8 @@ LONGEST = 2083
 
 SHORT = 200
 """What is still bearable as plain text."""
+
+ADDRESSES_MAX = 3
 
 METRICS_MAX = 10
 """More lines than this in one graph tell nothing apart."""
@@ -55,9 +57,12 @@ def links(report: Report) -> dict[str, str]:
     }
 
 
-def short(found: Mapping[str, str], most: int = 3) -> dict[str, str]:
-    """Return the first `most` links that can be shown as they are, in a pipe or on a plain terminal."""
-    return dict([(name, url) for name, url in found.items() if len(url) <= SHORT][:most])
+def addresses(report: Report) -> dict[str, str]:
+    """Return the links that can stand as they are in a pipe or on a plain terminal; none if all is well."""
+    if report.verdict is Verdict.OK:
+        return {}
+    bearable = [(name, url) for name, url in links(report).items() if len(url) <= SHORT]
+    return dict(bearable[:ADDRESSES_MAX])
 
 
 def jsurl(value: Json) -> str:

@@ -1,5 +1,6 @@
 """The report for a terminal: what is wrong, how bad and until when in the first three lines."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from io import StringIO
@@ -13,7 +14,7 @@ from opskit.model import Evidence, Finding, Report, Role, Severity, Verdict
 from opskit.render import evidence, words
 from opskit.render.canvas import Canvas
 from opskit.render.head import cut, head
-from opskit.render.links import LONGEST, links, short
+from opskit.render.links import LONGEST, addresses, links
 from opskit.render.safe import clean
 
 PROSE_MAX = 110
@@ -25,6 +26,11 @@ NAMES_MAX = 6
 TEXT_MAX = 400
 """Columns of one text of a log or an answer."""
 ALL = "--output json shows all"
+
+GLUE = "\ue000"
+"""Stands for a blank at which no line is broken, a character that no cleaned text holds."""
+_GLUED = re.compile(r"(?<=\d) (?=(?:ms|s|min|h|d|%|k?B|[MGT]B)(?!\w))|(?<=\d\d:\d\d) (?=[A-Z]{2,5}\b)")
+"""A figure and its unit, a time and its zone."""
 
 # Red and magenta can be read on black and on white; yellow, cyan and green only behind black letters.
 TAGS = {
@@ -45,6 +51,10 @@ def text(report: Report, canvas: Canvas) -> str:
         page.chain(number, chain)
     page.tail()
     return page.written()
+
+
+def _glued(line: str) -> str:
+    return _GLUED.sub(GLUE, line)
 
 
 class _Page:
@@ -71,7 +81,8 @@ class _Page:
 
     def written(self) -> str:
         """Return what was written, without blanks at line ends."""
-        return "\n".join(line.rstrip() for line in self._file.getvalue().split("\n")).rstrip("\n")
+        shown = self._file.getvalue().replace(GLUE, " ")
+        return "\n".join(line.rstrip() for line in shown.split("\n")).rstrip("\n")
 
     def head(self) -> None:
         """Write the three lines that matter at 03:00."""
@@ -86,7 +97,7 @@ class _Page:
         primary, *others = chain
         name = f"{number}. {primary.cause} ({primary.severity})"
         self._blank()
-        self._line(Text.assemble((name, CAUSES[primary.severity]), f": {clean(primary.summary)}"))
+        self._line(Text.assemble((name, CAUSES[primary.severity]), _glued(f": {clean(primary.summary)}")))
         since = words.since(primary, self._report, self._canvas)
         if number > 1 or not self._told(since):
             self._indented(since, 3)
@@ -109,12 +120,12 @@ class _Page:
         self._blank()
         judged, place = words.judged(report, self._canvas), words.place(report)
         if not self._told(judged):
-            self._line(Text(f"judged {judged}", "dim"))
+            self._indented(f"judged {judged}", 0, "dim")
         if not self._told(place):
-            self._line(Text(f"looked at {place}", "dim"))
-        self._line(Text(f"cost {words.spent(report.cost)}", "dim"))
+            self._indented(f"looked at {place}", 0, "dim")
+        self._indented(f"cost {words.spent(report.cost)}", 0, "dim")
         if report.run:
-            self._line(Text(f"run {report.run}", "dim"))
+            self._indented(f"run {report.run}", 0, "dim")
 
     def _told(self, text: str) -> bool:
         """Whether the first three lines say it in full."""
@@ -140,14 +151,16 @@ class _Page:
 
     def _look(self) -> None:
         """Link to the console: as names where a terminal takes links, else as few addresses as help."""
-        found = links(self._report)
+        found = links(self._report) if self._canvas.color else addresses(self._report)
         if not found:
             return
-        account = f" (account {self._report.target.account})" if self._report.target.account else ""
+        account = f" in account {self._report.target.account}" if self._report.target.account else ""
+        # Not every terminal takes links, and none says so.
+        otherwise = "; addresses: --no-color" if self._canvas.color else ""
         self._blank()
-        self._line(Text(f"look{account}", "bold"))
+        self._line(Text(f"look{account}{otherwise}", "bold"))
         if not self._canvas.color:
-            for name, url in short(found).items():
+            for name, url in found.items():
                 self._console.print(Text(f"  {name} {url}"), soft_wrap=True)
             return
         named = [
@@ -175,7 +188,7 @@ class _Page:
             self._indented(f"and {left} more: {ALL}", indent)
 
     def _indented(self, line: str, indent: int, style: str = "") -> None:
-        said = cut(line, TEXT_MAX, unicode=self._canvas.unicode)
+        said = _glued(cut(line, TEXT_MAX, unicode=self._canvas.unicode))
         padded = Padding(Text(said, style=style, overflow="fold"), (0, 0, 0, indent))
         self._console.print(padded, width=self._prose.width)
 
