@@ -25,8 +25,8 @@ def test_every_page_of_a_report() -> None:
         f"~start~'{WINDOW[0]}~end~'{WINDOW[1]}~period~60)",
         "logs": f"{AT}/cloudwatch/home?region=us-east-1#logsV2:logs-insights$3FqueryDetail$3D"
         f"~(end~'{WINDOW[1]}~start~'{WINDOW[0]}~timeType~'ABSOLUTE~tz~'UTC"
-        f"~editorString~'fields*20*40message*0a*7c*20limit*205~source~(~'*2faws*2flambda*2f{FUNCTION})"
-        "~lang~'CWLI)",
+        f"~editorString~'fields*20*40message*0a*7c*20limit*205~isLiveTail~false"
+        f"~source~(~'*2faws*2flambda*2f{FUNCTION}))",
         "function": f"{AT}/lambda/home?region=us-east-1#/functions/{FUNCTION}?tab=monitoring",
         "triggers": f"{AT}/lambda/home?region=us-east-1#/functions/{FUNCTION}?subtab=triggers&tab=configure",
         "stream": f"{AT}/kinesis/home?region=us-east-1#/streams/details/scores/monitoring",
@@ -145,13 +145,15 @@ def test_without_findings_every_asked_metric_is_in_the_graph_up_to_a_limit() -> 
 
 
 def test_without_a_query_logs_insights_opens_with_the_group_alone() -> None:
-    assert f"~editorString~'~source~(~'*2faws*2flambda*2f{FUNCTION})" in links(HEALTHY)["logs"]
+    assert (
+        f"~editorString~'~isLiveTail~false~source~(~'*2faws*2flambda*2f{FUNCTION})" in links(HEALTHY)["logs"]
+    )
 
 
 def test_a_query_too_long_for_a_link_is_left_out() -> None:
     long = LogQuery(("/g",), "filter " + "|" * 1000, ())
     url = links(replace(HEALTHY, asked={"q": long}))["logs"]
-    assert "~editorString~'~source~(~'*2fg)" in url
+    assert "~editorString~'~isLiveTail~false~source~(~'*2fg)" in url
 
 
 def test_the_query_that_is_run_for_errors_fits_a_link() -> None:

@@ -1,7 +1,8 @@
 """The pages of the AWS console that show more of what a report is about; pure.
 
 AWS documents none of these addresses. They follow links that the console itself makes, as people keep them
-in runbooks and tests; `jsurl` is how CloudWatch writes a page's state behind the `#`.
+in runbooks and tests; `jsurl` is how CloudWatch writes a page's state behind the `#`, the format of the
+JavaScript library of that name. Grafana's CloudWatch data source links to Logs Insights with the same members.
 """
 
 import re
@@ -149,8 +150,8 @@ def _insights(report: Report, query: str, groups: Sequence[str]) -> str:
         "timeType": "ABSOLUTE",
         "tz": "UTC",
         "editorString": query,
+        "isLiveTail": False,
         "source": groups,
-        "lang": "CWLI",
     }
     return f"logsV2:logs-insights$3FqueryDetail$3D{jsurl(detail)}"
 

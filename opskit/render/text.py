@@ -29,7 +29,9 @@ ALL = "--output json shows all"
 
 GLUE = "\ue000"
 """Stands for a blank at which no line is broken, a character that no cleaned text holds."""
-_GLUED = re.compile(r"(?<=\d) (?=(?:ms|s|min|h|d|%|k?B|[MGT]B)(?!\w))|(?<=\d\d:\d\d) (?=[A-Z]{2,5}\b)")
+_GLUED = re.compile(
+    r"(?<=\d) (?=(?:ms|s|min|h|d|%|k?B|[MGT]B|[a-z]+/s)(?!\w))|(?<=\d\d:\d\d) (?=[A-Z]{2,5}\b)"
+)
 """A figure and its unit, a time and its zone."""
 
 # Red and magenta can be read on black and on white; yellow, cyan and green only behind black letters.
@@ -156,7 +158,7 @@ class _Page:
             return
         account = f" in account {self._report.target.account}" if self._report.target.account else ""
         # Not every terminal takes links, and none says so.
-        otherwise = "; addresses: --no-color" if self._canvas.color else ""
+        otherwise = "; addresses: --output json" if self._canvas.color else ""
         self._blank()
         self._line(Text(f"look{account}{otherwise}", "bold"))
         if not self._canvas.color:
