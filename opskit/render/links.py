@@ -2,7 +2,7 @@
 
 AWS documents none of these addresses. They follow links that the console itself makes, as people keep them
 in runbooks and tests; `jsurl` is how CloudWatch writes a page's state behind the `#`, the format of the
-JavaScript library of that name. Grafana's CloudWatch data source links to Logs Insights with the same members.
+JavaScript library of that name. Grafana's CloudWatch data source links to Logs Insights with like members.
 """
 
 import re
