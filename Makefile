@@ -31,10 +31,12 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-# Writes what the code knows into the documents; tests fail when they are stale.
+# Writes what the code knows into the documents, and the reports that tests compare; tests fail when they are
+# stale. Read the diff: every changed line is one that a user sees.
 docs: $(READY)
 	$(BIN)/python -m opskit.inventory.reference docs/manifest.md
 	$(BIN)/python tests/readme.py
+	$(BIN)/python tests/goldens.py
 
 clean:
 	rm -rf .venv build dist

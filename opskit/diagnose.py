@@ -78,6 +78,10 @@ class Look:
         """Judge every target and join what was found."""
         return merge([judge(runbook, target, readings) for target, readings in self.by_target])
 
+    def asked(self, target: Target) -> Mapping[str, Signal]:
+        """Return the signals that were asked about `target`, by name."""
+        return next((readings.named for of, readings in self.by_target if of == target), {})
+
 
 def diagnose(
     runbook: Runbook,
@@ -113,6 +117,7 @@ def diagnose(
         run=run,
         endpoint=endpoint,
         next_commands=_next_commands(runbook, judgement, gatherer.window, name),
+        asked=seen.asked(judgement.target),
     )
 
 

@@ -9,6 +9,8 @@ from opskit.model import (
     Fact,
     Finding,
     Gap,
+    LogQuery,
+    Metric,
     Report,
     Role,
     Severity,
@@ -108,3 +110,19 @@ HEALTHY = replace(
     run="",
 )
 UNKNOWN = replace(HEALTHY, verdict=Verdict.UNKNOWN, gaps=BREACH.gaps)
+ASKED = {
+    "age": Metric("AWS/Lambda", "IteratorAge", (("FunctionName", FUNCTION),), "Maximum"),
+    "errors": Metric("AWS/Lambda", "Errors", (("FunctionName", FUNCTION),), "Sum"),
+    "unasked": Metric("AWS/Lambda", "Throttles", (("FunctionName", FUNCTION),), "Sum"),
+    "error-texts": LogQuery((f"/aws/lambda/{FUNCTION}",), "fields @message\n| limit 5", ("@message",)),
+}
+LOSS = replace(
+    BREACH,
+    findings=(replace(POISON, since=BREACH.window.start), LAG),
+    gaps=(),
+    facts=(
+        Fact("data-loss", "records are being lost now: the oldest is 1 d old, retention 1 d", 0, "s", END),
+    ),
+    endpoint="",
+    asked=ASKED,
+)

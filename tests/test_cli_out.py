@@ -115,7 +115,8 @@ def test_waiting_is_shown_and_taken_back(monkeypatch: pytest.MonkeyPatch) -> Non
     shown = terminal(monkeypatch)
     with out.working("asking AWS"):
         assert shown.bytes.getvalue() == b"opskit: asking AWS ..."
-    assert shown.bytes.getvalue().endswith(b"\r\x1b[K")
+    assert shown.bytes.getvalue().endswith(b"...\r" + b" " * 22 + b"\r")
+    assert b"\x1b" not in shown.bytes.getvalue()
 
 
 def test_waiting_is_silent_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:

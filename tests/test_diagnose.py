@@ -94,6 +94,14 @@ def test_a_report_has_all_that_was_found_and_what_it_cost() -> None:
     assert answers.closed
 
 
+def test_a_report_knows_what_was_asked_about_its_target() -> None:
+    lookup, answers = setting("poison-present")
+    report = diagnose(BOOK, lookup, answers)
+    assert {e.signal for e in report.findings[0].evidence} & set(report.asked) >= {"iterator-age", "errors"}
+    assert isinstance(report.asked["error-texts"], LogQuery)
+    assert set(report.asked.values()) <= {signal for asked in answers.rounds for signal in asked}
+
+
 def test_log_lines_are_read_only_where_there_are_errors() -> None:
     asked = {}
     for name in ("poison-present", "healthy"):

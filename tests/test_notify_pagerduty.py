@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from pytest_httpserver import HTTPServer
-from render_reports import BREACH, HEALTHY, POISON, THROTTLE, UNKNOWN
+from render_reports import BREACH, HEALTHY, LOSS, POISON, THROTTLE, UNKNOWN
 from werkzeug import Response
 
 from opskit.errors import ChannelError
@@ -25,8 +25,8 @@ def test_payload() -> None:
     assert event["dedup_key"] == dedup_key(BREACH)
     details = event["payload"].pop("custom_details")
     assert event["payload"] == {
-        "summary": "BREACH critical: poison-record-shard on scoreUsers, stream scores: one record fails "
-        "again and again and blocks its shard",
+        "summary": "BREACH critical: poison-record-shard on scoreUsers, stream scores, and 1 more fault: "
+        "one record fails again and again and blocks its shard",
         "source": "prd2011-prod-us-east-1-scoreUsers",
         "severity": "critical",
         "timestamp": "2026-11-24T03:10:00Z",
@@ -77,8 +77,18 @@ def test_private_data_is_masked_and_the_summary_is_cut() -> None:
     assert "a@b.example" not in json.dumps(event)
 
 
-def test_send_triggers(httpserver: HTTPServer) -> None:
-    event = payload(BREACH)
+def test_links_are_the_consoles_pages() -> None:
+    assert payload(LOSS)["links"][2] == {
+        "href": "https://us-east-1.console.aws.amazon.com/lambda/home?region=us-east-1"
+        "#/functions/prd2011-prod-us-east-1-scoreUsers?tab=monitoring",
+        "text": "function",
+    }
+    assert "links" not in payload(BREACH)
+
+
+@pytest.mark.parametrize("report", [BREACH, LOSS], ids=["without-links", "with-links"])
+def test_send_triggers(httpserver: HTTPServer, report: Report) -> None:
+    event = payload(report)
     httpserver.expect_ordered_request(
         "/v2/enqueue", method="POST", json={**event, "routing_key": KEY}
     ).respond_with_json(TAKEN, status=202)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
-from render_reports import BREACH, HEALTHY, POISON, UNKNOWN
+from render_reports import BREACH, HEALTHY, LOSS, POISON, UNKNOWN
 from werkzeug import Response
 
 from opskit.errors import ChannelError
@@ -28,14 +28,28 @@ def texts(message: dict[str, Any]) -> Iterator[str]:
 def test_payload_begins_with_what_is_wrong_and_ends_with_the_cost() -> None:
     message = payload(BREACH)
     said = list(texts(message))
-    assert message["text"] == ":red_circle: BREACH critical: poison-record-shard on scoreUsers, stream scores"
+    assert (
+        message["text"]
+        == ":red_circle: BREACH critical: poison-record-shard on scoreUsers, stream scores, and 1 more fault"
+    )
     assert said[:3] == [
-        "BREACH critical: poison-record-shard on scoreUsers, stream scores",
+        "BREACH critical: poison-record-shard on scoreUsers, stream scores, and 1 more fault",
         "since 02:23 UTC, for 47 min; records start to expire at 04:10 UTC",
         "account 123456789012, us-east-1, prod, endpoint http://127.0.0.1:4566",
     ]
     assert said[-2:] == ["cost 11 calls, 23 metrics, 1.2 MB scanned, $0.0003", "run 01jd9x8k2a"]
     assert f"*Do*\n```{POISON.fix[0]}```\n• find who deployed it:\n```aws cloudtrail" in "".join(said)
+
+
+def test_the_console_is_one_click_away() -> None:
+    elements = next(b["elements"] for b in payload(LOSS)["blocks"] if "|metrics>" in json.dumps(b))
+    shown = [element["text"] for element in elements]
+    assert [text.rpartition("|")[2] for text in shown] == [
+        "metrics>", "logs>", "function>", "triggers>", "stream>", "changes>",
+    ]  # fmt: skip
+    assert all(text.startswith("<https://us-east-1.console.aws.amazon.com/") for text in shown)
+    assert shown[3].endswith("?subtab=triggers&amp;tab=configure|triggers>")
+    assert "console.aws" not in json.dumps(payload(BREACH))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from render_reports import BREACH, END, HEALTHY, POISON, UNKNOWN
+from render_reports import BREACH, END, HEALTHY, LOSS, POISON, UNKNOWN
 
 from opskit.model import Evidence, Report, Role
 from opskit.render.json import document, dumps
@@ -21,7 +21,9 @@ def validator() -> Any:
     return jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker())
 
 
-@pytest.mark.parametrize("report", [BREACH, HEALTHY, UNKNOWN], ids=["breach", "healthy", "unknown"])
+@pytest.mark.parametrize(
+    "report", [BREACH, HEALTHY, UNKNOWN, LOSS], ids=["breach", "healthy", "unknown", "loss"]
+)
 def test_every_report_validates(validator: Any, report: Report) -> None:
     validator.validate(json.loads(dumps(report)))
 
@@ -30,7 +32,7 @@ def test_keys_are_pinned() -> None:
     told = document(BREACH)
     assert list(told) == [
         "schema", "command", "runbook", "run", "account", "region", "env", "endpoint", "target", "window",
-        "verdict", "severity", "findings", "facts", "gaps", "cost", "steps", "next",
+        "verdict", "severity", "findings", "facts", "gaps", "cost", "steps", "next", "links",
     ]  # fmt: skip
     finding = told["findings"][0]
     assert list(finding) == [
@@ -59,6 +61,13 @@ def test_the_primary_cause_of_the_worst_chain_is_first() -> None:
     causes = [(f["chain"], f["role"], f["cause"]) for f in document(shuffled)["findings"]]
     assert causes[0] == (1, Role.PRIMARY, "poison-record-shard")
     assert [chain for chain, _, _ in causes] == [1, 1, 2]
+
+
+def test_links_are_urls_by_name_and_none_without_aws(validator: Any) -> None:
+    assert list(document(LOSS)["links"]) == ["metrics", "logs", "function", "triggers", "stream", "changes"]
+    assert document(BREACH)["links"] == {}
+    with pytest.raises(jsonschema.ValidationError):
+        validator.validate({**document(LOSS), "links": {"metrics": "javascript:alert(1)"}})
 
 
 def test_times_are_iso_and_what_is_not_known_is_null() -> None:

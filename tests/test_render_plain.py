@@ -1,17 +1,10 @@
-"""The report as plain text, compared whole."""
+"""The report as plain text; `test_render_goldens` compares it whole."""
 
 from dataclasses import replace
-from pathlib import Path
 
 from render_reports import BREACH, CANVAS, HEALTHY, POISON, UNKNOWN
 
 from opskit.render.plain import plain
-
-EXPECTED = Path(__file__).parent / "cases" / "render" / "breach.txt"
-
-
-def test_breach() -> None:
-    assert plain(replace(BREACH, findings=(POISON,)), CANVAS) == EXPECTED.read_text("utf-8").rstrip("\n")
 
 
 def test_healthy() -> None:

@@ -38,7 +38,7 @@ def test_names_are_said_short() -> None:
 @pytest.mark.parametrize("function", ["scoreUsers", "unrelated", ""])
 def test_names_without_the_prefix_stay(function: str) -> None:
     report = replace(BREACH, target=replace(TARGET, function=function))
-    assert words.headline(report).endswith("on scoreUsers, stream scores")
+    assert words.headline(report).endswith("on scoreUsers, stream scores, and 1 more fault")
     assert words.subject(report) == "scoreUsers (scores)"
 
 
@@ -48,6 +48,12 @@ def test_gaps_of_one_reason_are_one_line() -> None:
         "a, c: denied; undetermined: x, y",
         "b: late",
     ]
+
+
+def test_a_gap_of_many_signals_names_some() -> None:
+    gap = words.MergedGap(("a", "b", "c"), "denied", ())
+    assert words.gap_line(gap, 2) == "a, b and 1 more: denied"
+    assert words.gap_line(gap, 3) == words.gap_line(gap) == "a, b, c: denied"
 
 
 def test_one_call_is_not_plural() -> None:

@@ -42,11 +42,12 @@ def working(text: str) -> Iterator[None]:
     if not _is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
         yield
         return
-    _say(f"opskit: {text} ...")
+    said = f"opskit: {text} ..."
+    _say(said)
     try:
         yield
     finally:
-        _say("\r\x1b[K")
+        _say(f"\r{' ' * len(said)}\r")
 
 
 def _say(text: str) -> None:

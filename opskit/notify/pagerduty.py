@@ -17,6 +17,7 @@ from opskit.model import Finding, Report, Severity, Verdict
 from opskit.render import words
 from opskit.render.canvas import Canvas
 from opskit.render.figures import amount, iso
+from opskit.render.links import links
 from opskit.render.safe import clean
 
 URL = "https://events.pagerduty.com"
@@ -38,6 +39,7 @@ _UTC = Canvas()
 
 def payload(report: Report) -> dict[str, Any]:
     """Return the trigger event for `report`, masked, without the routing key."""
+    pages = [{"href": url, "text": name} for name, url in links(report).items()]
     return {
         "event_action": "trigger",
         "dedup_key": dedup_key(report),
@@ -51,6 +53,7 @@ def payload(report: Report) -> dict[str, Any]:
             "class": report.runbook,
             "custom_details": _details(report),
         },
+        **({"links": pages} if pages else {}),
     }
 
 
@@ -121,7 +124,8 @@ def send(event: dict[str, Any], key: str, url: str = URL, pause_s: float = 1.5) 
 
     session = _session(pdpyras.EventsAPISession(key), url, pause_s)
     try:
-        taken: str = session.send_event("trigger", dedup_key=event["dedup_key"], payload=event["payload"])
+        rest = {key: value for key, value in event.items() if key != "event_action"}
+        taken: str = session.send_event(event["event_action"], **rest)
     except pdpyras.PDClientError as error:
         raise ChannelError(_why(error, key)) from None  # the cause's text holds a part of the key
     except (requests.RequestException, pdpyras.URLError, ValueError) as error:

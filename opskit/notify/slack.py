@@ -16,6 +16,7 @@ from opskit.model import Evidence, Finding, Report, Severity, Verdict
 from opskit.render import words
 from opskit.render.canvas import Canvas
 from opskit.render.figures import amount, sparkline
+from opskit.render.links import links
 from opskit.render.safe import clean
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def payload(report: Report) -> dict[str, Any]:
         *(block for chain in chains[:CHAINS_MAX] for block in _chain(chain, span)),
         *_listed("Also measured", [*(words.with_clock(f, report, _UTC) for f in report.facts), *more]),
         *_listed("Could not look at", [words.gap_line(gap) for gap in words.merged(report.gaps)]),
+        *_look(report),
         *_commands("Next", report.next_commands),
         _context([f"cost {words.spent(report.cost)}", *([f"run {report.run}"] if report.run else [])]),
     ]
@@ -92,6 +94,12 @@ def _evidence(evidence: Evidence, span: tuple[int, int]) -> str:
     return f"{evidence.text}{f': {value}' if value else ''}{beside} {trend}".rstrip()
 
 
+def _look(report: Report) -> list[dict[str, Any]]:
+    """Return links, not buttons: Slack tells an app of a pressed button, and complains if nobody answers."""
+    named = [f"<{_escaped(url)}|{name}>" for name, url in links(report).items()]
+    return [_context_of(kept)] if (kept := [link for link in named if len(link) <= TEXT_MAX]) else []
+
+
 def _listed(title: str, lines: Iterable[str]) -> list[dict[str, Any]]:
     items = [f"• {_said(line)}" for line in lines]
     return [_section("\n".join([f"*{title}*", *items] if title else items))] if items else []
@@ -114,7 +122,11 @@ def _section(text: str) -> dict[str, Any]:
 
 
 def _context(lines: Iterable[str]) -> dict[str, Any]:
-    elements = [{"type": "mrkdwn", "text": _cut(_said(line), TEXT_MAX), "verbatim": True} for line in lines]
+    return _context_of(_cut(_said(line), TEXT_MAX) for line in lines)
+
+
+def _context_of(texts: Iterable[str]) -> dict[str, Any]:
+    elements = [{"type": "mrkdwn", "text": text, "verbatim": True} for text in texts]
     return {"type": "context", "elements": elements}
 
 
@@ -124,8 +136,11 @@ def _plain(text: str) -> str:
 
 def _said(text: str) -> str:
     """Return untrusted text as mrkdwn that says it: masked, escaped, and unable to open a code block."""
-    unfenced = _plain(text).replace("```", "'''")
-    return unfenced.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _escaped(_plain(text).replace("```", "'''"))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _cut(text: str, most: int) -> str:

@@ -9,6 +9,9 @@ from opskit.series import Point
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII_BLOCKS = "_.:-=+*#"
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
+DIGITS = 3
+"""Significant digits of a number that is not whole."""
+DECIMALS_MAX = 9
 
 
 def iso(at: int) -> str:
@@ -37,10 +40,12 @@ def duration(seconds: float) -> str:
     """Return a duration in its two largest units: "850 ms", "47 s", "1 h 13 min", "3 d 4 h"."""
     if seconds < 0:
         return f"-{duration(-seconds)}"
-    if seconds < 1:
-        return f"{round(seconds * 1000)} ms" if seconds else "0 s"
-    if seconds < MINUTE_S:
-        return f"{seconds:.3g} s"
+    if seconds == 0:
+        return "0 s"
+    if round(seconds, 3) < 1:
+        return f"{number(round(seconds, 3) * 1000 or seconds * 1000)} ms"
+    if round(seconds, 1) < MINUTE_S:
+        return f"{number(seconds)} s"
     whole = round(seconds)
     for size, name, below_size, below in (
         (DAY_S, "d", HOUR_S, "h"),
@@ -54,12 +59,14 @@ def duration(seconds: float) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number with thousands separators and at most three significant decimals: 12,345 or 0.031."""
+    """Return a number with thousands separators; one that is not whole has three digits: 12,345 or 0.031."""
     if not math.isfinite(value):
         return str(value)
-    if value == int(value) or abs(value) >= 1000:  # noqa: PLR2004 - thousands need no decimals
+    if value == int(value):
         return f"{value:,.0f}"
-    return f"{value:.3g}"
+    decimals = min(max(DIGITS - 1 - math.floor(math.log10(abs(value))), 0), DECIMALS_MAX)
+    shown = f"{value:,.{decimals}f}"
+    return shown.rstrip("0").rstrip(".") if decimals else shown
 
 
 def amount(value: float | None, unit: str) -> str:
@@ -80,10 +87,10 @@ def amount(value: float | None, unit: str) -> str:
 
 
 def data_size(size: float) -> str:
-    """Return a number of bytes in powers of ten: "512 B", "1.2 MB"."""
+    """Return a number of bytes in powers of ten: "512 B", "1.2 MB", "4 MB"."""
     for power, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if size >= power:
-            return f"{size / power:.1f} {name}"
+        if round(size / power, 4) >= 1:
+            return f"{size / power:.1f}".removesuffix(".0") + f" {name}"
     return f"{size:.0f} B"
 
 

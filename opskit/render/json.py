@@ -7,6 +7,7 @@ from typing import Any
 
 from opskit.model import Cost, Evidence, Fact, Finding, Report, Target
 from opskit.render.figures import iso
+from opskit.render.links import links
 from opskit.render.words import chains
 
 SCHEMA = 1
@@ -47,6 +48,7 @@ def document(report: Report) -> dict[str, Any]:
         "cost": _cost(report.cost),
         "steps": [],
         "next": list(report.next_commands),
+        "links": links(report),
     }
 
 

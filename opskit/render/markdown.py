@@ -6,6 +6,7 @@ from opskit.model import Evidence, Finding, Report, Role
 from opskit.render import words
 from opskit.render.canvas import Canvas
 from opskit.render.figures import amount, iso
+from opskit.render.links import links
 from opskit.render.safe import code
 from opskit.render.safe import markdown as escaped
 
@@ -18,6 +19,7 @@ def markdown(report: Report, canvas: Canvas) -> str:
         *(block for number, chain in enumerate(words.chains(report), 1) for block in _chain(number, chain)),
         *_section("Also measured", (words.with_clock(fact, report, canvas) for fact in report.facts)),
         *_section("Could not look at", map(words.gap_line, words.merged(report.gaps))),
+        *_look(report),
         *_commands("Next", report.next_commands),
         _foot(report, canvas),
     ]
@@ -61,6 +63,11 @@ def _commands(title: str, lines: Iterable[str]) -> list[str]:
     steps = ((escaped(what), code(command) if command else "") for what, command in map(words.step, lines))
     items = "\n".join(f"- {' '.join(filter(None, step))}" for step in steps)
     return [f"**{title}**", items] if items else []
+
+
+def _look(report: Report) -> list[str]:
+    items = "\n".join(f"- [{name}](<{url}>)" for name, url in links(report).items())
+    return ["**Look**", items] if items else []
 
 
 def _foot(report: Report, canvas: Canvas) -> str:

@@ -8,6 +8,7 @@ from opskit.model import Finding, Report, Verdict
 from opskit.render import words
 from opskit.render.canvas import Canvas
 from opskit.render.figures import amount, iso
+from opskit.render.links import addresses
 from opskit.render.safe import clean
 
 
@@ -32,6 +33,7 @@ def plain(report: Report, canvas: Canvas) -> str:
         [f"harmful: {clean(line)}" for finding in findings for line in finding.avoid],
         [f"fact: {words.with_clock(fact, report, canvas)}" for fact in report.facts],
         [f"could not look at {words.gap_line(gap)}" for gap in words.merged(report.gaps)],
+        [f"look: {name} {url}" for name, url in addresses(report).items()],
         [f"next: {clean(command)}" for command in report.next_commands],
         tail,
     ]

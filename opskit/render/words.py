@@ -64,8 +64,19 @@ def headline(report: Report) -> str:
     if report.verdict is Verdict.UNKNOWN or not report.findings:
         return f"UNKNOWN could not tell: {report.runbook} on {clean(subject(report))}"
     primary = chains(report)[0][0]
-    severity = report.severity or primary.severity
-    return f"BREACH {severity}: {primary.cause} on {clean(_short(primary.subject, report.target))}"
+    bad = f"BREACH {report.severity or primary.severity}: {primary.cause}"
+    return f"{bad} on {place_of(primary, report)}{more_faults(report)}"
+
+
+def more_faults(report: Report) -> str:
+    """Return ", and 2 more faults" where there are more chains than the first, each with its own cause."""
+    more = len(chains(report)) - 1
+    return f", and {more} more fault{'s' if more > 1 else ''}" if more > 0 else ""
+
+
+def place_of(finding: Finding, report: Report) -> str:
+    """Return what a finding is about, called as people call it."""
+    return clean(_short(finding.subject, report.target))
 
 
 def _short(text: str, target: Target) -> str:
@@ -80,21 +91,34 @@ def timing(report: Report, canvas: Canvas) -> str:
         return f"judged {judged(report, canvas)}"
     if report.verdict is Verdict.UNKNOWN or not report.findings:
         reasons = merged(report.gaps)
-        more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-        return f"because {clean(reasons[0].reason)}{more}" if reasons else "because nothing could be judged"
-    primary = chains(report)[0][0]
-    since = _since(primary, report, canvas)
-    deadline = countdown(report)
-    return f"{since}; {with_clock(deadline, report, canvas)}" if deadline else since
+        if not reasons:
+            return "because nothing could be judged"
+        return f"because {clean(reasons[0].reason)}{more_reasons(report)}"
+    fact = countdown(report)
+    deadline = with_clock(fact, report, canvas) if fact else no_deadline(report)
+    return f"{since(chains(report)[0][0], report, canvas)}; {deadline}"
 
 
-def _since(finding: Finding, report: Report, canvas: Canvas) -> str:
+def more_reasons(report: Report) -> str:
+    """Return " (and 2 more)" where there are more reasons than the first why nothing could be told."""
+    more = len(merged(report.gaps)) - 1
+    return f" (and {more} more)" if more > 0 else ""
+
+
+def since(finding: Finding, report: Report, canvas: Canvas, *, with_length: bool = True) -> str:
+    """Return when it began: "since 02:23 UTC (03:23 CET), for 47 min", without the length if so asked."""
+    start, end = report.window.start, report.window.end
     if finding.since is None:
-        return f"start not known, judged {judged(report, canvas)}"
-    at = clock(finding.since, report.window.end, canvas.zone)
-    if finding.since <= report.window.start:
-        return f"since before {clock(report.window.start, report.window.end, canvas.zone)}"
-    return f"since {at}, for {duration(report.window.end - finding.since)}"
+        return "start not known"
+    if finding.since <= start:
+        return f"since before {clock(start, end, canvas.zone)}"
+    length = f", for {duration(end - finding.since)}" if with_length else ""
+    return f"since {clock(finding.since, end, canvas.zone)}{length}"
+
+
+def no_deadline(report: Report) -> str:
+    """Return what stands for a deadline that no fact names; with gaps there may be one all the same."""
+    return "no deadline known" if report.gaps else "no deadline"
 
 
 def countdown(report: Report) -> Fact | None:
@@ -150,7 +174,9 @@ def step(line: str) -> tuple[str, str]:
     return " ".join(filter(None, (match["prose"], remark))), match["command"]
 
 
-def gap_line(gap: MergedGap) -> str:
-    """Return one merged gap as a sentence without its lead-in."""
+def gap_line(gap: MergedGap, most: int | None = None) -> str:
+    """Return one merged gap as a sentence without its lead-in, with at most `most` signals by name."""
     undetermined = f"; undetermined: {', '.join(gap.affects)}" if gap.affects else ""
-    return f"{clean(', '.join(gap.signals))}: {clean(gap.reason)}{undetermined}"
+    left = len(gap.signals[most:]) if most else 0
+    more = f" and {left} more" if left else ""
+    return f"{clean(', '.join(gap.signals[:most]))}{more}: {clean(gap.reason)}{undetermined}"
