@@ -89,8 +89,7 @@ class Admin:
             if self.incident is not None:
                 self._sandbox.renew()
             self.incident = name
-            with self.planes.control.trail.silence():
-                return stage.play(self.planes, incident, seed)
+            return stage.play(self.planes, incident, seed)
 
     def tick(self, _call: Call, body: Body) -> Mapping[str, Any]:
         """POST tick {seconds}: lets whole minutes pass in what was played."""

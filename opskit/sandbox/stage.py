@@ -44,7 +44,8 @@ def play(
     changes = [Change(span_s - s.before_s, s.part, _plain(s.values)) for s in incident.shifts]
     world = World(fleet.parts, changes, seed=f"{seed}:{incident.name}")
     world.advance(now - start)
-    staged = Staged(world, fleet, _place(planes, fleet, world), start)
+    with planes.control.trail.silence():
+        staged = Staged(world, fleet, _place(planes, fleet, world), start)
     _tell(planes, staged)
     sources = {
         name: telling.log_source(fleet.workers[name], world.parts[name], model, start, str(seed))

@@ -12,9 +12,10 @@ from opskit.sandbox.control.trail import Event
 from opskit.sandbox.fleet import Fleet
 from opskit.sandbox.metrics import SeriesBatch
 from opskit.sandbox.resources import REGION, Placed
-from opskit.sandbox.workload import api, queue, telemetry
+from opskit.sandbox.workload import api, queue_series, telemetry
 from opskit.sandbox.workload.account import account_series
 from opskit.sandbox.workload.api import ApiModel
+from opskit.sandbox.workload.function_series import function_series
 from opskit.sandbox.workload.loglines import Execution, Writer
 from opskit.sandbox.workload.parts import ApiWorker, Part, QueueWorker, StreamWorker, Table
 from opskit.sandbox.workload.published import Published
@@ -115,10 +116,10 @@ def _of_worker(staged: Staged, name: str, model: Any, first: int) -> Iterator[Pu
         if worker.expected.get("event_counts") and place.uuid:
             yield from telemetry.mapping_series(place.uuid, start, minutes)
     if isinstance(model, QueueModel) and isinstance(p, QueueWorker):
-        yield from queue.queue_series(source, worker.dead_letter_queue, start, minutes)
-        yield from queue.function_series(worker.function, start, minutes)
+        yield from queue_series.queue_series(source, worker.dead_letter_queue, start, minutes)
+        yield from function_series(worker.function, start, minutes)
         if worker.expected.get("event_counts") and place.uuid:
-            yield from queue.mapping_series(place.uuid, start, minutes)
+            yield from queue_series.mapping_series(place.uuid, start, minutes)
     if isinstance(model, ApiModel) and isinstance(p, ApiWorker):
         yield from api.series(worker, start, minutes, p)
 
