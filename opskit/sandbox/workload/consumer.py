@@ -2,11 +2,11 @@
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from opskit.sandbox.workload.draws import binomial
-from opskit.sandbox.workload.execution import Environments, Fate, FunctionMinute, Run, outcome
+from opskit.sandbox.workload.execution import Environments, Fate, FunctionMinute, Run, outcome, usual_s
 from opskit.sandbox.workload.messages import Cohort, count, split
 from opskit.sandbox.workload.parts import QueueWorker, Table
 from opskit.sandbox.workload.sqs import Lane, Queue
@@ -52,11 +52,11 @@ class Batches:
         """Split off `number` of the batches."""
         if number >= self.number:
             taken, self.cohorts, self.number = self.cohorts, [], 0
-            return Batches(self.lane, self.received_s, number, taken)
+            return replace(self, number=number, cohorts=taken)
         size = -(-count(self.cohorts) // self.number)
         taken, self.cohorts = split(self.cohorts, size * number)
         self.number -= number
-        return Batches(self.lane, self.received_s, number, taken)
+        return replace(self, number=number, cohorts=taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,7 @@ class Consumer:
     def warm_up(self, at_once: int, seconds: float, p: QueueWorker) -> None:
         """Find environments for the executions of a step."""
         self._cold = self._environments.use(at_once, seconds, p)
-        if not self.mean_s:
-            self.mean_s = (p.overhead_ms + p.per_record_ms + p.http_ms) / 1000
+        self.mean_s = max(self.mean_s, usual_s(p))
 
     def receive(self, t_s: float, lane: Lane, most: int, s: Setting) -> list[Cohort]:
         """Receive up to `most` messages; what the mapping's filter holds back is deleted at once."""
@@ -124,6 +123,12 @@ class Consumer:
 
     def execute(self, start_s: float, batches: Batches, s: Setting) -> float:
         """Execute batches, from `start_s` on; return when the last one ends."""
+        if not batches.cohorts:
+            return start_s
+        if 0 < self._cold < batches.number:
+            cold = batches.part(1 if batches.in_turn else self._cold)
+            warm_s = self.execute(start_s, cold, s)
+            return max(warm_s, self.execute(warm_s if batches.in_turn else start_s, batches, s))
         number, failing = batches.number, s.p.failing
         poison = [cohort for cohort in batches.cohorts if cohort.poison]
         if number > 1 and (poison or failing):
@@ -173,7 +178,7 @@ class Consumer:
         s.minute.add(run)
         s.minute.invoked += messages
         took_s = (init_ms + duration_ms) / 1000
-        self.mean_s = 0.7 * self.mean_s + 0.3 * took_s if self.mean_s else took_s
+        self.mean_s += (took_s - self.mean_s) * 0.3
         end_s = start_s + took_s * (batches.number if batches.in_turn else 1)
         heapq.heappush(self._running, (end_s, 1 if batches.in_turn else batches.number))
         self._resolve(end_s, batches, p, failed=bool(error), reported=reported)

@@ -87,6 +87,11 @@ def outcome(
     return (TIMEOUT, limit_ms) if took_ms >= limit_ms else (error, took_ms)
 
 
+def usual_s(p: Function) -> float:
+    """Return how long an execution with one record takes when nothing is in its way."""
+    return min(p.timeout_s, (p.overhead_ms + p.per_record_ms + p.http_ms) / 1000)
+
+
 class Environments:
     """The execution environments of a function that are warm."""
 

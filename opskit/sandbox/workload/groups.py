@@ -4,7 +4,7 @@ import math
 from random import Random
 
 from opskit.sandbox.workload.consumer import Batches, Consumer, Setting
-from opskit.sandbox.workload.draws import poisson
+from opskit.sandbox.workload.draws import most_at_once, poisson
 from opskit.sandbox.workload.messages import count
 from opskit.sandbox.workload.parts import QueueWorker
 from opskit.sandbox.workload.poller import FIRST_POLLERS, MOST_POLLERS, THROTTLE_RETRY_S, empty_receives
@@ -37,18 +37,17 @@ class Groups:
         ready = self._ready(end_s)
         allowed = min(self._active(), s.p.max_concurrency or MOST_POLLERS)
         limit = min(allowed, concurrency)
-        budget_s, seconds, executed = limit * (end_s - t_s), end_s - t_s, 0
-        self._consumer.warm_up(min(limit, len(ready)), seconds, s.p)
+        budget_s, seconds, begun = limit * (end_s - t_s), end_s - t_s, s.minute.invocations
+        expected = (used_s + self._queue.visible * self._consumer.mean_s) / seconds
+        self._consumer.warm_up(most_at_once(expected, min(limit, len(ready))), seconds, s.p)
         for lane in ready:
             if used_s < budget_s - _NO_TIME_S:
                 used_s += self._drain(lane, t_s, end_s, s, budget_s - used_s)
-                executed += 1
             elif concurrency < allowed:
                 self._throttle(lane, t_s, seconds, s)
-        if executed:
-            s.minute.concurrency = max(
-                s.minute.concurrency, min(limit, math.ceil(executed + used_s / seconds))
-            )
+        if s.minute.invocations > begun:
+            at_once = max(1, most_at_once(used_s / seconds, limit))
+            s.minute.concurrency = max(s.minute.concurrency, at_once)
         if not self._queue.visible:
             idle = FIRST_POLLERS - used_s / seconds
             s.minute.empty_receives += empty_receives(self._random, idle, seconds)
@@ -85,12 +84,15 @@ class Groups:
         return used_s
 
     def _take(self, lane: Lane, at_s: float, end_s: float, s: Setting) -> Batches | None:
-        """Receive the group's next batch, or as many in a row as will surely succeed."""
-        size, number = s.p.batch_size, 1
-        plain = not (s.p.failing or any(cohort.poison for cohort in lane.line))
-        if plain and lane.line.count > size:
-            fit = int((end_s - at_s) / max(0.001, self._consumer.mean_s))
-            number = max(1, min(lane.line.count // size, fit))
+        """Receive the group's next batch, or as many in a row as will surely succeed.
+
+        What there is time for is executed message by message, as it comes.
+        """
+        size, number, waiting = s.p.batch_size, 1, lane.line.count
+        if waiting > 1 and not s.p.failing and not any(cohort.poison for cohort in lane.line):
+            fit = max(1, int((end_s - at_s) / max(0.001, self._consumer.mean_s)))
+            number = min(waiting, fit)
+            size = min(size, math.ceil(waiting / number))
         while lane.line.count and not lane.out:
             cohorts = self._consumer.receive(at_s, lane, number * size, s)
             if cohorts:

@@ -4,12 +4,12 @@ import math
 from random import Random
 
 from opskit.sandbox.workload.consumer import Batches, Consumer, Setting
-from opskit.sandbox.workload.draws import binomial, erlang_b, poisson
+from opskit.sandbox.workload.draws import binomial, erlang_b, most_at_once, poisson
 from opskit.sandbox.workload.messages import count
 from opskit.sandbox.workload.parts import QueueWorker
 from opskit.sandbox.workload.sqs import Queue
 
-BUNDLES = 6
+BUNDLES = 3
 """About so many different executions in one step; each stands for as many as it takes.
 
 With poison among the messages there is one, over which it spreads by chance.
@@ -61,7 +61,7 @@ class Poller:
         limit, before = min(allowed, concurrency), (s.minute.invocations, s.minute.errors)
         wanted, size = self._shape(t_s, end_s, s, allowed, limit)
         expected = (running_s + wanted * self._consumer.mean_s) / seconds
-        at_once = min(limit, math.ceil(expected + 2 * math.sqrt(expected)))
+        at_once = most_at_once(expected, limit)
         self._consumer.warm_up(at_once, seconds, s.p)
         used_s, left = self._execute(t_s, end_s, s, (wanted, size), (limit, running_s))
         begun = s.minute.invocations - before[0]

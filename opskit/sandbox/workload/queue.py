@@ -10,11 +10,15 @@ from opskit.sandbox.workload.consumer import Consumer, QueueMinute, Setting
 from opskit.sandbox.workload.execution import Run
 from opskit.sandbox.workload.groups import Groups
 from opskit.sandbox.workload.parts import QueueWorker, Table
-from opskit.sandbox.workload.poller import Poller
+from opskit.sandbox.workload.poller import FIRST_POLLERS, Poller
 from opskit.sandbox.workload.sqs import Queue
 from opskit.sandbox.workload.table import TableModel
 
 STEP_S = 5.0
+CALM_STEP_S = 30.0
+"""While nothing waits, fails or is throttled."""
+CALM_EXECUTION_S = 1.0
+"""Longer executions are no calm: where they overlap has to be seen."""
 ACTIVE_S = 6 * 3600.0
 """A queue publishes metrics for this long after it was last used."""
 _NO_TIME_S = 1e-6
@@ -80,9 +84,10 @@ class QueueModel:
         self._queue.open(p)
         self._queue.expire(t0_s, p)
         while t_s < t1_s - _NO_TIME_S:
-            end_s = min(t1_s, (t_s // STEP_S + 1) * STEP_S)
-            minute, begun = self._minute(t_s), len(self.runs)
             self._queue.advance(t_s)
+            stride_s = CALM_STEP_S if self._calm(p, concurrency) else STEP_S
+            end_s = min(t1_s, (t_s // stride_s + 1) * stride_s)
+            minute, begun = self._minute(t_s), len(self.runs)
             fresh = self._arrive(t_s, end_s, p)
             minute.sent += fresh
             drain = self._groups.work if p.fifo else self._poller.work
@@ -93,6 +98,13 @@ class QueueModel:
             t_s = end_s
         self.in_use = busy_s / (t1_s - t0_s)
         self._gauge(t1_s, p, self._minute(max(t0_s, t1_s - _NO_TIME_S)))
+
+    def _calm(self, p: QueueWorker, concurrency: int) -> bool:
+        """Whether the next seconds will be like the last ones, so that they can be taken together."""
+        timed = p.delay_s or p.batch_window_s or p.visibility_s < CALM_STEP_S
+        if timed or p.poison_share or p.failing or concurrency < FIRST_POLLERS:
+            return False
+        return not self.visible and not self._queue.in_flight and self._consumer.mean_s < CALM_EXECUTION_S
 
     def _minute(self, t_s: float) -> QueueMinute:
         index = int(t_s // 60)

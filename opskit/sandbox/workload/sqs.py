@@ -5,7 +5,6 @@ Every message is accounted for: sent = removed + dead-lettered + expired + visib
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import chain
 from random import Random
 
@@ -29,14 +28,8 @@ class Lane:
         self.free_s = 0.0
 
 
-@dataclass(order=True, slots=True)
-class Hidden:
-    """Messages in flight until `until_s`."""
-
-    until_s: float
-    order: int
-    lane: Lane = field(compare=False)
-    cohorts: list[Cohort] = field(compare=False)
+Hidden = tuple[float, int, Lane, list[Cohort]]
+"""Messages in flight until a moment; the second part keeps what ends then in order."""
 
 
 class Queue:
@@ -74,11 +67,16 @@ class Queue:
             self._enqueue(t_s, arrived, self.lanes[0], p)
             return arrived
         groups = self.lanes[: max(1, p.groups)]
-        for _ in range(arrived):
-            self._enqueue(t_s, 1, self._random.choice(groups), p)
+        left = arrived
+        for number, lane in enumerate(groups):
+            share = binomial(self._random, left, 1 / (len(groups) - number))
+            self._enqueue(t_s, share, lane, p)
+            left -= share
         return arrived
 
     def _enqueue(self, t_s: float, number: int, lane: Lane, p: QueueWorker) -> None:
+        if not number:
+            return
         poison = binomial(self._random, number, p.poison_share)
         for cohort in (Cohort(t_s, number - poison), Cohort(t_s, poison, poison=True)):
             if cohort.count and p.delay_s:
@@ -119,14 +117,14 @@ class Queue:
         if cohorts:
             self._order += 1
             heap = self._leaving if gone else self._hidden
-            heapq.heappush(heap, Hidden(until_s, self._order, lane, cohorts))
+            heapq.heappush(heap, (until_s, self._order, lane, cohorts))
 
     def advance(self, t_s: float) -> None:
         """Delete, show again and no longer delay what was due until `t_s`."""
         self.settle(t_s)
-        while self._hidden and self._hidden[0].until_s <= t_s:
-            due = heapq.heappop(self._hidden)
-            self.give_back(due.lane, due.cohorts)
+        while self._hidden and self._hidden[0][0] <= t_s:
+            _, _, lane, cohorts = heapq.heappop(self._hidden)
+            self.give_back(lane, cohorts)
         while self._delayed and self._delayed[0][0] <= t_s:
             _, _, lane, cohort = heapq.heappop(self._delayed)
             self.delayed -= cohort.count
@@ -134,9 +132,9 @@ class Queue:
 
     def settle(self, t_s: float) -> None:
         """Delete what was due until `t_s`."""
-        while self._leaving and self._leaving[0].until_s <= t_s:
-            due = heapq.heappop(self._leaving)
-            self.remove(due.lane, due.cohorts)
+        while self._leaving and self._leaving[0][0] <= t_s:
+            _, _, lane, cohorts = heapq.heappop(self._leaving)
+            self.remove(lane, cohorts)
 
     def expire(self, t_s: float, p: QueueWorker) -> None:
         """Drop the visible messages that are older than the retention."""
@@ -145,7 +143,7 @@ class Queue:
     def oldest_s(self, elsewhere: list[Cohort]) -> float | None:
         """Return when the oldest message that the age metric knows was sent; `elsewhere` are in flight."""
         waiting: Iterator[Cohort] = chain(elsewhere, *(lane.line for lane in self.lanes))
-        hidden = chain.from_iterable(hidden.cohorts for hidden in chain(self._leaving, self._hidden))
+        hidden = chain.from_iterable(hidden[3] for hidden in chain(self._leaving, self._hidden))
         sent = [c.enqueued_s for c in chain(waiting, hidden) if c.receives < AGE_LEAVES_OUT]
         return min(sent) if sent else None
 
