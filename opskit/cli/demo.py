@@ -78,7 +78,8 @@ def _no_aws() -> Iterator[os._Environ[str]]:
 def _diagnosed(incident: "Incident") -> "Report":
     """Return what `opskit diagnose` says about the incident's target."""
     from opskit.cli import look
-    from opskit.sandbox.stage import ENV, REGION
+    from opskit.sandbox.resources import REGION
+    from opskit.sandbox.stage import ENV
     from opskit.settings import Settings
 
     asked = look.Asked(incident.runbook, incident.target, SINCE_S, DEADLINE_S)
