@@ -2,12 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import duckdb
 
 from opskit.sandbox.control import Control
-from opskit.sandbox.front import Call, Handlers
+from opskit.sandbox.front import Call, Handlers, Wsgi
 from opskit.sandbox.logs import Logs
 from opskit.sandbox.metrics import Metrics
 from opskit.sandbox.queues import Queues
@@ -21,6 +22,8 @@ class Planes:
         self.now = now
         self.endpoint = ""
         """Where they are served, once they are."""
+        self.app: Wsgi = _not_served
+        """The front that serves them, once it does."""
         self.world = threading.RLock()
         """Held by whoever plays or moves the past; lazy logs are made with it held."""
         self.watch: Watch = NOBODY
@@ -59,3 +62,7 @@ class Planes:
         self.queues.close()
         self.logs.close()
         self._connection.close()
+
+
+def _not_served(*_: Any) -> Iterable[bytes]:
+    raise RuntimeError("these stores are not served yet")

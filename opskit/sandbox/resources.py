@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
 from opskit.inventory.worker import Worker
+from opskit.sandbox.calls import Calls
 from opskit.sandbox.front import ACCOUNT
+from opskit.sandbox.planes import Planes
 from opskit.sandbox.workload.parts import Part, StreamWorker, Table
 
 REGION = "us-east-1"
@@ -33,28 +32,15 @@ class Placed:
     """What its mapping names: a queue, a stream, or a stream's consumer."""
     consumer: str = ""
     """The name of its enhanced fan-out consumer."""
+    api: str = ""
+    """What its API's metrics are published under: a REST API's name, an HTTP API's id."""
 
 
 class Resources:
     """Makes a fleet's resources; every setting is that of the part it is made for."""
 
-    def __init__(self, endpoint: str) -> None:
-        self._session = boto3.session.Session()
-        self._endpoint = endpoint
-        self._clients: dict[str, Any] = {}
-
-    def client(self, service: str) -> Any:
-        """Return the one client of a service."""
-        if service not in self._clients:
-            self._clients[service] = self._session.client(
-                service,
-                region_name=REGION,
-                endpoint_url=self._endpoint,
-                aws_access_key_id="embedded",
-                aws_secret_access_key="embedded",  # noqa: S106 - the embedded AWS checks none
-                config=Config(retries={"mode": "standard", "max_attempts": 2}, read_timeout=30),
-            )
-        return self._clients[service]
+    def __init__(self, planes: Planes) -> None:
+        self._aws = Calls(planes, REGION)
 
     # --- tables ------------------------------------------------------------------------------------
 
@@ -69,7 +55,9 @@ class Resources:
             more["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
         if p.on_demand and p.max_write_units is not None:
             more["OnDemandThroughput"] = {"MaxWriteRequestUnits": int(p.max_write_units)}
-        self.client("dynamodb").create_table(
+        self._aws(
+            "dynamodb",
+            "CreateTable",
             TableName=name,
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
@@ -93,22 +81,25 @@ class Resources:
             self._source_queue(worker)
             return replace(placed, source_arn=arn("sqs", source.name))
         if source.trigger == "rest-api":
-            self.client("apigateway").create_rest_api(name=source.name)
+            self._aws("apigateway", "CreateRestApi", name=source.name)
+            return replace(placed, api=source.name)
         if source.trigger == "http-api":
-            self.client("apigatewayv2").create_api(Name=source.name, ProtocolType="HTTP")
+            made = self._aws("apigatewayv2", "CreateApi", Name=source.name, ProtocolType="HTTP")
+            return replace(placed, api=str(made["ApiId"]))
         return placed
 
     def _role(self, name: str, *, reads: bool) -> None:
-        iam = self.client("iam")
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+        self._aws("iam", "CreateRole", RoleName=name, AssumeRolePolicyDocument="{}")
         if reads:
             statement = {"Effect": "Allow", "Action": list(READS), "Resource": "*"}
             document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-            iam.put_role_policy(RoleName=name, PolicyName=_POLICY, PolicyDocument=document)
+            self._aws("iam", "PutRolePolicy", RoleName=name, PolicyName=_POLICY, PolicyDocument=document)
 
     def _function(self, worker: Worker, p: Any) -> None:
-        expected, client = worker.expected, self.client("lambda")
-        client.create_function(
+        expected = worker.expected
+        self._aws(
+            "lambda",
+            "CreateFunction",
             FunctionName=worker.function,
             Runtime="python3.12",
             Role=f"arn:aws:iam::{ACCOUNT}:role/{worker.function}-role",
@@ -120,40 +111,50 @@ class Resources:
             Tags={"stack": worker.stack},
         )
         if p.version > 1:
-            client.update_function_code(FunctionName=worker.function, ZipFile=package(p.version))
+            self._aws(
+                "lambda", "UpdateFunctionCode", FunctionName=worker.function, ZipFile=package(p.version)
+            )
         if p.reserved_concurrency is not None:
-            client.put_function_concurrency(
-                FunctionName=worker.function, ReservedConcurrentExecutions=p.reserved_concurrency
+            self._aws(
+                "lambda",
+                "PutFunctionConcurrency",
+                FunctionName=worker.function,
+                ReservedConcurrentExecutions=p.reserved_concurrency,
             )
 
     def _of_stream(self, worker: Worker, p: StreamWorker, placed: Placed) -> Placed:
-        kinesis, name = self.client("kinesis"), worker.sources[0].name
-        kinesis.create_stream(StreamName=name, ShardCount=p.shards)
+        name = worker.sources[0].name
+        self._aws("kinesis", "CreateStream", StreamName=name, ShardCount=p.shards)
         hours = p.retention_s // 3600
         if hours > _A_DAY_H:
-            kinesis.increase_stream_retention_period(StreamName=name, RetentionPeriodHours=hours)
+            self._aws("kinesis", "IncreaseStreamRetentionPeriod", StreamName=name, RetentionPeriodHours=hours)
         if p.shard_metrics:
-            kinesis.enable_enhanced_monitoring(StreamName=name, ShardLevelMetrics=["ALL"])
+            self._aws("kinesis", "EnableEnhancedMonitoring", StreamName=name, ShardLevelMetrics=["ALL"])
         source = arn("kinesis", f"stream/{name}")
         for number in range(p.other_readers):
             self._other_reader(f"{worker.function}-reader-{number + 1}", source)
         if not p.fan_out:
             return replace(placed, source_arn=source)
         consumer = f"{worker.name}-fan-out"
-        made = kinesis.register_stream_consumer(StreamARN=source, ConsumerName=consumer)
+        made = self._aws("kinesis", "RegisterStreamConsumer", StreamARN=source, ConsumerName=consumer)
         return replace(placed, source_arn=made["Consumer"]["ConsumerARN"], consumer=consumer)
 
     def _other_reader(self, function: str, source: str) -> None:
-        client = self.client("lambda")
-        client.create_function(
+        self._aws(
+            "lambda",
+            "CreateFunction",
             FunctionName=function,
             Runtime="python3.12",
             Role=f"arn:aws:iam::{ACCOUNT}:role/reader",
             Handler="handler.handler",
             Code={"ZipFile": package(1)},
         )
-        client.create_event_source_mapping(
-            FunctionName=function, EventSourceArn=source, StartingPosition="LATEST"
+        self._aws(
+            "lambda",
+            "CreateEventSourceMapping",
+            FunctionName=function,
+            EventSourceArn=source,
+            StartingPosition="LATEST",
         )
 
     def _source_queue(self, worker: Worker) -> None:
@@ -172,7 +173,7 @@ class Resources:
 
     def _queue(self, name: str, attributes: Mapping[str, str]) -> None:
         fifo = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
-        self.client("sqs").create_queue(QueueName=name, Attributes={**attributes, **fifo})
+        self._aws("sqs", "CreateQueue", QueueName=name, Attributes={**attributes, **fifo})
 
     # --- mappings ----------------------------------------------------------------------------------
 
@@ -187,7 +188,9 @@ class Resources:
             more["MetricsConfig"] = {"Metrics": ["EventCount"]}
         if p.report_batch_item_failures:
             more["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
-        made = self.client("lambda").create_event_source_mapping(
+        made = self._aws(
+            "lambda",
+            "CreateEventSourceMapping",
             FunctionName=worker.function,
             EventSourceArn=placed.source_arn,
             BatchSize=p.batch_size,
@@ -200,16 +203,16 @@ class Resources:
     def detach(self, worker: Worker, placed: Placed) -> None:
         """Take away what a mapping names: the fan-out consumer, or a table's stream, which begins anew."""
         if placed.consumer:
-            self.client("kinesis").deregister_stream_consumer(ConsumerARN=placed.source_arn)
+            self._aws("kinesis", "DeregisterStreamConsumer", ConsumerARN=placed.source_arn)
             return
-        name, dynamodb = worker.sources[0].name, self.client("dynamodb")
+        name = worker.sources[0].name
         view = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-        dynamodb.update_table(TableName=name, StreamSpecification={"StreamEnabled": False})
-        dynamodb.update_table(TableName=name, StreamSpecification=view)
+        self._aws("dynamodb", "UpdateTable", TableName=name, StreamSpecification={"StreamEnabled": False})
+        self._aws("dynamodb", "UpdateTable", TableName=name, StreamSpecification=view)
 
     def stream_of(self, table: str) -> str:
         """Return the ARN of a table's stream."""
-        described = self.client("dynamodb").describe_table(TableName=table)
+        described = self._aws("dynamodb", "DescribeTable", TableName=table)
         return str(described["Table"]["LatestStreamArn"])
 
 

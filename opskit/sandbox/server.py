@@ -57,11 +57,11 @@ class Sandbox:
         # moto keeps its state per process: without this, a second sandbox would begin with the first one's.
         moto_api_backend.reset()
         planes.endpoint = self.endpoint
+        planes.app = Front(planes.handlers(), planes.control.tables.behind(self._moto), planes)
         self._planes = planes
-        self._front = Front(planes.handlers(), planes.control.tables.behind(self._moto), planes)
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        return self._front(environ, start_response)
+        return self._planes.app(environ, start_response)
 
     def run(self) -> None:
         """Serve until stopped."""

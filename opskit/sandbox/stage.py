@@ -75,7 +75,7 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _place(planes: Planes, fleet: Fleet, world: World) -> dict[str, Placed]:
     """Create what the fleet consists of, as it is now."""
-    aws = Resources(planes.endpoint)
+    aws = Resources(planes)
     streamed = {
         worker.sources[0].name for worker in fleet.workers.values() if worker.trigger == "dynamodb-stream"
     }

@@ -12,7 +12,7 @@ from opskit.sandbox.control.trail import Event
 from opskit.sandbox.fleet import Fleet
 from opskit.sandbox.metrics import SeriesBatch
 from opskit.sandbox.resources import REGION, Placed
-from opskit.sandbox.workload import api, queue_series, telemetry
+from opskit.sandbox.workload import api_series, queue_series, telemetry
 from opskit.sandbox.workload.account import account_series
 from opskit.sandbox.workload.api import ApiModel
 from opskit.sandbox.workload.function_series import function_series
@@ -121,7 +121,11 @@ def _of_worker(staged: Staged, name: str, model: Any, first: int) -> Iterator[Pu
         if worker.expected.get("event_counts") and place.uuid:
             yield from queue_series.mapping_series(place.uuid, start, minutes)
     if isinstance(model, ApiModel) and isinstance(p, ApiWorker):
-        yield from api.series(worker, start, minutes, p)
+        series = api_series.rest_series if p.kind == "rest" else api_series.http_series
+        yield from series(
+            place.api or source, str(worker.expected.get("stage") or "$default"), start, minutes
+        )
+        yield from function_series(worker.function, start, minutes)
 
 
 def _batch(series: Published) -> SeriesBatch:

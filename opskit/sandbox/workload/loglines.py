@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, repeat
 from random import Random
 from typing import Protocol
 
@@ -50,7 +51,7 @@ class Writer:
     ) -> Iterator[tuple[str, int, str]]:
         """Yield (log stream, epoch ms, message) of executions; `start` is the model's second 0."""
         write = self._json if self.json_format else self._text
-        for run in executions:
+        for run in chain.from_iterable(repeat(run, getattr(run, "stands_for", 1)) for run in executions):
             request = _uuid(random)
             day = datetime.fromtimestamp(start + run.at_s, UTC).strftime("%Y/%m/%d")
             stream = f"{day}/[{run.version}]{random.randrange(STREAMS):032x}"

@@ -199,7 +199,7 @@ class StreamModel:
         self._expire(lane, t, p)
         if lane.after and not all(parent.is_over() for parent in lane.after):
             return t + POLL_S
-        size = lane.pending
+        size = min(lane.pending, self._limit)  # a smaller batch size holds for what is sent again too
         if not size:
             ready = self._batch_ready(t, lane)
             if ready > t:

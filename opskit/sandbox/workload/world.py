@@ -130,9 +130,7 @@ class World:
         if isinstance(part, StreamWorker) and isinstance(model, StreamModel):
             came = self._written(part.source_table, t0) if part.source_table else None
             model.step(t0, t1, part, concurrency, table, table_p, came=came)
-        elif (isinstance(part, QueueWorker) and isinstance(model, QueueModel)) or (
-            isinstance(part, ApiWorker) and isinstance(model, ApiModel)
-        ):
+        elif (isinstance(part, QueueWorker) and isinstance(model, QueueModel)) or (isinstance(part, ApiWorker) and isinstance(model, ApiModel)):
             model.step(t0, t1, part, concurrency, table, table_p)
 
     def _left_for(self, name: str, account: Account, others: float) -> int:
