@@ -212,3 +212,14 @@ def test_a_write_that_is_refused_for_good_names_the_error_of_the_tables_mode() -
     assert model.write(0, 1000, p, 0.0) == math.inf
     assert model.refusal(p).startswith("ProvisionedThroughputExceededException: ")
     assert model.refusal(Table()).startswith("ThrottlingException: ")
+
+
+def test_many_calls_alike_are_spread_over_their_step_and_not_throttled_for_coming_together() -> None:
+    p = Table()
+    model = TableModel(Random("1"))
+    model.begin(0, 60, p)
+    assert model.write_alike(10.0, 1.0, p, 1.0, calls=20_000, span=(0.0, 30.0)) == 0.0
+    assert not model.minutes[0].throttled
+    assert model.minutes[0].writes == 20_000
+    assert model.write_alike(10.0, 1.0, p, 1.0, calls=20_000, span=(0.0, 30.0)) > 0.0
+    assert set(model.minutes[0].throttled) == {Reason.KEY_RANGE}

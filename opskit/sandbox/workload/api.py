@@ -13,7 +13,7 @@ from opskit.sandbox.workload.execution import Environments, Fate, FunctionMinute
 from opskit.sandbox.workload.parts import ApiWorker, Table
 from opskit.sandbox.workload.table import TableModel
 
-STEP_S = 15.0
+STEP_S = 30.0
 BUNDLES = 3
 """At most so many different requests of one fate in a step; each stands for as many as it takes."""
 CODE_5XX = 503
@@ -206,10 +206,8 @@ class ApiModel:
         """Write to the function's table; return the first request's wait, and the error if refused."""
         if s.table is None or s.table_p is None or fate is not Fate.FINE:
             return 0.0, ""
-        units, hot = s.p.writes_per_record, s.p.hot_key_share
-        waited_s = s.table.write(at_s, units, s.table_p, hot)
-        if number > 1:
-            s.table.write(at_s, units * (number - 1), s.table_p, hot, number - 1.0)
+        units, hot, span = s.p.writes_per_record, s.p.hot_key_share, (s.t_s, s.end_s)
+        waited_s = s.table.write_alike(at_s, units, s.table_p, hot, calls=number, span=span)
         return waited_s, s.table.refusal(s.table_p)
 
     def _reply(self, s: Setting, run: Run) -> None:

@@ -69,6 +69,8 @@ class Setting:
     minute: QueueMinute
     fresh: int
     """Messages that were sent in this step."""
+    span: tuple[float, float]
+    """The step."""
 
 
 class Consumer:
@@ -188,10 +190,8 @@ class Consumer:
         """Write to the function's table; return the first execution's wait, and the error if refused."""
         if s.table is None or s.table_p is None or fate is not Fate.FINE:
             return 0.0, ""
-        units = records * s.p.writes_per_record
-        waited_s = s.table.write(start_s, units, s.table_p, s.p.hot_key_share)
-        if number > 1:
-            s.table.write(start_s, units * (number - 1), s.table_p, s.p.hot_key_share, number - 1.0)
+        units, hot = records * s.p.writes_per_record, s.p.hot_key_share
+        waited_s = s.table.write_alike(start_s, units, s.table_p, hot, calls=number, span=s.span)
         return waited_s, s.table.refusal(s.table_p)
 
     def _resolve(

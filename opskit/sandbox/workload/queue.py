@@ -91,7 +91,7 @@ class QueueModel:
             fresh = self._arrive(t_s, end_s, p)
             minute.sent += fresh
             drain = self._groups.work if p.fifo else self._poller.work
-            busy_s += drain(t_s, end_s, Setting(p, table, table_p, minute, fresh), concurrency)
+            busy_s += drain(t_s, end_s, Setting(p, table, table_p, minute, fresh, (t_s, end_s)), concurrency)
             self.runs[begun:] = sorted(self.runs[begun:], key=lambda run: run.at_s)
             self._consumer.ended(end_s, minute)
             self._queue.settle(end_s)

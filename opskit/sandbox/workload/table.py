@@ -122,14 +122,45 @@ class TableModel:
         """
         self._asked += units
         limits, second = self._shares(hot_key_share), int(t_s)
-        if all(bucket.at_once(second, units * share) for _, bucket, share in limits):
+        for _, bucket, share in limits:
+            if not bucket.at_once(second, units * share):
+                return self._retry(t_s, units, p, limits, calls)
+        for _, bucket, share in limits:
+            bucket.use(second, units * share)
+        self._wrote(t_s, units, p, calls)
+        return 0.0
+
+    def write_alike(
+        self,
+        t_s: float,
+        units: float,
+        p: Table,
+        hot_key_share: float,
+        *,
+        calls: int,
+        span: tuple[float, float],
+    ) -> float:
+        """Write `units` in each of many `calls`, at any time in `span`; return the wait of the middle one."""
+        limits, all_units = self._shares(hot_key_share), units * calls
+        first, last = int(span[0]), math.ceil(span[1]) - 1
+        if calls == 1 or all(bucket.at_once(int(t_s), all_units * share) for _, bucket, share in limits):
+            return self.write(t_s, all_units, p, hot_key_share, calls)
+        if all(bucket.room(first, last) >= all_units * share for _, bucket, share in limits):
+            self._asked += all_units
             for _, bucket, share in limits:
-                bucket.use(second, units * share)
-            minute = self._at(t_s, p)
-            minute.writes += units
-            self._succeeded(minute, calls)
+                bucket.spread(first, last, all_units * share)
+            self._wrote(t_s, all_units, p, calls)
             return 0.0
-        return self._retry(t_s, units, p, limits, calls)
+        half = (calls - 1) / 2
+        self.write(t_s, units * half, p, hot_key_share, half)
+        waited_s = self.write(t_s, units, p, hot_key_share)
+        self.write(t_s, units * half, p, hot_key_share, half)
+        return waited_s
+
+    def _wrote(self, t_s: float, units: float, p: Table, calls: float) -> None:
+        minute = self._at(t_s, p)
+        minute.writes += units
+        self._succeeded(minute, calls)
 
     def _retry(self, t_s: float, units: float, p: Table, limits: Limits, calls: float) -> float:
         left, attempt, first = units, 0, int(t_s)
