@@ -286,3 +286,60 @@ def test_nothing_is_consumed(aws: EmbeddedAws) -> None:
     assert kinesis.put_record(StreamName="players", Data=b"kept", PartitionKey="1")["ShardId"]
     assert [m["Body"] for m in sqs.receive_message(QueueUrl=url)["Messages"]] == ["kept"]
     assert aws.client("logs").describe_log_groups()["logGroups"] == []
+
+
+def test_a_mapping_reads_through_a_consumer_that_exists(aws: EmbeddedAws) -> None:
+    stream, kinesis = aws.stream("players"), aws.client("kinesis")
+    consumer = kinesis.register_stream_consumer(StreamARN=stream, ConsumerName="fan-out")["Consumer"]
+    arn = consumer["ConsumerARN"]
+    uuid = settled(aws, EventSourceArn=arn)
+    client = aws.client("lambda")
+    (found,) = client.list_event_source_mappings(EventSourceArn=arn)["EventSourceMappings"]
+    assert (found["UUID"], found["State"]) == (uuid, "Enabled")
+    code, problem = refusal(
+        client.create_event_source_mapping,
+        FunctionName="scoreUsers",
+        EventSourceArn=f"{stream}/consumer/none:1",
+        StartingPosition="LATEST",
+    )
+    assert (code, "Stream not found" in problem) == ("InvalidParameterValueException", True)
+
+
+def test_a_mapping_whose_source_has_gone_stays(aws: EmbeddedAws) -> None:
+    uuid = settled(aws)
+    aws.client("kinesis").delete_stream(StreamName="players")
+    client = aws.client("lambda")
+    arn = client.get_event_source_mapping(UUID=uuid)["EventSourceArn"]
+    client.update_event_source_mapping(UUID=uuid, BatchSize=7)
+    (found,) = client.list_event_source_mappings(EventSourceArn=arn)["EventSourceMappings"]
+    assert found["BatchSize"] == 7
+
+
+def test_ids_come_from_who_plays_an_incident(aws: EmbeddedAws) -> None:
+    numbers = iter(range(1, 9))
+    aws.planes.control.mappings.new_id = lambda: f"00000000-0000-4000-8000-{next(numbers):012}"
+    assert mapped(aws)["UUID"] == "00000000-0000-4000-8000-000000000001"
+
+
+def test_all_mappings_are_known_in_process_but_deleted_ones(aws: EmbeddedAws) -> None:
+    mappings = aws.planes.control.mappings
+    first, second = settled(aws, stream="one"), settled(aws, stream="two", BatchSize=7)
+    arn = mapped(aws, stream="three")["EventSourceMappingArn"]
+    aws.client("lambda").delete_event_source_mapping(UUID=first)
+    aws.clock.advance(2)
+    found = mappings.known()
+    assert [known.source_arn.rpartition("/")[2] for known in found] == ["two", "three"]
+    assert found[0].uuid == second
+    assert found[0].function_arn.endswith(":function:scoreUsers")
+    assert (found[0].settings["BatchSize"], found[0].state) == (7, "Enabled")
+    assert found[0].created_s == found[0].changed_s < found[1].created_s
+    assert mappings.settings_of(second)["BatchSize"] == 7
+    assert mappings.settings_of(arn)["BatchSize"] == 100
+    assert mappings.settings_of(first) is None
+
+
+def test_results_of_many_mappings_are_set_at_once(aws: EmbeddedAws) -> None:
+    uuid = settled(aws)
+    aws.planes.control.mappings.set_results({uuid: "PROBLEM: Function call failed", "gone": "OK"})
+    found = aws.client("lambda").get_event_source_mapping(UUID=uuid)
+    assert found["LastProcessingResult"] == "PROBLEM: Function call failed"

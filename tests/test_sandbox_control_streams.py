@@ -133,3 +133,28 @@ def test_alarm_history_is_told_by_the_admin_route(shared_aws: EmbeddedAws) -> No
     ]
     status, answer = shared_aws.admin("alarm-history", {**item, "HistoryItemType": "Invented"})
     assert (status, "no such history" in answer["message"]) == (400, True)
+
+
+def test_consumers_come_and_go(shared_aws: EmbeddedAws) -> None:
+    arn, kinesis = shared_aws.stream("fans"), shared_aws.client("kinesis")
+    made = [kinesis.register_stream_consumer(StreamARN=arn, ConsumerName=name)["Consumer"] for name in "abc"]
+    created = int(made[0]["ConsumerCreationTimestamp"].timestamp())
+    assert made[0]["ConsumerARN"] == f"{arn}/consumer/a:{created}"
+    described = kinesis.describe_stream_consumer(ConsumerARN=made[1]["ConsumerARN"])["ConsumerDescription"]
+    assert (described["ConsumerName"], described["StreamARN"]) == ("b", arn)
+    with pytest.raises(ClientError, match="ResourceInUseException"):
+        kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="a")
+    kinesis.deregister_stream_consumer(StreamARN=arn, ConsumerName="a")
+    kinesis.deregister_stream_consumer(ConsumerARN=made[1]["ConsumerARN"])
+    left = kinesis.list_stream_consumers(StreamARN=arn)["Consumers"]
+    assert [consumer["ConsumerName"] for consumer in left] == ["c"]
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        kinesis.deregister_stream_consumer(StreamARN=arn, ConsumerName="a")
+
+
+def test_a_stream_has_twenty_consumers_at_most(shared_aws: EmbeddedAws) -> None:
+    arn, kinesis = shared_aws.stream("many-fans"), shared_aws.client("kinesis")
+    for number in range(20):
+        kinesis.register_stream_consumer(StreamARN=arn, ConsumerName=f"c{number}")
+    with pytest.raises(ClientError, match="LimitExceededException"):
+        kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="one-more")

@@ -64,8 +64,8 @@ def test_changes_of_what_moto_keeps_are_kept(aws: EmbeddedAws) -> None:
 def test_secrets_and_packages_stay_out(aws: EmbeddedAws) -> None:
     whole = events(aws, "EventName", "CreateFunction20150331")[0]["CloudTrailEvent"]
     assert "secret" not in whole
-    assert json.loads(whole)["requestParameters"]["FunctionName"] == "f"
-    assert "Code" not in json.loads(whole)["requestParameters"]
+    assert json.loads(whole)["requestParameters"]["functionName"] == "f"
+    assert "code" not in json.loads(whole)["requestParameters"]
 
 
 def test_the_history_is_cut_by_time_and_paged(aws: EmbeddedAws) -> None:
@@ -101,3 +101,31 @@ def test_an_incidents_set_up_is_nobodys_change(aws: EmbeddedAws) -> None:
     with aws.planes.control.trail.silence():
         aws.stream("quiet")
     assert events(aws, "ResourceName", "quiet") == []
+
+
+def test_changes_are_found_by_the_resources_name_however_it_was_given(aws: EmbeddedAws) -> None:
+    arn = aws.client("lambda").get_function_configuration(FunctionName="f")["FunctionArn"]
+    stream = aws.stream("players")
+    kinesis = aws.client("kinesis")
+    kinesis.update_stream_mode(StreamARN=stream, StreamModeDetails={"StreamMode": "ON_DEMAND"})
+    queue = aws.client("sqs").create_queue(QueueName="q")["QueueUrl"]
+    aws.client("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "60"})
+    client = aws.client("lambda")
+    client.add_permission(
+        FunctionName=arn, StatementId="s", Action="lambda:InvokeFunction", Principal="sns.amazonaws.com"
+    )
+    uuid = client.create_event_source_mapping(
+        FunctionName="f", EventSourceArn=stream, StartingPosition="LATEST"
+    )["UUID"]
+    aws.clock.advance(2)
+    client.update_event_source_mapping(UUID=uuid, Enabled=False)
+    assert names(events(aws, "ResourceName", uuid)) == ["UpdateEventSourceMapping20150331"]
+    assert names(events(aws, "ResourceName", "f"))[:2] == [
+        "CreateEventSourceMapping20150331",
+        "AddPermission20150331v2",
+    ]
+    assert names(events(aws, "ResourceName", arn)) == ["AddPermission20150331v2"]
+    assert names(events(aws, "ResourceName", "players")) == ["UpdateStreamMode", "CreateStream"]
+    assert names(events(aws, "ResourceName", "q")) == ["SetQueueAttributes", "CreateQueue"]
+    told = json.loads(events(aws, "ResourceName", uuid)[0]["CloudTrailEvent"])["requestParameters"]
+    assert told == {"uUID": uuid, "enabled": False}

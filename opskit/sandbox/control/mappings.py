@@ -21,7 +21,7 @@ from opskit.sandbox.control.common import (
 from opskit.sandbox.control.functions import Functions
 from opskit.sandbox.control.sources import Sources, source_kind
 from opskit.sandbox.control.validate import check_mapping, with_defaults
-from opskit.sandbox.front import Call, Handlers, RefusedError
+from opskit.sandbox.front import ACCOUNT, Call, Handlers, RefusedError
 
 PAGE = 100
 """Mappings in one answer, whatever MaxItems asks."""
@@ -47,6 +47,7 @@ class Mapped:
     """Enabled, Disabled or Gone."""
     via: str
     """The state on the way to the goal: Creating, Enabling, Disabling, Updating, Deleting."""
+    created_s: float
     changed_s: float
     reason: str
     result: str | None
@@ -60,6 +61,32 @@ class Mapped:
         return self.via if now_s - self.changed_s < SETTLE_S else self.goal
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A mapping as it is now; times are epoch seconds."""
+
+    uuid: str
+    function_arn: str
+    source_arn: str
+    settings: Mapping[str, Any]
+    """As GetEventSourceMapping returns them, without the state."""
+    state: str
+    created_s: float
+    changed_s: float
+
+
+def _known(mapped: Mapped, now_s: float) -> Known:
+    return Known(
+        uuid=mapped.settings["UUID"],
+        function_arn=mapped.settings["FunctionArn"],
+        source_arn=mapped.arn,
+        settings=dict(mapped.settings),
+        state=mapped.state(now_s),
+        created_s=mapped.created_s,
+        changed_s=mapped.changed_s,
+    )
+
+
 class Mappings:
     """The event source mappings of every region."""
 
@@ -68,6 +95,8 @@ class Mappings:
         self._functions = functions
         self._sources = sources
         self._stores: dict[tuple[str, str], dict[str, Mapped]] = {}
+        self.new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+        """Makes the UUID of the next mapping."""
 
     def handlers(self) -> Handlers:
         """Return the five operations on mappings."""
@@ -88,7 +117,7 @@ class Mappings:
         self._sources.check(call, source, function.timeout)
         arn = function_arn(call, function_name(call))
         self._check_free(call, source, arn)
-        identifier = str(uuid.uuid4())
+        identifier, now_s = self.new_id(), self._now()
         own_arn = f"arn:aws:lambda:{call.region}:{call.account}:event-source-mapping:{identifier}"
         kept = {name: value for name, value in params.items() if name not in _NOT_KEPT}
         settings = {
@@ -104,7 +133,8 @@ class Mappings:
             settings=settings,
             goal=goal,
             via="Creating",
-            changed_s=self._now(),
+            created_s=now_s,
+            changed_s=now_s,
             reason="User action" if stream else "USER_INITIATED",
             result="No records processed" if stream else None,
         )
@@ -162,10 +192,33 @@ class Mappings:
             mapped.goal = changes["State"]
         return self._described(mapped)
 
+    def known(self, region: str = "us-east-1", account: str = ACCOUNT) -> tuple[Known, ...]:
+        """Return a region's mappings as they are now, in the order of their creation; no deleted ones."""
+        now_s = self._now()
+        mappings = tuple(self._stores.get((account, region), {}).values())
+        return tuple(_known(mapped, now_s) for mapped in mappings if mapped.state(now_s) != "Gone")
+
+    def settings_of(
+        self, name: str, region: str = "us-east-1", account: str = ACCOUNT
+    ) -> Mapping[str, Any] | None:
+        """Return the settings of the mapping with this UUID or ARN, None if there is none."""
+        wanted = name.rpartition(":")[2]
+        return next((known.settings for known in self.known(region, account) if known.uuid == wanted), None)
+
+    def set_results(
+        self, results: Mapping[str, str], region: str = "us-east-1", account: str = ACCOUNT
+    ) -> None:
+        """Set the last results of many mappings by UUID; of those that are gone it is no matter."""
+        store = self._stores.get((account, region), {})
+        for identifier, result in results.items():
+            if identifier in store:
+                store[identifier].result = result
+
     def shift(self, seconds: float) -> None:
         """Let every change be `seconds` longer ago."""
         for store in self._stores.values():
             for mapped in store.values():
+                mapped.created_s -= seconds
                 mapped.changed_s -= seconds
 
     def _move(self, mapped: Mapped, enabled: bool | None) -> None:  # noqa: FBT001  # AWS's own tristate

@@ -34,7 +34,9 @@ class Sources:
             self._check_queue(arn, timeout_s)
         elif kind == "kinesis":
             streams = kinesis_backends[call.account][arn.split(":")[3]].streams.values()
-            _exists(arn, (stream.arn for stream in streams))
+            consumers = (consumer for stream in streams for consumer in stream.consumers)
+            readable = {stream.arn for stream in streams} | {each.consumer_arn for each in consumers}
+            _exists(arn, readable)
         else:
             tables = dynamodb_backends[call.account][arn.split(":")[3]].tables.values()
             _exists(arn, (_stream_arn(table) for table in tables))

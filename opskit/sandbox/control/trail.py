@@ -21,7 +21,7 @@ from opskit.sandbox.front import Call, Handlers, RefusedError
 PAGE = 50
 
 _CHANGES = re.compile(
-    "(Add|Create|Decrease|Delete|Disable|Enable|Increase|Merge|Publish|Purge|Put|Remove|Set|Split|Start|Stop|"
+    "(Add|Attach|Create|Decrease|Delete|Deregister|Detach|Disable|Enable|Increase|Merge|Modify|Publish|Purge|Put|Register|Remove|Set|Split|Start|Stop|"
     "Tag|Untag|Update)[A-Z].*"
 )
 _DATA = re.compile(
@@ -39,7 +39,15 @@ _RESOURCES = {
 }
 _SECRET = frozenset({"Environment", "Code", "ZipFile"})
 """What CloudTrail leaves out of a request's parameters."""
-_SECOND_VERSIONS = frozenset({"UpdateFunctionCode", "UpdateFunctionConfiguration"})
+_SECOND_VERSIONS = frozenset(
+    {
+        *("AddPermission", "RemovePermission", "TagResource", "UntagResource"),
+        *("UpdateFunctionCode", "UpdateFunctionConfiguration"),
+    }
+)
+"""What CloudTrail writes with "v2" behind the date. Source: CloudTrail's list of Lambda's events."""
+_AS_GIVEN = frozenset({"Attributes", "Tags", "tags"})
+"""Members whose own keys are the caller's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +104,13 @@ class Trail:
             return
         params = {name: value for name, value in call.params.items() if name not in _SECRET}
         resources = tuple(
-            (_RESOURCES[name], str(value)) for name, value in params.items() if name in _RESOURCES
+            (_RESOURCES[name], each)
+            for name, value in params.items()
+            if name in _RESOURCES
+            for each in _names(name, str(value))
         )
-        name = _event_name(call)
-        self.record(
-            Event(self._now(), _source(call.service), name, "sandbox", params, resources, call.region)
-        )
+        name, source, told = _event_name(call), _source(call.service), _lowered(params)
+        self.record(Event(self._now(), source, name, "sandbox", told, resources, call.region))
 
     def lookup(self, call: Call) -> Mapping[str, Any]:
         """LookupEvents by at most one attribute, newest first, at most 50 to a page."""
@@ -141,6 +150,25 @@ def _event_name(call: Call) -> str:
     uri = get_service_model("lambda").operation_model(call.action).http["requestUri"]
     version = "v2" if call.action in _SECOND_VERSIONS else ""
     return f"{call.action}{uri.split('/')[1].replace('-', '')}{version}"
+
+
+def _names(member: str, value: str) -> list[str]:
+    """Return a resource's name as the call gave it, and the bare name if that was an ARN or a URL."""
+    bare = re.sub(r".*:function:([^:]+).*", r"\1", value) if member == "FunctionName" else value
+    bare = re.split("[:/]", bare)[0 if member == "FunctionName" else -1]
+    return list(dict.fromkeys((value, bare)))
+
+
+def _lowered(value: Any) -> Any:
+    """Return request parameters as CloudTrail writes them: functionName, uUID."""
+    if isinstance(value, list):
+        return [_lowered(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name[:1].lower() + name[1:]: each if name in _AS_GIVEN else _lowered(each)
+        for name, each in value.items()
+    }
 
 
 def _within(event: Event, params: Mapping[str, Any]) -> bool:
