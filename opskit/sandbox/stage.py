@@ -1,6 +1,8 @@
 """Plays an incident: the world's last hours by the workload model, the fleet's resources by AWS calls."""
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +40,25 @@ def play(
 
     Without a `fleet` it is that of the workers' manifests.
     """
+    with _no_collection():
+        return _played(planes, incident, seed, span_s, fleet)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Let the garbage collector rest: a world is some hundred thousand values, and none of them is garbage."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _played(
+    planes: Planes, incident: Incident, seed: int, span_s: int, fleet: Fleet | None
+) -> Mapping[str, Any]:
     now = planes.now()
     start = int(now // 60) * 60 - span_s
     fleet = fleet or fleets.load(_workers(), _valued(incident.start))

@@ -1,15 +1,14 @@
 """One batch in a function: how long it takes, whether it fails, whether its environment is new."""
 
 import math
-from collections import deque
 from random import Random
 
 from opskit.sandbox.workload.parts import Function, StreamWorker, Table
-from opskit.sandbox.workload.shard import Run, Sent
+from opskit.sandbox.workload.shard import Batch, Lane, Run
 from opskit.sandbox.workload.table import PATIENCE_S, TableModel
 
 COLD_AFTER_S = 600.0
-"""An execution environment unused this long is gone."""
+"""An execution environment unused this long is gone; each lane keeps one."""
 FULL_CPU_MB = 1769
 """At this memory a function has one vCPU, with less a part of it (Lambda guide, "Memory")."""
 RECORDS_A_CALL = 25
@@ -24,49 +23,41 @@ class Executions:
         self._random = random
         self._memory_mb = p.memory_mb
         """`per_record_ms` is what a record takes with this memory."""
-        self._version = p.version
-        self._warm: deque[float] = deque()
-        """When each idle execution environment was used last, oldest first."""
         self._table: TableModel | None = None
         self._table_p: Table | None = None
         self._cpu = 1.0
 
-    def meet(self, _t: float, p: Function, table: TableModel | None, table_p: Table | None) -> None:
+    def meet(self, p: Function, table: TableModel | None, table_p: Table | None) -> None:
         """Take note of the table to write to and of the settings in force."""
         self._table, self._table_p = table, table_p
         self._cpu = min(self._memory_mb, FULL_CPU_MB) / min(p.memory_mb, FULL_CPU_MB)
-        if p.version != self._version:
-            self._version = p.version
-            self._warm.clear()
 
-    def run(self, sent: Sent, p: StreamWorker) -> Run:
-        """Execute a batch."""
-        t, records = sent.at_s, sent.records
-        init_ms = self._environment(t, p)
-        used_mb = round(p.memory_base_mb + records * p.memory_per_record_mb)
-        error, duration_ms, failed = self._outcome(t, records, sent.poisoned, p)
+    def run(self, batch: Batch, lane: Lane, p: StreamWorker) -> Run:
+        """Execute a lane's batch."""
+        t, records, age_ms, read_age_ms, poisoned = batch
+        init_ms = 0.0
+        if lane.free_at < t - COLD_AFTER_S or lane.version != p.version:
+            init_ms, lane.version = p.init_ms * self._random.lognormvariate(0.0, 0.15), p.version
+        used_mb = int(p.memory_base_mb + records * p.memory_per_record_mb)
+        error, duration_ms, failed = self._outcome(t, records, poisoned, p)
         if used_mb > p.memory_mb:
             error, failed, used_mb = KILLED, records, p.memory_mb
         if duration_ms >= p.timeout_s * 1000:
             error, duration_ms, failed = "timeout", p.timeout_s * 1000, records
         return Run(
             t,
-            sent.shard,
+            lane.shard,
             records,
             duration_ms,
-            sent.age_ms,
-            sent.read_age_ms,
+            age_ms,
+            read_age_ms,
             error,
             init_ms,
-            sent.retry,
+            bool(lane.pending),
             p.version,
             used_mb,
             failed,
         )
-
-    def ended(self, t: float) -> None:
-        """Keep the environment of an execution that ended at `t`."""
-        self._warm.append(t)
 
     def _outcome(self, t: float, records: int, poisoned: int, p: StreamWorker) -> tuple[str, float, int]:
         """Return (error, duration in ms, records that go back) without what time and memory end."""
@@ -90,12 +81,3 @@ class Executions:
             return 0.0
         calls = math.ceil(records / RECORDS_A_CALL)
         return self._table.write(t, records * p.writes_per_record, self._table_p, p.hot_key_share, calls)
-
-    def _environment(self, t: float, p: Function) -> float:
-        """Take a warm environment if one is idle; return the init time of a cold start in ms, else 0."""
-        while self._warm and self._warm[0] < t - COLD_AFTER_S:
-            self._warm.popleft()
-        if self._warm:
-            self._warm.pop()
-            return 0.0
-        return p.init_ms * self._random.lognormvariate(0.0, 0.15)

@@ -68,7 +68,6 @@ class Inflow:
         self.filtered += count - passed
         if reads(p):
             minute.filtered += count - passed
-            minute.polled += count - passed
         return passed
 
     def _append(self, shard: int, t0: float, seconds: float, count: int, lanes: Sequence[Lane]) -> None:

@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
-class Sent(NamedTuple):
-    """A batch on its way to the function."""
+class Batch(NamedTuple):
+    """What a lane sends to the function."""
 
     at_s: float
-    shard: int
     records: int
     age_ms: float
     read_age_ms: float
-    retry: bool
     poisoned: int
     """The place of the first record that cannot be processed; -1: none."""
 
@@ -62,12 +60,16 @@ class Lane:
     throttled: int = 0
     wait_until: float = 0.0
     """Backing off until then."""
-    free_at: float = 0.0
-    """When its last execution ended."""
-    read_at: float = -1.0
-    """When its last new batch was read."""
     run: Run | None = None
     """The execution under way."""
+    ends_at: float = 0.0
+    """When it ends; 0.0 while none is."""
+    free_at: float = float("-inf")
+    """When the last one ended."""
+    version: int = 0
+    """The version whose environment it has warm."""
+    read_at: float = -1.0
+    """When its last new batch was read."""
     credit: float = 0.0
     """Records that the shard's read throughput lets through now."""
     credit_at: float = 0.0
@@ -121,3 +123,16 @@ def parents(shard: int, of: int, old: Iterable[Lane], were: int) -> tuple[Lane, 
     """Return the lanes of the shards whose key range a new one (`shard` of `of`) has a part of."""
     low, high = shard / of, (shard + 1) / of
     return tuple(lane for lane in old if lane.shard / were < high and low < (lane.shard + 1) / were)
+
+
+def most_at_once(t0: float, t1: float, running: Iterable[float], spans: Iterable[tuple[float, float]]) -> int:
+    """Return the most executions at once from `t0` to `t1`: some ran already (their ends), others began."""
+    turns = [(end, -1) for end in running]
+    most = now = len(turns)
+    for begin, end in spans:
+        turns += [(begin, 1), (end, -1)]
+    for at, turn in sorted(turns):
+        if t0 <= at < t1:
+            now += turn
+            most = max(most, now)
+    return most

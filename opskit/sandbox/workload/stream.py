@@ -13,7 +13,7 @@ from random import Random
 from opskit.sandbox.workload.batch import Executions
 from opskit.sandbox.workload.inflow import Inflow, reads
 from opskit.sandbox.workload.parts import StreamWorker, Table
-from opskit.sandbox.workload.shard import Lane, Run, Sent, parents, spread
+from opskit.sandbox.workload.shard import Batch, Lane, Run, most_at_once, parents, spread
 from opskit.sandbox.workload.stream_minute import Minutes, StreamMinute
 from opskit.sandbox.workload.table import TableModel
 
@@ -28,6 +28,7 @@ READ_BYTES_PER_S = 2_000_000.0
 READ_BURST_S = 5.0
 """One GetRecords answer holds up to 10 MB, what a shard gives in five seconds (the same)."""
 NEVER = float("inf")
+LEAST_S = 1e-6
 
 
 class StreamModel:
@@ -46,15 +47,20 @@ class StreamModel:
         """Executions that ended, in that order."""
         self.in_use = 0
         """The most executions at once in the last step."""
+        self.processed = self.dropped = self.delivered = 0
+        self.expired = self.skipped = self.reread = 0
+        self._now = 0.0
         self._busy = 0
         self._reading_since = 0.0
         self._pace = 0.0
         """Records a second that a lane may read."""
         self._limit = 1
         self._window_s = 0.0
-        self.processed = self.dropped = self.delivered = 0
-        self.expired = self.skipped = self.reread = 0
-        self._now = 0.0
+        self._keeps_s = 0.0
+        """Older records are gone, or given up."""
+        self._reads = True
+        self._spans: list[tuple[float, float]] = []
+        """When the executions that began in the step began and end."""
         self._lay_lanes(p)
         self._inflow.fall_behind(p, self._lanes)
 
@@ -102,14 +108,27 @@ class StreamModel:
         self._notice(t0_s, p)
         minute = self.minutes.at(t0_s)
         self._inflow.come(t0_s, t1_s, p, self._lanes, minute, came=came)
-        self._executions.meet(t0_s, p, table, table_p)
-        self.in_use = minute.most = max(minute.most, self._busy)
+        self._executions.meet(p, table, table_p)
+        self._tune(p)
+        running = [lane.ends_at for lane in self._every() if lane.run is not None]
         self._play(t0_s, t1_s, p, concurrency)
         self._now = t1_s
+        self.in_use = most_at_once(t0_s, t1_s, running, self._spans)
+        minute.most = max(minute.most, self.in_use)
         for lane in self._every():
             self._expire(lane, t1_s, p)
         self._closed = [lane for lane in self._closed if not lane.is_over()]
         self._read_by_others(t0_s, t1_s, p, minute)
+
+    def _tune(self, p: StreamWorker) -> None:
+        """Work out once what every batch of the step has to do with."""
+        self._reads = reads(p)
+        self._pace = self._read_pace(p)
+        self._limit = p.batch_limit
+        self._window_s = max(p.batch_window_s, p.tumbling_window_s)
+        bounded = p.max_record_age_s >= 0 and self._reads
+        self._keeps_s = min(p.retention_s, p.max_record_age_s) if bounded else p.retention_s
+        self._spans.clear()
 
     def reposition(self, t: float, since: float) -> None:
         """Start over: go on with the records that came at `since` or later (now: LATEST)."""
@@ -160,7 +179,7 @@ class StreamModel:
     def _settle(self, lane: Lane, t: float) -> None:
         """Let an execution go whose end nobody waits for: its batch is sent again from its new place."""
         if lane.run is not None:
-            lane.run = None
+            lane.run, lane.ends_at = None, 0.0
             self._busy -= 1
         lane.pending = 0
         lane.wait_until = min(lane.wait_until, t)
@@ -168,62 +187,68 @@ class StreamModel:
     # --- reading and invoking ----------------------------------------------------------------------
 
     def _play(self, t0: float, t1: float, p: StreamWorker, concurrency: int) -> None:
-        if not reads(p):
-            self._wind_up(t1, p)
+        """Let every lane go on from `t0` to `t1`.
+
+        Where there is room for all at once they know nothing of each other, so each goes all the way; else
+        whoever is first takes what there is.
+        """
+        lanes = list(self._every())
+        self._busy = sum(lane.run is not None for lane in lanes)
+        if concurrency >= len(lanes) or not reads(p):
+            for lane in lanes:
+                self._go(lane, t0, t1, p, concurrency)
             return
-        self._pace = self._read_pace(p)
-        self._limit = p.batch_limit
-        self._window_s = max(p.batch_window_s, p.tumbling_window_s)
-        heap = [
-            (max(t0, lane.run.end_s if lane.run else lane.wait_until), number, lane)
-            for number, lane in enumerate(self._every())
-        ]
+        heap = [(max(t0, lane.ends_at or lane.wait_until), number, lane) for number, lane in enumerate(lanes)]
         heapq.heapify(heap)
         while heap and heap[0][0] < t1:
-            t, number, lane = heap[0]
+            t, number, lane = heapq.heappop(heap)
+            until = min(heap[0][0] if heap else t1, t1)
+            again = self._go(lane, t, max(until, t + LEAST_S), p, concurrency)
+            heapq.heappush(heap, (again, number, lane))
+
+    def _go(self, lane: Lane, t: float, until: float, p: StreamWorker, concurrency: int) -> float:
+        """Let a lane do what it does before `until`; return when it acts next."""
+        while True:
             if lane.run is not None:
+                t = lane.ends_at
+                if t >= until:
+                    return t
                 self._complete(lane, lane.run, p)
-            again = lane.wait_until if lane.wait_until > t else self._act(t, lane, p, concurrency)
-            heapq.heapreplace(heap, (again, number, lane))
-
-    def _wind_up(self, t1: float, p: StreamWorker) -> None:
-        """Let end what runs; nothing more is read."""
-        for lane in self._every():
-            if lane.run is not None and lane.run.end_s < t1:
-                self._complete(lane, lane.run, p)
-
-    def _act(self, t: float, lane: Lane, p: StreamWorker, concurrency: int) -> float:
-        """Do what a free lane does at `t`; return when it acts next."""
-        if lane.head >= len(lane.arrivals):
-            return NEVER
-        self._expire(lane, t, p)
-        if lane.after and not all(parent.is_over() for parent in lane.after):
-            return t + POLL_S
-        size = min(lane.pending, self._limit)  # a smaller batch size holds for what is sent again too
-        if not size:
-            ready = self._batch_ready(t, lane)
-            if ready > t:
-                return ready
-            size = self._readable(t, lane)
+            t = max(t, lane.wait_until)
+            if t < until:
+                t = self._ready(t, lane, p)
+            if t >= until:
+                return t
+            size = min(lane.pending, self._limit)  # a smaller batch size holds for what is sent again too
+            size = size or self._readable(t, lane)
             if not size:
-                return t + POLL_S
-        if self._busy >= concurrency:
-            return self._throttle(t, lane, size)
-        return self._invoke(t, lane, size, p)
+                lane.wait_until = t + POLL_S
+            elif self._busy >= concurrency:
+                self._throttle(t, lane, size)
+            else:
+                self._invoke(t, lane, size, p)
 
-    def _batch_ready(self, t: float, lane: Lane) -> float:
-        """Return when the next batch may be sent: full, or the window since its first record is over."""
-        arrivals, head = lane.arrivals, lane.head
-        if head >= len(arrivals):
+    def _ready(self, t: float, lane: Lane, p: StreamWorker) -> float:
+        """Return when a free lane's next batch may be sent, at `t` or later.
+
+        A batch is sent when it is full, or when the window since its first record is over.
+        """
+        if not self._reads or lane.head >= len(lane.arrivals):
             return NEVER
-        first = arrivals[head]
-        if first > t:
-            return first + self._random.random() * POLL_S
-        full = head + self._limit - 1
-        if full < len(arrivals) and arrivals[full] <= t:
+        if lane.arrivals[lane.head] < t - self._keeps_s:
+            self._expire(lane, t, p)
+            if lane.head >= len(lane.arrivals):
+                return NEVER
+        if lane.after and not all(parent.is_over() for parent in lane.after):
+            return NEVER
+        if lane.pending:
             return t
-        ready = max(first + self._window_s, lane.read_at + POLL_S)
-        return min(ready, arrivals[full]) if full < len(arrivals) else ready
+        arrivals, head = lane.arrivals, lane.head
+        first = arrivals[head]
+        polled = t if first <= t else first + self._random.random() * POLL_S
+        ready = max(first + self._window_s, lane.read_at + POLL_S, polled)
+        full = head + self._limit - 1
+        return max(polled, min(ready, arrivals[full])) if full < len(arrivals) else ready
 
     @staticmethod
     def _read_pace(p: StreamWorker) -> float:
@@ -240,14 +265,15 @@ class StreamModel:
         pace = self._pace
         lane.credit = min(READ_BURST_S * pace, lane.credit + (t - lane.credit_at) * pace)
         lane.credit_at = lane.read_at = t
-        wanted = min(lane.waiting(t), self._limit)
-        size = min(wanted, int(lane.credit))
+        wanted = size = min(lane.waiting(t), self._limit)
+        if size > lane.credit:
+            size = int(lane.credit)
         lane.credit -= size
         if size < wanted:
             self.minutes.at(t).held += 1
         return size
 
-    def _throttle(self, t: float, lane: Lane, size: int) -> float:
+    def _throttle(self, t: float, lane: Lane, size: int) -> None:
         """Throttles are retried until the records expire and use up no retry attempt."""
         self.minutes.at(t).throttles += 1
         if not lane.pending:
@@ -256,26 +282,21 @@ class StreamModel:
         first, longest = THROTTLE_BACKOFF_S
         most = min(longest, first * 2.0 ** min(lane.throttled, 10))
         lane.wait_until = t + max(0.05, self._random.random() * most)
-        return lane.wait_until
 
-    def _invoke(self, t: float, lane: Lane, size: int, p: StreamWorker) -> float:
+    def _invoke(self, t: float, lane: Lane, size: int, p: StreamWorker) -> None:
         age_ms = 1000 * (t - lane.arrivals[lane.head + size - 1])
         waited_ms = 1000 * (t - max(lane.free_at, self._reading_since))
         read_age_ms = age_ms if lane.pending else max(0.0, age_ms - waited_ms)
-        sent = Sent(t, lane.shard, size, age_ms, read_age_ms, bool(lane.pending), self._poisoned(lane, size))
-        lane.run = run = self._executions.run(sent, p)
+        poisoned = self._poisoned(lane, size) if lane.poison else -1
+        batch = Batch(t, size, age_ms, read_age_ms, poisoned)
+        lane.run = run = self._executions.run(batch, lane, p)
+        lane.ends_at = end = t + (run.init_ms + run.duration_ms) / 1000
         lane.throttled = 0
         self._busy += 1
-        minute = self.minutes.at(t)
-        if self._busy > minute.most:
-            minute.most = self._busy
-            self.in_use = max(self.in_use, self._busy)
-        return run.end_s
+        self._spans.append((t, end))
 
     def _poisoned(self, lane: Lane, size: int) -> int:
         """Return the place of the first record in the batch that cannot be processed; -1: none."""
-        if not lane.poison:
-            return -1
         batch = lane.arrivals[lane.head : lane.head + size]
         return next((place for place, arrival in enumerate(batch) if arrival in lane.poison), -1)
 
@@ -283,10 +304,9 @@ class StreamModel:
 
     def _complete(self, lane: Lane, run: Run, p: StreamWorker) -> None:
         lane.run = None
-        lane.free_at = run.end_s
+        lane.free_at, lane.ends_at = lane.ends_at, 0.0
         self._busy -= 1
-        self._executions.ended(run.end_s)
-        self.minutes.at(run.at_s).measure(run)
+        self.minutes.at(run.at_s).runs.append(run)
         self.runs.append(run)
         if not run.failed:
             self.processed += run.records
@@ -308,12 +328,12 @@ class StreamModel:
             # Splitting does not use up retries (Lambda guide, "Kinesis error handling").
             lane.pending, lane.attempts = (size + 1) // 2, 0
         elif 0 <= p.max_retries < lane.attempts:
-            self._give_up(lane, size, run.end_s, p)
+            self._give_up(lane, size, lane.free_at, p)
             return
         else:
             lane.pending = size
         first, longest = ERROR_BACKOFF_S
-        lane.wait_until = run.end_s + min(longest, first * 2.0 ** min(max(lane.attempts - 1, 0), 10))
+        lane.wait_until = lane.free_at + min(longest, first * 2.0 ** min(max(lane.attempts - 1, 0), 10))
 
     def _give_up(self, lane: Lane, count: int, t: float, p: StreamWorker) -> None:
         minute = self.minutes.at(t)
@@ -343,7 +363,7 @@ class StreamModel:
             return
         for shard, count in minute.arrived.items():
             age_ms = 1000 * max(p.other_reader_lag_s, 0.5 + 0.5 * self._random.random())
-            minute.reads.setdefault(shard, []).append(age_ms)
+            minute.others_ms[shard] = age_ms
             demand = (1 + p.other_readers) * count / (t1 - t0) * p.record_bytes / READ_BYTES_PER_S
             if demand > 1:
                 calls = (t1 - t0) * (1 + p.other_readers)

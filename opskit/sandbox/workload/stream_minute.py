@@ -9,42 +9,54 @@ MINUTE_S = 60
 
 @dataclass(slots=True)
 class StreamMinute:
-    """What one minute measured; lists hold a value per execution that began in it."""
+    """What one minute measured."""
 
+    runs: list[Run] = field(default_factory=list)
+    """The executions that began in it and have ended."""
     arrived: dict[int, int] = field(default_factory=dict)
     """Records by shard."""
     refused: int = 0
     """Records that a shard's write limit turned away."""
-    durations: list[float] = field(default_factory=list)
-    ages: list[float] = field(default_factory=list)
-    errors: int = 0
     throttles: int = 0
     most: int = 0
     """Executions at once."""
-    polled: int = 0
-    invoked: int = 0
-    failed: int = 0
     filtered: int = 0
     dropped: int = 0
     delivered: int = 0
-    reads: dict[int, list[float]] = field(default_factory=dict)
-    """Ages in ms of what was read, by shard."""
-    read: dict[int, int] = field(default_factory=dict)
-    """Records read by this consumer, by shard."""
     held: int = 0
     """Reads that the shards' throughput did not allow."""
+    others_ms: dict[int, float] = field(default_factory=dict)
+    """How far behind the slowest other reader of a shard is."""
 
-    def measure(self, run: Run) -> None:
-        """Count an execution that began in this minute and has ended."""
-        self.durations.append(run.duration_ms)
-        self.ages.append(run.age_ms)
-        self.errors += bool(run.error)
-        self.invoked += run.records
-        self.failed += run.failed
-        if not run.retry:
-            self.polled += run.records
-            self.read[run.shard] = self.read.get(run.shard, 0) + run.records
-        self.reads.setdefault(run.shard, []).append(run.read_age_ms)
+    @property
+    def errors(self) -> int:
+        """Executions that failed."""
+        return sum(bool(run.error) for run in self.runs)
+
+    @property
+    def polled(self) -> int:
+        """Records read, those that the filter kept back included."""
+        return self.filtered + sum(run.records for run in self.runs if not run.retry)
+
+    @property
+    def invoked(self) -> int:
+        """Records sent to the function, as often as they were."""
+        return sum(run.records for run in self.runs)
+
+    @property
+    def failed(self) -> int:
+        """Records that went back."""
+        return sum(run.failed for run in self.runs)
+
+    def read(self, shard: int | None = None) -> int:
+        """Return how many records this consumer read, of one shard or of all."""
+        mine = [run for run in self.runs if not run.retry]
+        return sum(run.records for run in mine if shard is None or run.shard == shard)
+
+    def ages_ms(self, shard: int | None = None) -> list[float]:
+        """Return how old what all consumers read was, in one shard or in all."""
+        others = [age for number, age in self.others_ms.items() if shard is None or number == shard]
+        return others + [run.read_age_ms for run in self.runs if shard is None or run.shard == shard]
 
     def come(self, shard: int, count: int) -> None:
         """Count records that arrived."""

@@ -35,11 +35,11 @@ def lambda_series(function: str, start: int, minutes: Minutes) -> Iterator[Publi
     def series(name: str, measure: Callable[[StreamMinute], Measured | None]) -> Published:
         return _published("AWS/Lambda", name, dimensions, start, {i: measure(m) for i, m in rows})
 
-    yield series("Invocations", lambda m: counted({1.0: len(m.durations)}))
-    yield series("Errors", lambda m: counted({1.0: m.errors, 0.0: len(m.durations) - m.errors}))
-    yield series("Duration", lambda m: each(round(ms, 2) for ms in m.durations))
-    yield series("IteratorAge", lambda m: each(round(ms) for ms in m.ages))
-    yield series("Throttles", lambda m: counted({1.0: m.throttles, 0.0: len(m.durations)}))
+    yield series("Invocations", lambda m: counted({1.0: len(m.runs)}))
+    yield series("Errors", lambda m: counted({1.0: m.errors, 0.0: len(m.runs) - m.errors}))
+    yield series("Duration", lambda m: each(round(run.duration_ms, 2) for run in m.runs))
+    yield series("IteratorAge", lambda m: each(round(run.age_ms) for run in m.runs))
+    yield series("Throttles", lambda m: counted({1.0: m.throttles, 0.0: len(m.runs)}))
     yield series("ConcurrentExecutions", lambda m: each([float(m.most)]) if m.most else None)
 
 
@@ -48,7 +48,7 @@ def kinesis_series(stream: str, start: int, minutes: Minutes, p: StreamWorker) -
     rows = list(minutes)
     yield from _stream_level(stream, start, rows, p)
     if p.shard_metrics:
-        for shard in sorted({shard for _, m in rows for shard in (*m.arrived, *m.reads)}):
+        for shard in sorted({shard for _, m in rows for shard in m.arrived}):
             yield from _shard_level(stream, shard, start, rows, p)
 
 
@@ -66,19 +66,19 @@ def _stream_level(
         return _published("AWS/Kinesis", name, dimensions, start, {i: measure(m) for i, m in rows})
 
     def read(m: StreamMinute) -> float:
-        own = 0 if p.fan_out else sum(m.read.values())
+        own = 0 if p.fan_out else m.read()
         return own + p.other_readers * sum(m.arrived.values())
 
     def polls(m: StreamMinute) -> bool:
         """Tell whether anybody reads by GetRecords, which a fan-out consumer does not."""
-        return bool(p.other_readers or (m.reads and not p.fan_out))
+        return bool(p.other_readers or (m.runs and not p.fan_out))
 
     yield series("IncomingRecords", lambda m: each([float(sum(m.arrived.values()))]))
     yield series("IncomingBytes", lambda m: each([float(p.record_bytes * sum(m.arrived.values()))]))
     yield series("WriteProvisionedThroughputExceeded", lambda m: each([float(m.refused)]))
     yield series(
         "GetRecords.IteratorAgeMilliseconds",
-        lambda m: each(round(ms) for ages in m.reads.values() for ms in ages) if polls(m) else None,
+        lambda m: each(map(round, m.ages_ms())) if polls(m) else None,
     )
     yield series("GetRecords.Records", lambda m: each([float(read(m))]) if polls(m) else None)
     yield series(
@@ -96,23 +96,23 @@ def _shard_level(
 
     yield series("IncomingRecords", lambda m: each([float(m.arrived.get(shard, 0))]))
     yield series("IncomingBytes", lambda m: each([float(p.record_bytes * m.arrived.get(shard, 0))]))
-    yield series("OutgoingRecords", lambda m: each([float(m.read[shard])]) if shard in m.read else None)
-    yield series("IteratorAgeMilliseconds", lambda m: each(round(ms) for ms in m.reads.get(shard, ())))
+    yield series("OutgoingRecords", lambda m: each([float(m.read(shard))]) if m.ages_ms(shard) else None)
+    yield series("IteratorAgeMilliseconds", lambda m: each(map(round, m.ages_ms(shard))))
 
 
 def fan_out_series(stream: str, consumer: str, start: int, minutes: Minutes) -> Iterator[Published]:
     """Yield the series of an enhanced fan-out consumer, which exist only while it is subscribed."""
     dimensions = (("StreamName", stream), ("ConsumerName", consumer))
-    rows = [(i, m) for i, m in minutes if m.reads]
+    rows = [(i, m) for i, m in minutes if m.runs]
 
     def series(name: str, measure: Callable[[StreamMinute], Measured | None]) -> Published:
         return _published("AWS/Kinesis", name, dimensions, start, {i: measure(m) for i, m in rows})
 
     yield series(
         "SubscribeToShardEvent.MillisBehindLatest",
-        lambda m: each(round(ms) for ages in m.reads.values() for ms in ages),
+        lambda m: each(round(run.read_age_ms) for run in m.runs),
     )
-    yield series("SubscribeToShardEvent.Records", lambda m: each([float(sum(m.read.values()))]))
+    yield series("SubscribeToShardEvent.Records", lambda m: each([float(m.read())]))
     yield series("SubscribeToShard.Success", lambda _: each([1.0]))
     yield series("SubscribeToShard.RateExceeded", lambda _: each([0.0]))
 
@@ -120,7 +120,7 @@ def fan_out_series(stream: str, consumer: str, start: int, minutes: Minutes) -> 
 def mapping_series(uuid: str, start: int, minutes: Minutes) -> Iterator[Published]:
     """Yield the opt-in EventCount metrics of the event source mapping."""
     dimensions = (("EventSourceMappingUUID", uuid),)
-    rows = [(i, m) for i, m in minutes if m.polled or m.invoked or m.dropped or m.delivered]
+    rows = [(i, m) for i, m in minutes if m.runs or m.filtered or m.dropped or m.delivered]
 
     def series(name: str, measure: Callable[[StreamMinute], float]) -> Published:
         minutes = {i: each([float(measure(m))]) for i, m in rows}

@@ -7,7 +7,7 @@ plays its part with the executions that the account leaves it. The same seed giv
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from opskit.sandbox.workload.account import AccountMinute
 from opskit.sandbox.workload.api import ApiModel
@@ -130,8 +130,8 @@ class World:
         if isinstance(part, StreamWorker) and isinstance(model, StreamModel):
             came = self._written(part.source_table, t0) if part.source_table else None
             model.step(t0, t1, part, concurrency, table, table_p, came=came)
-        elif (isinstance(part, QueueWorker) and isinstance(model, QueueModel)) or (isinstance(part, ApiWorker) and isinstance(model, ApiModel)):
-            model.step(t0, t1, part, concurrency, table, table_p)
+        elif not isinstance(model, StreamModel):
+            model.step(t0, t1, cast(Any, part), concurrency, table, table_p)
 
     def _left_for(self, name: str, account: Account, others: float) -> int:
         """Return how many executions a worker may have: its reservation, or what nobody else has."""
