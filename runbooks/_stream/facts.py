@@ -48,6 +48,9 @@ OF_ONE_BATCH = 0.8
 SHARD_AGE = "shard-age "
 """The name of a shard-level age; the shard's id follows."""
 
+SHARD_INCOMING = "shard-incoming "
+"""The name of a shard's arrivals; the shard's id follows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Age:

@@ -266,12 +266,15 @@ _WITH_INVOCATIONS = frozenset(
         "iterator-age-average",
         "iterator-age-min",
         "concurrency",
+        "delivery-failures",
         "stream-age",
         "stream-read",
         "read-throttles",
         "events-polled",
         "events-invoked",
+        "events-failed",
         "events-filtered",
         "events-dropped",
+        "events-delivered",
     }
 )
