@@ -10,8 +10,9 @@ from opskit.series import Series
 from runbooks._stream import advice, evidence, failing, settings, words
 from runbooks._stream import facts as stream
 from runbooks._stream import since as onset
-from runbooks._stream.capacity import batches_are_full, rates
+from runbooks._stream.capacity import batches_are_full, overloaded, rates
 from runbooks._stream.outlook import facts, silence
+from runbooks._stream.shift import why
 from runbooks._stream.signals import DYNAMODB_STREAM, KINESIS, more_signals, signals
 
 NAME = "stream-lag"
@@ -19,9 +20,6 @@ TITLE = "Records wait too long in a stream that a Lambda function consumes"
 TRIGGERS = (KINESIS, DYNAMODB_STREAM)
 
 GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
-
-WINDOW_MARGIN_S = 10
-"""What a batch may be older than its window: the poll, and the batch before it."""
 
 
 def esm_disabled(target: Target, readings: Readings) -> Finding | None:
@@ -139,16 +137,8 @@ def poison_record_shard(target: Target, readings: Readings) -> Finding | None:
 
 def consumer_under_capacity(target: Target, readings: Readings) -> Finding | None:
     """Drain < arrival, no errors."""
-    if not stream.recent_total(target, readings, "invocations"):
-        return None
-    if stream.is_throttled(target, readings):
-        return None
-    if stream.error_ratio(target, readings) >= stream.WIDESPREAD:
-        return None
-    late = stream.age(target, readings)
-    if late.seconds <= stream.limit_s(target) or late.catching_up:
-        return None
-    if stream.utilization(target, readings) < stream.BUSY:
+    late = overloaded(target, readings)
+    if late is None or late.catching_up:
         return None
     arrival, drain = rates(target, readings)
     do, do_not = advice.widen(target, readings, arrival, drain.per_s)
@@ -156,7 +146,7 @@ def consumer_under_capacity(target: Target, readings: Readings) -> Finding | Non
         cause="consumer-under-capacity",
         severity=stream.lag_severity(target, readings, late),
         subject=words.subject(target),
-        summary=words.cannot_keep_up(arrival, drain),
+        summary=words.cannot_keep_up(arrival, drain) + why(target, readings),
         since=onset.late_since(target, readings),
         evidence=evidence.of_capacity(target, readings, late, drain),
         fix=do,
@@ -171,7 +161,8 @@ def batch_window_delay(target: Target, readings: Readings) -> Finding | None:
     late = stream.age(target, readings)
     if late.seconds <= stream.limit_s(target):
         return None
-    if max(late.seconds, evidence.highest_age_s(target, readings)) > delay + delay / 10 + WINDOW_MARGIN_S:
+    oldest = max(late.seconds, evidence.highest_age_s(target, readings))
+    if not stream.window_explains(target, readings, oldest):
         return None
     if stream.recent_total(target, readings, "errors") or stream.recent_total(target, readings, "throttles"):
         return None

@@ -183,7 +183,8 @@ def _document(case: Mapping[str, Any], key: str) -> Any:
     if key == "function":
         return {key: None if value == "none" else value for key, value in case["function"].items()}
     if key.startswith("table-settings "):
-        return case["tables"][key.partition(" ")[2]]
+        settings = case["tables"][key.partition(" ")[2]]
+        return {key: None if value == "none" else value for key, value in settings.items()}
     if key != "mappings":
         return case["shards"]["open"] if key == "shards" else case[key]
     mapping = {**case["mapping"], "source_arn": _target(case).source_arn}

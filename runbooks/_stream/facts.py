@@ -45,6 +45,9 @@ HALF = 0.5
 OF_ONE_BATCH = 0.8
 """Share of the failures from which they are one batch's: a retried batch has all but a few."""
 
+WINDOW_MARGIN_S = 10
+"""What a batch may be older than its window: the poll, and the batch before it."""
+
 SHARD_AGE = "shard-age "
 """The name of a shard-level age; the shard's id follows."""
 
@@ -331,6 +334,12 @@ def _since_it_came(readings: Readings, late: Age, key: str) -> Series:
     end = readings.window.end
     came = int(late.at + MINUTE_S - late.seconds) // MINUTE_S * MINUTE_S
     return readings.series(key).between(max(end - TREND_S, came + MINUTE_S), end)
+
+
+def window_explains(target: Target, readings: Readings, seconds: float) -> bool:
+    """Tell whether an age is what the mapping's own batch or tumbling window makes it."""
+    delay = settings.delay_s(target, readings)
+    return seconds <= delay + delay / 10 + WINDOW_MARGIN_S
 
 
 # --- how bad ----------------------------------------------------------------------------------------

@@ -20,7 +20,9 @@ READERS = (
     "EventSourceMappings[].{uuid: UUID, function_arn: FunctionArn, state: State, source_arn: EventSourceArn}"
 )
 TABLE = (
-    "Table.{billing: BillingModeSummary.BillingMode, write_units: ProvisionedThroughput.WriteCapacityUnits, "
+    "Table.{billing: BillingModeSummary.BillingMode, "
+    "read_units: ProvisionedThroughput.ReadCapacityUnits, "
+    "write_units: ProvisionedThroughput.WriteCapacityUnits, "
     "max_write_units: OnDemandThroughput.MaxWriteRequestUnits, status: TableStatus, "
     "indexes: GlobalSecondaryIndexes[].{name: IndexName, "
     "write_units: ProvisionedThroughput.WriteCapacityUnits, "
