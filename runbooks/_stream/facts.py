@@ -227,13 +227,19 @@ def _worst(series: Series, target: Target, readings: Readings) -> Age:
 
 
 def _stream_age(target: Target, readings: Readings) -> Age:
-    if "stream-age" not in readings:
+    """Return the stream's own word for the age: a fan-out consumer's own, else that of all consumers."""
+    said = {
+        "efo-behind": "how far its fan-out consumer is behind",
+        "stream-age": "the stream's own age, over all its consumers",
+    }
+    key = next((key for key in said if key in readings), "")
+    if not key:
         raise UnreadError("iterator-age", readings.reading("iterator-age").reason)
-    series = readings.series("stream-age")
+    series = readings.series(key)
     now = _now(series, target, readings)
     if not now:
-        raise UnreadError("stream-age", "nothing has read the stream lately")
-    return _measured(series, now, "the stream's own age, over all its consumers")
+        raise UnreadError(key, "nothing has read the stream lately")
+    return _measured(series, now, said[key])
 
 
 def _waiting(series: Series, target: Target, readings: Readings) -> Age:

@@ -50,6 +50,11 @@ def reserved(readings: Readings) -> int | None:
     return found
 
 
+def role(readings: Readings) -> str:
+    """Return the ARN of the role that reads the stream: the function's; "" where the answer has none."""
+    return str((readings.document("function") or {}).get("role") or "")
+
+
 def batch_size(target: Target, readings: Readings) -> int:
     """Return the most records that the mapping puts into a batch."""
     size = live_mapping(target, readings)["batch_size"]

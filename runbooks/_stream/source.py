@@ -31,6 +31,11 @@ def stream_arn(target: Target) -> str:
     return target.source_arn.partition("/consumer/")[0]
 
 
+def consumer_name(target: Target) -> str:
+    """Return the name of the fan-out consumer in the source's ARN; "" without one."""
+    return target.source_arn.partition("/consumer/")[2].partition(":")[0]
+
+
 def kinesis(target: Target) -> dict[str, Signal]:
     """Return a Kinesis stream's signals; what GetRecords publishes is silent where fan-out reads instead."""
     name = (("StreamName", target.source),)
@@ -61,8 +66,7 @@ def _get_records(target: Target) -> dict[str, Signal]:
 
 def _fan_out(target: Target) -> dict[str, Signal]:
     """Return a fan-out consumer's own signals; all are listed, so that one that is gone is no failure."""
-    consumer = target.source_arn.partition("/consumer/")[2].partition(":")[0]
-    name = (("StreamName", target.source), ("ConsumerName", consumer))
+    name = (("StreamName", target.source), ("ConsumerName", consumer_name(target)))
     behind = Metric("AWS/Kinesis", "SubscribeToShardEvent.MillisBehindLatest", name, "Maximum")
     return {
         "efo-behind": behind,
