@@ -54,11 +54,11 @@ def of_timeouts(
         *measured(readings, "invocations", "invocations a minute"),
         *texts(readings),
         *([of_age(target, late)] if late else []),
-        *_tables_looked_at(target, readings),
+        *tables_looked_at(target, readings),
     )
 
 
-def _tables_looked_at(target: Target, readings: Readings) -> list[Evidence]:
+def tables_looked_at(target: Target, readings: Readings) -> list[Evidence]:
     """Say which tables were looked at for throttling, since waiting for one looks just like slow code."""
     if not target.tables:
         said = "no manifest names the tables that it writes to: whether one throttles was not looked at"
@@ -70,4 +70,4 @@ def _tables_looked_at(target: Target, readings: Readings) -> list[Evidence]:
         for name in target.tables
     }
     told = ", ".join(f"{name} {number(n)}" for name, n in counts.items() if n is not None)
-    return [Evidence("tables", f"throttled writes lately, by table: {told}")] if told else []
+    return [Evidence("tables", f"throttled writes lately, without indexes, by table: {told}")] if told else []

@@ -21,7 +21,9 @@ def crowded(target: Target, readings: Readings, late: stream.Age) -> str:
     """Say how too many readers keep this one from its records; "" where they do not."""
     if "read-throttles" in readings:
         return _throttled(target, readings)
-    if target.trigger != "dynamodb-stream" or late.slope is None or late.slope < GROWING:
+    if target.trigger != "dynamodb-stream" or "consumers" not in readings:
+        return ""
+    if late.slope is None or late.slope < GROWING:
         return ""
     count = len(sharing(readings))
     if count <= TABLE_READERS_AT_MOST:
