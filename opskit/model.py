@@ -6,7 +6,7 @@ Times are epoch seconds UTC; durations carry their unit in the name.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from opskit.series import Point, Series
 
@@ -96,13 +96,17 @@ class LogQuery:
     limit: int = 100
 
 
+Param: TypeAlias = "str | int | tuple[Param, ...]"
+"""A value of a call's parameter: pairs of a name and a value are a structure, any other tuple is a list."""
+
+
 @dataclass(frozen=True, slots=True)
 class Describe:
     """One read-only AWS call, all its pages, reduced by the JMESPath `select` before anything is kept."""
 
     service: str
     operation: str
-    params: tuple[tuple[str, str | int | tuple[str, ...]], ...] = ()
+    params: tuple[tuple[str, "Param"], ...] = ()
     select: str = "@"
 
 
@@ -204,6 +208,8 @@ class Target:
     limits: Mapping[str, Limit] = field(default_factory=dict, hash=False)
     expected: Mapping[str, Json] = field(default_factory=dict, hash=False)
     """The manifest's trigger settings, if there is a manifest."""
+    tables: tuple[str, ...] = ()
+    """The DynamoDB tables that the worker writes to, by its manifest; empty when they are not known."""
 
     @property
     def source(self) -> str:

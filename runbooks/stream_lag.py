@@ -7,11 +7,12 @@ does it fail (on one shard or on all), can it keep up at all, is the delay confi
 from opskit.model import Finding, Readings, Rule, Severity, Status, Target, UnreadError
 from opskit.render.figures import duration, number
 from opskit.series import Series
-from runbooks._stream import advice, evidence, settings, words
+from runbooks._stream import advice, evidence, failing, settings, words
 from runbooks._stream import facts as stream
 from runbooks._stream import since as onset
-from runbooks._stream.capacity import batches_are_full, rates
+from runbooks._stream.capacity import batches_are_full, overloaded, rates
 from runbooks._stream.outlook import facts, silence
+from runbooks._stream.shift import why
 from runbooks._stream.signals import DYNAMODB_STREAM, KINESIS, more_signals, signals
 
 NAME = "stream-lag"
@@ -19,13 +20,6 @@ TITLE = "Records wait too long in a stream that a Lambda function consumes"
 TRIGGERS = (KINESIS, DYNAMODB_STREAM)
 
 GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
-
-STUCK_SLOPE = (0.8, 1.25)
-"""A record that is sent again and again ages one second per second; the rest is the unknown second within
-the minute at which each batch was sent."""
-
-WINDOW_MARGIN_S = 10
-"""What a batch may be older than its window: the poll, and the batch before it."""
 
 
 def esm_disabled(target: Target, readings: Readings) -> Finding | None:
@@ -44,7 +38,7 @@ def esm_disabled(target: Target, readings: Readings) -> Finding | None:
     return Finding(
         cause="esm-disabled",
         severity=stream.lag_severity(target, readings, late) if late and late.seconds else Severity.HIGH,
-        subject=_subject(target),
+        subject=words.subject(target),
         summary=f"the event source mapping is {state.lower()}, nothing reads the stream{waits}",
         since=since,
         evidence=evidence.of_mapping(target, readings, found),
@@ -72,7 +66,7 @@ def reserved_concurrency_throttle(target: Target, readings: Readings) -> Finding
     do, do_not = advice.unthrottle(target, readings, reserved)
     return Finding(
         cause="reserved-concurrency-throttle",
-        severity=_throttle_severity(target, readings, throttles),
+        severity=words.throttle_severity(target, readings, throttles),
         subject=target.function,
         summary="the function is switched off: its reserved concurrency is 0"
         if reserved == 0
@@ -89,9 +83,9 @@ def reserved_concurrency_throttle(target: Target, readings: Readings) -> Finding
 def function_errors_all_shards(target: Target, readings: Readings) -> Finding | None:
     """Code/config/dependency failure on every batch."""
     ratio = stream.error_ratio(target, readings)
-    if ratio < stream.WIDESPREAD or not _still_fails(target, readings):
+    if ratio < stream.WIDESPREAD or not failing.still_fails(target, readings):
         return None
-    if _one_lane_is_stuck(target, readings):
+    if failing.one_lane_is_stuck(target, readings):
         return None
     late = stream.known(lambda: stream.age(target, readings))
     if ratio < stream.HALF and not stream.is_late(target, readings):
@@ -104,7 +98,7 @@ def function_errors_all_shards(target: Target, readings: Readings) -> Finding | 
     )
     return Finding(
         cause="function-errors-all-shards",
-        severity=_error_severity(target, readings, late),
+        severity=words.error_severity(target, readings, late),
         subject=target.function,
         summary=f"{number(round(100 * ratio))} % of the invocations fail, on every shard"
         + words.waiting(late)
@@ -120,17 +114,17 @@ def function_errors_all_shards(target: Target, readings: Readings) -> Finding | 
 
 def poison_record_shard(target: Target, readings: Readings) -> Finding | None:
     """One record fails forever, its shard is blocked in order."""
-    if not stream.error_ratio(target, readings) or not _still_fails(target, readings):
+    if not stream.error_ratio(target, readings) or not failing.still_fails(target, readings):
         return None
-    if not _one_lane_is_stuck(target, readings):
+    if not failing.one_lane_is_stuck(target, readings):
         return None
     late = stream.age(target, readings)
     found = stream.known(lambda: settings.mapping(target, readings))
     do, do_not = advice.bound_retries(target, found)
     return Finding(
         cause="poison-record-shard",
-        severity=_error_severity(target, readings, late),
-        subject=_subject(target),
+        severity=words.error_severity(target, readings, late),
+        subject=words.subject(target),
         summary=f"one batch fails again and again and blocks its shard for {duration(late.seconds)}; "
         "the others keep up",
         since=onset.stuck_since(readings, late),
@@ -143,24 +137,16 @@ def poison_record_shard(target: Target, readings: Readings) -> Finding | None:
 
 def consumer_under_capacity(target: Target, readings: Readings) -> Finding | None:
     """Drain < arrival, no errors."""
-    if not stream.recent_total(target, readings, "invocations"):
-        return None
-    if stream.is_throttled(target, readings):
-        return None
-    if stream.error_ratio(target, readings) >= stream.WIDESPREAD:
-        return None
-    late = stream.age(target, readings)
-    if late.seconds <= stream.limit_s(target) or late.catching_up:
-        return None
-    if stream.utilization(target, readings) < stream.BUSY:
+    late = overloaded(target, readings)
+    if late is None or late.catching_up:
         return None
     arrival, drain = rates(target, readings)
     do, do_not = advice.widen(target, readings, arrival, drain.per_s)
     return Finding(
         cause="consumer-under-capacity",
         severity=stream.lag_severity(target, readings, late),
-        subject=_subject(target),
-        summary=words.cannot_keep_up(arrival, drain),
+        subject=words.subject(target),
+        summary=words.cannot_keep_up(arrival, drain) + why(target, readings),
         since=onset.late_since(target, readings),
         evidence=evidence.of_capacity(target, readings, late, drain),
         fix=do,
@@ -175,7 +161,8 @@ def batch_window_delay(target: Target, readings: Readings) -> Finding | None:
     late = stream.age(target, readings)
     if late.seconds <= stream.limit_s(target):
         return None
-    if max(late.seconds, evidence.highest_age_s(target, readings)) > delay + delay / 10 + WINDOW_MARGIN_S:
+    oldest = max(late.seconds, evidence.highest_age_s(target, readings))
+    if not stream.window_explains(target, readings, oldest):
         return None
     if stream.recent_total(target, readings, "errors") or stream.recent_total(target, readings, "throttles"):
         return None
@@ -191,7 +178,7 @@ def batch_window_delay(target: Target, readings: Readings) -> Finding | None:
     return Finding(
         cause="batch-window-delay",
         severity=_below_lag(target, readings, late),
-        subject=_subject(target),
+        subject=words.subject(target),
         summary=f"the mapping lets records wait {duration(delay)} for a batch to fill; they wait no longer",
         since=onset.late_since(target, readings),
         evidence=evidence.of_window(target, readings, late, delay),
@@ -219,16 +206,12 @@ def symptom(target: Target, readings: Readings) -> Finding | None:
     return Finding(
         cause="lag",
         severity=stream.lag_severity(target, readings, late),
-        subject=_subject(target),
+        subject=words.subject(target),
         summary=f"the oldest record waits {duration(late.seconds)} ({late.how}){words.trend(late)}",
         since=onset.late_since(target, readings),
         evidence=(evidence.of_age(target, late),),
         source=f"{GUIDE}/monitoring-metrics-types.html",
     )
-
-
-def _subject(target: Target) -> str:
-    return f"{target.function}, stream {target.source}" if target.source else target.function
 
 
 def _if_known(target: Target, readings: Readings, key: str) -> Series:
@@ -258,53 +241,12 @@ def _stands_still(target: Target, readings: Readings) -> bool:
     return not invoked and stream.recent_total(target, readings, "incoming") > 0
 
 
-def _still_fails(target: Target, readings: Readings) -> bool:
-    """Tell whether something failed in the last minutes: a fault mended since is none."""
-    end = readings.window.end
-    newest = stream.patience_s(target, readings, stream.CURRENT_S)
-    return readings.series("errors").between(end - newest, end).total > 0
-
-
-def _one_lane_is_stuck(target: Target, readings: Readings) -> bool:
-    """Tell whether the oldest batch ages a second per second while others are young."""
-    if stream.known(lambda: settings.lanes(target, readings)) == 1:
-        return False
-    late = stream.age(target, readings)
-    low, high = STUCK_SLOPE
-    if late.slope is None or not late.measured or late.seconds <= stream.limit_s(target):
-        return False
-    if not low <= late.slope <= high or not stream.others_keep_up(readings, late):
-        return False
-    return stream.one_batch_fails(readings, late)
-
-
 def _only_lane(target: Target, readings: Readings) -> str:
     """Say what metrics cannot tell apart where a single batch at a time is all there is."""
     if stream.known(lambda: settings.lanes(target, readings)) != 1:
         return ""
     return (
         "; with one shard and one batch at a time a single bad record looks the same: compare the error texts"
-    )
-
-
-def _error_severity(target: Target, readings: Readings, late: stream.Age | None) -> Severity:
-    """Return the worse of what the errors and what the age say."""
-    return max(
-        words.level(target, "lambda_errors", stream.recent(target, readings, "errors")),
-        stream.lag_severity(target, readings, late) if late else Severity.MEDIUM,
-        key=lambda severity: severity.rank,
-    )
-
-
-def _throttle_severity(target: Target, readings: Readings, throttles: Series) -> Severity:
-    """Return what throttles say, but medium while the stream is known to keep up with them."""
-    late = stream.known(lambda: stream.age(target, readings))
-    if late and late.seconds <= stream.limit_s(target):
-        return Severity.MEDIUM
-    return max(
-        words.level(target, "lambda_throttles", throttles) if throttles else Severity.HIGH,
-        stream.lag_severity(target, readings, late) if late else Severity.HIGH,
-        key=lambda severity: severity.rank,
     )
 
 

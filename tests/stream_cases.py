@@ -10,6 +10,9 @@ A case is a TOML file that says how it differs from its base (`_kinesis.toml`, `
                               "170*0, 10*5" values; "60*0..3540000" from..to in equal steps; "9*1/0/0"
                               in turn; "5*-" no datapoint
     [mapping] [function] [stream] [account] [table]   changed fields, "none" for null;
+    [target]                  changed fields of the Target: source_arn, tables
+    [tables.NAME]             settings of a table that the worker writes to
+    consumers, changes, consumer = [...]  what these calls answer
                               [mapping] deleted = true: there is none; changed_at in minutes
     [failed]                  key = reason: not answered
     [[rows]]                  the error texts' rows (round 2)
@@ -49,8 +52,9 @@ END = int(datetime(2026, 11, 24, 2, 0, tzinfo=UTC).timestamp())
 WINDOW = Window(END - MINUTES * 60, END)
 WITH_INVOCATIONS = (
     "invocations", "errors", "throttles", "duration", "duration-max", "iterator-age", "iterator-age-average",
-    "iterator-age-min", "concurrency", "stream-age", "stream-read", "read-throttles", "events-polled",
-    "events-invoked", "events-filtered", "events-dropped",
+    "iterator-age-min", "concurrency", "delivery-failures", "stream-age", "stream-read", "read-throttles",
+    "events-polled", "events-invoked", "events-failed", "events-filtered", "events-dropped",
+    "events-delivered", "efo-behind", "efo-rate-exceeded",
 )  # fmt: skip
 FUNCTION = "prd2011-prod-us-east-1-scoreUsers"
 PLACE = "us-east-1:123456789012"
@@ -124,7 +128,8 @@ def _load(path: Path, runbook: str) -> Case:
     book = ALL[runbook]
     readings = _readings(case, {**_round0(), **book.signals(target)})
     more = book.more_signals(target, readings)
-    return Case(path.stem, case, target, _readings(case, {**readings.named, **more}) if more else readings)
+    whole = _readings(case, {**readings.named, **more})
+    return Case(path.stem, case, target, replace(whole, read=readings.read))
 
 
 def _target(case: Mapping[str, Any]) -> Target:
@@ -142,7 +147,8 @@ def _target(case: Mapping[str, Any]) -> Target:
         event_counts=case["event_counts"],
         limits=thresholds.load(),
     )
-    return replace(target, **case.get("target", {}))
+    changed = {key: tuple(v) if isinstance(v, list) else v for key, v in case.get("target", {}).items()}
+    return replace(target, **changed)
 
 
 def _round0() -> dict[str, Signal]:
@@ -163,7 +169,7 @@ def _answer(case: Mapping[str, Any], key: str, signal: Signal) -> Reading:
     if key in case.get("failed", {}):
         return Reading(Status.FAILED, case["failed"][key], "AccessDenied")
     if isinstance(signal, Metric):
-        known = points(case["metrics"][key])
+        known = points(case["metrics"].get(key) or case["metrics"][key.partition(" ")[0]])
         if key in WITH_INVOCATIONS and key not in case.get("not_silent", ()) and "silent_from" in case:
             known = tuple(p for p in known if p[0] < END + 60 * case["silent_from"])
         return Reading(Status.OK if known else Status.EMPTY, points=known)
@@ -176,9 +182,12 @@ def _answer(case: Mapping[str, Any], key: str, signal: Signal) -> Reading:
 def _document(case: Mapping[str, Any], key: str) -> Any:
     if key == "function":
         return {key: None if value == "none" else value for key, value in case["function"].items()}
+    if key.startswith("table-settings "):
+        settings = case["tables"][key.partition(" ")[2]]
+        return {key: None if value == "none" else value for key, value in settings.items()}
     if key != "mappings":
         return case["shards"]["open"] if key == "shards" else case[key]
-    mapping = {**case["mapping"], "source_arn": ARNS[case["trigger"]]}
+    mapping = {**case["mapping"], "source_arn": _target(case).source_arn}
     if mapping.pop("deleted", False):
         return []
     mapping["last_modified"] = END + 60 * mapping.pop("changed_at")

@@ -378,6 +378,7 @@ def test_the_functions_document_has_the_agreed_shape_and_no_environment() -> Non
         "FunctionArn": "arn:f",
         "Timeout": 3,
         "MemorySize": 128,
+        "Role": "arn:role",
         "State": "Active",
         "LastUpdateStatus": "Successful",
         "LastModified": "2026-01-01T00:00:00.000+0000",
@@ -392,6 +393,7 @@ def test_the_functions_document_has_the_agreed_shape_and_no_environment() -> Non
     assert selected(round0.function("f"), document) == {
         "name": "f",
         "arn": "arn:f",
+        "role": "arn:role",
         "timeout_s": 3,
         "memory_mb": 128,
         "state": "Active",

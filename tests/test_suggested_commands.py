@@ -10,7 +10,7 @@ import pytest
 from awscli.clidriver import create_clidriver
 from stream_cases import cases
 
-COMMAND = re.compile(r"\baws [a-z]+ [a-z-]+ --.*")
+COMMAND = re.compile(r"\baws [a-z-]+ [a-z-]+ --.*")
 PLACEHOLDER = re.compile(r"<[^<>]+>")
 
 

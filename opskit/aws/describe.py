@@ -14,7 +14,7 @@ from opskit.aws.faults import FAULTS, explain
 from opskit.aws.price import Meter
 from opskit.aws.session import Aws
 from opskit.mask import mask_document
-from opskit.model import Describe, Json, Reading, Status
+from opskit.model import Describe, Json, Param, Reading, Status
 
 READ_ONLY = ("Get", "Describe", "List", "Lookup")
 
@@ -77,10 +77,20 @@ def _all_pages(client: Any, signal: Describe) -> dict[str, Any]:
     if signal.operation not in client.meta.service_model.operation_names:
         raise ValueError(f"{signal.service} has no operation {signal.operation}")
     method = xform_name(signal.operation)
-    params = {name: list(value) if isinstance(value, tuple) else value for name, value in signal.params}
+    params = {name: _sent(value) for name, value in signal.params}
     if client.can_paginate(method):
         pages = client.get_paginator(method).paginate(**params)
         return dict(pages.build_full_result())
     answer = dict(getattr(client, method)(**params))
     answer.pop("ResponseMetadata", None)
     return answer
+
+
+def _sent(value: Param) -> Any:
+    """Return a parameter as botocore takes it: pairs as a structure, any other tuple as a list."""
+    if not isinstance(value, tuple):
+        return value
+    pairs = [one for one in value if isinstance(one, tuple) and len(one) == 2 and isinstance(one[0], str)]  # noqa: PLR2004
+    if value and len(pairs) == len(value):
+        return {str(name): _sent(inner) for name, inner in pairs}
+    return [_sent(one) for one in value]

@@ -120,6 +120,7 @@ class Lookup:
             event_counts=bool(worker.expected.get("event_counts", False)),
             limits=worker.limits,
             expected=worker.expected,
+            tables=_written(worker),
         )
 
     def _bind_worker(
@@ -191,6 +192,13 @@ def discovered(function: str, settings: Settings) -> Worker:
         region=settings.region,
         limits=thresholds.load(),
     )
+
+
+def _written(worker: Worker) -> tuple[str, ...]:
+    """Return the tables that a worker's manifest lets it write to, but not the one whose changes it reads."""
+    named = (*worker.tables, *(name for kind, name in worker.downstream if kind == "table"))
+    read = worker.sources[0].name if worker.trigger == "dynamodb-stream" else ""
+    return tuple(dict.fromkeys(name for name in named if name != read))
 
 
 def _elsewhere(settled: Candidate, mappings: tuple[Mapping[str, Json], ...]) -> str:

@@ -8,6 +8,7 @@ FUNCTION, MAPPINGS, IDENTITY, FUNCTIONS = "function", "mappings", "identity", "f
 _FIELDS = {
     "name": "FunctionName",
     "arn": "FunctionArn",
+    "role": "Role",
     "timeout_s": "Timeout",
     "memory_mb": "MemorySize",
     "state": "State",

@@ -58,14 +58,7 @@ def enable(target: Target) -> Advice:
 
 def recreate(target: Target, read_until: int | None) -> Advice:
     """Advise on a mapping that is gone, and its checkpoint with it; all before `read_until` was read."""
-    start = "TRIM_HORIZON"
-    if target.trigger == "kinesis" and read_until is not None:
-        start = f"AT_TIMESTAMP --starting-position-timestamp {read_until}"
-    source = target.source_arn or "<ARN of the stream>"
-    create = (
-        f"aws lambda create-event-source-mapping --function-name {target.function} "
-        f"--event-source-arn {source} --starting-position {start} --region {target.region}"
-    )
+    create = create_mapping(target, target.source_arn, read_until)
     return (
         (
             f"find who deleted it and why: {who_changed(target, 'DeleteEventSourceMapping20150331')}",
@@ -73,6 +66,18 @@ def recreate(target: Target, read_until: int | None) -> Advice:
             "expect some records twice: the start is set so that none is skipped",
         ),
         ("do not start it at LATEST: every record since it was deleted would be skipped",),
+    )
+
+
+def create_mapping(target: Target, source_arn: str, read_until: int | None) -> str:
+    """Return the command that maps the function to a stream, from `read_until` or its oldest record on."""
+    start = "TRIM_HORIZON"
+    if target.trigger == "kinesis" and read_until is not None:
+        start = f"AT_TIMESTAMP --starting-position-timestamp {read_until}"
+    return (
+        f"aws lambda create-event-source-mapping --function-name {target.function} "
+        f"--event-source-arn {source_arn or '<ARN of the stream>'} --starting-position {start} "
+        f"--region {target.region}"
     )
 
 
@@ -85,7 +90,7 @@ def bound_retries(target: Target, found: Mapping[str, Json] | None) -> Advice:
         retries = target.expected.get("max_retries") or -1
         options.append(f"--maximum-retry-attempts {retries if retries > 0 else RETRIES}")
     if not (found or {}).get("on_failure_arn"):
-        options.append(f"--destination-config {_destination(target)}")
+        options.append(f"--destination-config {destination(target)}")
     do = [
         f"let the batch be halved, bounded and kept: {update_mapping(target, ' '.join(options))}"
         if options
@@ -102,7 +107,8 @@ def bound_retries(target: Target, found: Mapping[str, Json] | None) -> Advice:
     )
 
 
-def _destination(target: Target) -> str:
+def destination(target: Target) -> str:
+    """Return the option's value that keeps failed batches in the manifest's queue."""
     name = target.expected.get("on_failure")
     arn = (
         f"arn:aws:sqs:{target.region}:{target.account}:{name}"
@@ -123,17 +129,21 @@ def mend(target: Target, *, deployed: bool, retention_h: float | None) -> Advice
     else:
         do.append("mend what the error text names: the code, its permissions or the service it calls")
     if target.trigger == "kinesis" and retention_h is not None and retention_h < STOPGAP_RETENTION_H:
-        do.append(
-            "keep the records meanwhile (costs more per shard hour): aws kinesis "
-            f"increase-stream-retention-period --stream-name {target.source} "
-            f"--retention-period-hours {STOPGAP_RETENTION_H} --region {target.region}"
-        )
+        do.append(f"keep the records meanwhile (costs more per shard hour): {keep_longer(target)}")
     return (
         tuple(do),
         (
             "do not bound the retries now: during an outage every batch would be given up",
             "do not add capacity: more invocations fail just the same",
         ),
+    )
+
+
+def keep_longer(target: Target) -> str:
+    """Return the command that lets a Kinesis stream keep its records for a week."""
+    return (
+        f"aws kinesis increase-stream-retention-period --stream-name {target.source} "
+        f"--retention-period-hours {STOPGAP_RETENTION_H} --region {target.region}"
     )
 
 

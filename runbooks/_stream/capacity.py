@@ -56,11 +56,14 @@ def rates(target: Target, readings: Readings) -> tuple[float | None, Drain]:
 def batch(target: Target, readings: Readings) -> Batch:
     """Return the records of a batch: measured where the mapping counts them, else as configured."""
     size = settings.batch_size(target, readings)
-    for key, how in (("events-invoked", "InvokedEventCount"), ("stream-read", "GetRecords.Records")):
-        records = stream.known(lambda key=key: _per_invocation(target, readings, key))  # type: ignore[misc]
-        # Other consumers' reads are in GetRecords.Records too: more than the batch size cannot be ours.
-        if records is not None and records <= size:
-            return Batch(records, measured=True, how=f"measured by {how}")
+    counted = stream.known(lambda: _per_invocation(target, readings, "events-invoked"))
+    if counted is not None:
+        # What an incomplete minute counts of one and not of the other may add up to more than a batch.
+        return Batch(min(counted, size), measured=True, how="measured by InvokedEventCount")
+    records = stream.known(lambda: _per_invocation(target, readings, "stream-read"))
+    # Other consumers' reads are in GetRecords.Records too: more than the batch size cannot be ours.
+    if records is not None and records <= size:
+        return Batch(records, measured=True, how="measured by GetRecords.Records")
     return Batch(size, measured=False, how="batch size as configured, not measured")
 
 
@@ -78,3 +81,17 @@ def batches_are_full(target: Target, readings: Readings) -> bool:
     """Tell whether batches are known to be full; where nothing measures them they are not."""
     found = batch(target, readings)
     return found.measured and found.records >= FULL * settings.batch_size(target, readings)
+
+
+def overloaded(target: Target, readings: Readings) -> stream.Age | None:
+    """Return the age of a stream that is late while every lane is busy and nothing else stops them."""
+    if not stream.recent_total(target, readings, "invocations"):
+        return None
+    if stream.is_throttled(target, readings):
+        return None
+    if stream.error_ratio(target, readings) >= stream.WIDESPREAD:
+        return None
+    late = stream.age(target, readings)
+    if late.seconds <= stream.limit_s(target):
+        return None
+    return late if stream.utilization(target, readings) >= stream.BUSY else None

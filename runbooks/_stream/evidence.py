@@ -3,24 +3,19 @@
 import re
 from collections.abc import Mapping
 
-from opskit.model import Evidence, Json, Readings, Target, UnreadError
+from opskit.model import Evidence, Json, Readings, Target
 from opskit.render.figures import clock, duration, number
 from opskit.series import Point, Series
 from runbooks._stream import facts as stream
-from runbooks._stream import settings
+from runbooks._stream import failing, settings
 from runbooks._stream import since as onset
 from runbooks._stream.capacity import Drain
-
-AT_TIMEOUT = 0.99
-"""Share of the timeout from which a duration counts as having reached it."""
+from runbooks._stream.shift import CHANGED
 
 PLATFORM_STATUS = re.compile(r"(Status: |(error|timeout|failure)$)")
 """The REPORT line's word for a failure that the runtime has also written about."""
 
 TEXT_CHARS = 200
-
-CHANGED = 1.3
-"""Ratio of now to before from which an arrival rate or a duration has changed."""
 
 
 def of_age(target: Target, late: stream.Age) -> Evidence:
@@ -43,9 +38,9 @@ def of_mapping(target: Target, readings: Readings, found: Mapping[str, Json] | N
     result = (found or {}).get("last_result") or ""
     if result.startswith("PROBLEM"):
         shown.append(Evidence("mappings", f'its last result, before that: "{result}"'))
-    shown += _series(readings, "invocations", "invocations a minute")
-    shown += _series(readings, "events-polled", "records read from the stream a minute")
-    shown += _series(readings, "incoming", _arrivals(target))
+    shown += measured(readings, "invocations", "invocations a minute")
+    shown += measured(readings, "events-polled", "records read from the stream a minute")
+    shown += measured(readings, "incoming", arrivals(target))
     late = stream.known(lambda: stream.age(target, readings))
     if late and late.seconds:
         shown.append(of_age(target, late))
@@ -59,7 +54,8 @@ def _state(found: Mapping[str, Json] | None) -> str:
     return f"event source mapping {found['uuid']} is {found['state']}{reason}"
 
 
-def _arrivals(target: Target) -> str:
+def arrivals(target: Target) -> str:
+    """Return what the arrivals of a stream are counted by."""
     if target.trigger == "dynamodb-stream":
         return "write units of the table a minute, an indication of arrivals"
     return "records arriving a minute"
@@ -72,9 +68,9 @@ def of_throttles(
     wants = f"; open shards x parallelization factor = {needed}" if needed is not None else ""
     return (
         Evidence("function", f"reserved concurrency {reserved}{wants}", reserved, needed, "count"),
-        *_series(readings, "throttles", "throttled batches a minute", limit=0),
-        *_series(readings, "concurrency", "executions at once", limit=reserved),
-        *_age_if_known(target, readings),
+        *measured(readings, "throttles", "throttled batches a minute", limit=0),
+        *measured(readings, "concurrency", "executions at once", limit=reserved),
+        *age_if_known(target, readings),
     )
 
 
@@ -83,10 +79,10 @@ def of_errors(
 ) -> tuple[Evidence, ...]:
     """Return the errors beside the invocations, their texts, and what changed when they began."""
     shown = [
-        *_series(readings, "errors", "errors a minute", limit=0),
-        *_series(readings, "invocations", "invocations a minute"),
+        *measured(readings, "errors", "errors a minute", limit=0),
+        *measured(readings, "invocations", "invocations a minute"),
         *([of_age(target, late)] if late else []),
-        *_texts(readings),
+        *texts(readings),
         *_timeouts(target, readings),
     ]
     if changed is not None:
@@ -115,12 +111,12 @@ def of_poison(
     """Return the age's two faces, the errors with their text, and the shard where it is known."""
     shown = [
         of_age(target, late),
-        *_series(readings, "iterator-age-min", "age of the youngest batch", scale=1 / 1000, unit="s"),
-        *_series(
+        *measured(readings, "iterator-age-min", "age of the youngest batch", scale=1 / 1000, unit="s"),
+        *measured(
             readings, "iterator-age-average", "age on average, which hides it", scale=1 / 1000, unit="s"
         ),
-        *_series(readings, "errors", "errors a minute", limit=0),
-        *_texts(readings),
+        *measured(readings, "errors", "errors a minute", limit=0),
+        *texts(readings),
         *_shard(readings),
     ]
     if found:
@@ -139,12 +135,12 @@ def of_capacity(target: Target, readings: Readings, late: stream.Age, drain: Dra
     size = settings.batch_size(target, readings)
     return (
         of_age(target, late),
-        *_series(readings, "concurrency", "executions at once", limit=drain.lanes),
-        *_series(readings, "duration", "mean duration", scale=1 / 1000, unit="s"),
+        *measured(readings, "concurrency", "executions at once", limit=drain.lanes),
+        *measured(readings, "duration", "mean duration", scale=1 / 1000, unit="s"),
         Evidence(
             "batch", f"records per batch ({drain.batch.how})", round(drain.batch.records, 1), size, "count"
         ),
-        *_series(readings, "incoming", _arrivals(target)),
+        *measured(readings, "incoming", arrivals(target)),
         *_what_changed(target, readings),
     )
 
@@ -178,8 +174,8 @@ def of_window(target: Target, readings: Readings, late: stream.Age, delay: int) 
             found["last_modified"],
         ),
         of_age(target, late),
-        *_series(readings, "invocations", "invocations a minute"),
-        *_series(readings, "errors", "errors a minute", limit=0),
+        *measured(readings, "invocations", "invocations a minute"),
+        *measured(readings, "errors", "errors a minute", limit=0),
     )
 
 
@@ -191,7 +187,7 @@ def highest_age_s(target: Target, readings: Readings) -> float:
     return max(values, default=0.0) / 1000
 
 
-def _series(
+def measured(
     readings: Readings,
     key: str,
     text: str,
@@ -208,27 +204,23 @@ def _series(
     return [Evidence(key, text, series.last * scale, limit, unit, series.last_at, points)]
 
 
-def _age_if_known(target: Target, readings: Readings) -> list[Evidence]:
+def age_if_known(target: Target, readings: Readings) -> list[Evidence]:
     late = stream.known(lambda: stream.age(target, readings))
     return [of_age(target, late)] if late else []
 
 
-def _texts(readings: Readings) -> list[Evidence]:
+def texts(readings: Readings) -> list[Evidence]:
     """Return the commonest error texts, at most three; status lines only where nothing else is said."""
-    rows = (stream.known(lambda: readings.rows("error-texts")) or ()) if "error-texts" in readings else ()
-    texts = [(row.get("n", "?"), " ".join(row.get("error", "").split())) for row in rows]
-    said = [(n, text) for n, text in texts if not PLATFORM_STATUS.match(text)] or texts
+    every = failing.texts(readings)
+    said = [(n, text) for n, text in every if not PLATFORM_STATUS.match(text)] or every
     return [Evidence("error-texts", f"{n} times: {text[:TEXT_CHARS]}") for n, text in said[:3]]
 
 
 def _timeouts(target: Target, readings: Readings) -> list[Evidence]:
     """Say so where failing invocations run into the function's timeout."""
-    try:
-        timeout_s = (readings.document("function") or {}).get("timeout_s")
-        longest = stream.recent(target, readings, "duration-max")
-    except UnreadError:
-        return []
-    if not longest or not timeout_s or longest.peak < AT_TIMEOUT * 1000 * timeout_s:
+    timeout_s = stream.known(lambda: settings.timeout_s(readings))
+    longest = stream.known(lambda: stream.recent(target, readings, "duration-max"))
+    if not longest or not timeout_s or not failing.reaches(longest.peak, timeout_s):
         return []
     return [Evidence("duration-max", "invocations run into the timeout", longest.peak / 1000, timeout_s, "s")]
 

@@ -45,8 +45,14 @@ HALF = 0.5
 OF_ONE_BATCH = 0.8
 """Share of the failures from which they are one batch's: a retried batch has all but a few."""
 
+WINDOW_MARGIN_S = 10
+"""What a batch may be older than its window: the poll, and the batch before it."""
+
 SHARD_AGE = "shard-age "
 """The name of a shard-level age; the shard's id follows."""
+
+SHARD_INCOMING = "shard-incoming "
+"""The name of a shard's arrivals; the shard's id follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,13 +227,19 @@ def _worst(series: Series, target: Target, readings: Readings) -> Age:
 
 
 def _stream_age(target: Target, readings: Readings) -> Age:
-    if "stream-age" not in readings:
+    """Return the stream's own word for the age: a fan-out consumer's own, else that of all consumers."""
+    said = {
+        "efo-behind": "how far its fan-out consumer is behind",
+        "stream-age": "the stream's own age, over all its consumers",
+    }
+    key = next((key for key in said if key in readings), "")
+    if not key:
         raise UnreadError("iterator-age", readings.reading("iterator-age").reason)
-    series = readings.series("stream-age")
+    series = readings.series(key)
     now = _now(series, target, readings)
     if not now:
-        raise UnreadError("stream-age", "nothing has read the stream lately")
-    return _measured(series, now, "the stream's own age, over all its consumers")
+        raise UnreadError(key, "nothing has read the stream lately")
+    return _measured(series, now, said[key])
 
 
 def _waiting(series: Series, target: Target, readings: Readings) -> Age:
@@ -328,6 +340,12 @@ def _since_it_came(readings: Readings, late: Age, key: str) -> Series:
     end = readings.window.end
     came = int(late.at + MINUTE_S - late.seconds) // MINUTE_S * MINUTE_S
     return readings.series(key).between(max(end - TREND_S, came + MINUTE_S), end)
+
+
+def window_explains(target: Target, readings: Readings, seconds: float) -> bool:
+    """Tell whether an age is what the mapping's own batch or tumbling window makes it."""
+    delay = settings.delay_s(target, readings)
+    return seconds <= delay + delay / 10 + WINDOW_MARGIN_S
 
 
 # --- how bad ----------------------------------------------------------------------------------------

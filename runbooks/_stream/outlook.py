@@ -208,12 +208,11 @@ def filtered_out(target: Target, readings: Readings) -> Fact | None:
 
 def several_streams(target: Target, readings: Readings) -> Fact | None:
     """Tell that the function reads more than this stream: Lambda's metrics are of all of them together."""
-    found = readings.document("mappings") or []
-    others = [m for m in found if m["uuid"] != target.mapping_uuid and m["state"] == "Enabled"]
+    others = settings.others(target, readings)
     if not others or not target.mapping_uuid:
         return None
-    text = f"the function has {len(others) + 1} event source mappings; Lambda's metrics are of all together"
-    return Fact("several-streams", text, len(others) + 1, "count")
+    text = f"the function has {others + 1} event source mappings; Lambda's metrics are of all together"
+    return Fact("several-streams", text, others + 1, "count")
 
 
 def read_throttles(target: Target, readings: Readings) -> Fact | None:
@@ -266,12 +265,15 @@ _WITH_INVOCATIONS = frozenset(
         "iterator-age-average",
         "iterator-age-min",
         "concurrency",
+        "delivery-failures",
         "stream-age",
         "stream-read",
         "read-throttles",
         "events-polled",
         "events-invoked",
+        "events-failed",
         "events-filtered",
         "events-dropped",
+        "events-delivered",
     }
 )

@@ -50,6 +50,11 @@ def reserved(readings: Readings) -> int | None:
     return found
 
 
+def role(readings: Readings) -> str:
+    """Return the ARN of the role that reads the stream: the function's; "" where the answer has none."""
+    return str((readings.document("function") or {}).get("role") or "")
+
+
 def batch_size(target: Target, readings: Readings) -> int:
     """Return the most records that the mapping puts into a batch."""
     size = live_mapping(target, readings)["batch_size"]
@@ -66,3 +71,17 @@ def retention_s(target: Target, readings: Readings) -> int:
     if not hours:
         raise UnreadError("stream", "the answer names no retention")
     return int(hours) * 3600
+
+
+def timeout_s(readings: Readings) -> int:
+    """Return the function's timeout."""
+    found = (readings.document("function") or {}).get("timeout_s")
+    if not found:
+        raise UnreadError("function", "the answer names no timeout")
+    return int(found)
+
+
+def others(target: Target, readings: Readings) -> int:
+    """Return how many more streams or queues the function reads: Lambda's metrics are of all together."""
+    found = readings.document("mappings") or []
+    return sum(m["uuid"] != target.mapping_uuid and m["state"] == "Enabled" for m in found)

@@ -1,6 +1,6 @@
 """What stream-lag says of an age, of a drain and of a counter, in words and severities."""
 
-from opskit.model import Severity, Target
+from opskit.model import Readings, Severity, Target
 from opskit.render.figures import duration, number
 from opskit.series import Series
 from opskit.thresholds import Threshold
@@ -45,3 +45,29 @@ def level(target: Target, indicator: str, series: Series) -> Severity:
         else series.total > limit.crit
     )
     return limit.severity if crit else stream.below(limit.severity)
+
+
+def subject(target: Target) -> str:
+    """Return whom a finding about the mapping or the stream is about."""
+    return f"{target.function}, stream {target.source}" if target.source else target.function
+
+
+def error_severity(target: Target, readings: Readings, late: stream.Age | None) -> Severity:
+    """Return the worse of what the errors and what the age say."""
+    return max(
+        level(target, "lambda_errors", stream.recent(target, readings, "errors")),
+        stream.lag_severity(target, readings, late) if late else Severity.MEDIUM,
+        key=lambda severity: severity.rank,
+    )
+
+
+def throttle_severity(target: Target, readings: Readings, throttles: Series) -> Severity:
+    """Return what throttles say, but medium while the stream is known to keep up with them."""
+    late = stream.known(lambda: stream.age(target, readings))
+    if late and late.seconds <= stream.limit_s(target):
+        return Severity.MEDIUM
+    return max(
+        level(target, "lambda_throttles", throttles) if throttles else Severity.HIGH,
+        stream.lag_severity(target, readings, late) if late else Severity.HIGH,
+        key=lambda severity: severity.rank,
+    )

@@ -1,0 +1,78 @@
+"""How invocations fail: still, on one batch alone, by running into the timeout, with which texts."""
+
+from math import inf
+
+from opskit.model import Readings, Target
+from opskit.series import Series
+from runbooks._stream import facts as stream
+from runbooks._stream import settings
+
+AT_TIMEOUT = 0.99
+"""Share of the timeout from which a duration counts as having reached it."""
+
+TIMED_OUT = 0.8
+"""Share of the failures from which timeouts explain them, in time spent and in minutes."""
+
+STUCK_SLOPE = (0.8, 1.25)
+"""A record that is sent again and again ages one second per second; the rest is the unknown second within
+the minute at which each batch was sent."""
+
+
+def still_fails(target: Target, readings: Readings) -> bool:
+    """Tell whether something failed in the last minutes: a fault mended since is none."""
+    end = readings.window.end
+    newest = stream.patience_s(target, readings, stream.CURRENT_S)
+    return readings.series("errors").between(end - newest, end).total > 0
+
+
+def one_lane_is_stuck(target: Target, readings: Readings) -> bool:
+    """Tell whether the oldest batch ages a second per second while others are young."""
+    if stream.known(lambda: settings.lanes(target, readings)) == 1:
+        return False
+    late = stream.age(target, readings)
+    # While batches are throttled the newest age is not the oldest record's; a stuck one climbs all the same.
+    slope = stream.slope_of(Series(late.points)) if late.slope is None else late.slope
+    low, high = STUCK_SLOPE
+    if slope is None or not late.measured or late.seconds <= stream.limit_s(target):
+        return False
+    if not low <= slope <= high or not stream.others_keep_up(readings, late):
+        return False
+    return stream.one_batch_fails(readings, late)
+
+
+def reaches(duration_ms: float, timeout_s: float) -> bool:
+    """Tell whether a duration is that of an invocation that ran into the timeout."""
+    return duration_ms >= AT_TIMEOUT * 1000 * timeout_s
+
+
+def times_out(target: Target, readings: Readings) -> bool:
+    """Tell whether timeouts explain most failures.
+
+    Newer logs no longer write the line "Task timed out", so durations decide: most minutes with failures
+    must have an invocation as long as the timeout, and all invocations together must have run at least as
+    long as so many timeouts take. What fails fast fails in a fraction of that time.
+    """
+    timeout_s = settings.timeout_s(readings)
+    longest = dict(stream.recent(target, readings, "duration-max"))
+    failing = [at for at, count in stream.recent(target, readings, "errors") if count > 0]
+    reached = [at for at in failing if reaches(longest.get(at, 0.0), timeout_s)]
+    if not failing or len(reached) < TIMED_OUT * len(failing):
+        return False
+    return TIMED_OUT * share_of_time(target, readings) <= 1
+
+
+def share_of_time(target: Target, readings: Readings) -> float:
+    """Return which share of all execution time the recent failures took if each ran into the timeout.
+
+    Above 1 they cannot all have.
+    """
+    errors = stream.recent_total(target, readings, "errors")
+    invoked = dict(stream.recent(target, readings, "invocations"))
+    spent_ms = sum(invoked.get(at, 0.0) * mean for at, mean in stream.recent(target, readings, "duration"))
+    return errors * 1000 * settings.timeout_s(readings) / spent_ms if spent_ms else inf
+
+
+def texts(readings: Readings) -> list[tuple[str, str]]:
+    """Return the error texts with how often each was written, the most frequent first; none if not read."""
+    rows = (stream.known(lambda: readings.rows("error-texts")) or ()) if "error-texts" in readings else ()
+    return [(row.get("n", "?"), " ".join(row.get("error", "").split())) for row in rows]
