@@ -1,13 +1,14 @@
 """The one pipeline of a diagnosis: resolve the target, ask, ask once more, judge, report."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from opskit.errors import CannotLookError, UsageError
 from opskit.judge import Judgement, judge, merge
 from opskit.model import Cost, Describe, Reading, Readings, Report, Runbook, Signal, Target, Window
+from opskit.render.figures import iso
 
 LONGER_H = 24
 """How far back the next look goes when a trouble is older than the window."""
@@ -73,6 +74,12 @@ class Look:
     """Readings by target: all that was asked, enough to judge again without AWS."""
 
     by_target: tuple[tuple[Target, Readings], ...]
+    """At least one."""
+
+    @property
+    def window(self) -> Window:
+        """The judged time, the same for all targets."""
+        return self.by_target[0][1].window
 
     def judge(self, runbook: Runbook) -> Judgement:
         """Judge every target and join what was found."""
@@ -91,32 +98,51 @@ def diagnose(
     endpoint: str = "",
     run: str = "",
     name: str = "",
+    at: int | None = None,
+    keep: Callable[[Look], None] | None = None,
 ) -> Report:
     """Run one runbook for one worker in at most three rounds; the gatherer is closed at the end.
 
-    `name` is what the user called the worker, for the commands that are suggested next; `endpoint` and
-    `run` go into the report. CannotLookError when nothing could be asked at all; UsageError when the
-    worker is unknown or the runbook not for it. Ctrl-C goes on after the log queries were stopped.
+    `name` is what the user called the worker and `at` the time that was asked for, for the commands that
+    are suggested next; `endpoint` and `run` go into the report; `keep` is handed all that was read.
+    CannotLookError when nothing could be asked at all; UsageError when the worker is unknown or the runbook
+    not for it. Ctrl-C goes on after the log queries were stopped.
     """
     try:
         seen = look(runbook, lookup, gatherer)
     finally:
         gatherer.close()
+    if keep is not None:
+        keep(seen)
+    return report(runbook, seen, cost=gatherer.cost, endpoint=endpoint, run=run, name=name, at=at)
+
+
+def report(
+    runbook: Runbook,
+    seen: Look,
+    *,
+    cost: Cost,
+    endpoint: str = "",
+    run: str = "",
+    name: str = "",
+    at: int | None = None,
+) -> Report:
+    """Judge what was seen, now or long after; pure."""
     judgement = seen.judge(runbook)
     return Report(
         command="diagnose",
         runbook=runbook.NAME,
         target=judgement.target,
-        window=gatherer.window,
+        window=seen.window,
         verdict=judgement.verdict,
         severity=judgement.severity,
         findings=judgement.findings,
         gaps=judgement.gaps,
         facts=judgement.facts,
-        cost=gatherer.cost,
+        cost=cost,
         run=run,
         endpoint=endpoint,
-        next_commands=_next_commands(runbook, judgement, gatherer.window, name),
+        next_commands=_next_commands(runbook, judgement, seen.window, name, at),
         asked=seen.asked(judgement.target),
     )
 
@@ -149,13 +175,16 @@ def _read(gatherer: Asks, named: list[dict[str, Signal]]) -> list[Readings]:
     return [Readings(names, answers, window=gatherer.window) for names in named]
 
 
-def _next_commands(runbook: Runbook, judgement: Judgement, window: Window, name: str) -> tuple[str, ...]:
-    """Suggest what to type next: look further back, or look again after the fix."""
+def _next_commands(
+    runbook: Runbook, judgement: Judgement, window: Window, name: str, at: int | None
+) -> tuple[str, ...]:
+    """Suggest what to type next: look further back, or again; after a look at the past, at now."""
     target = judgement.target
     words = ["opskit", "diagnose", runbook.NAME, "--fn", name or target.worker, "--env", target.env]
     command = f"{shlex.join(words)} --region {target.region}"
+    then = command if at is None else f"{command} --at {iso(at)}"
     if not judgement.findings:
-        return (command,) if judgement.gaps else ()
+        return (then,) if judgement.gaps else ()
     since = judgement.findings[0].since
     older = since is not None and since < window.start + EDGE_S and window.seconds < LONGER_H * HOUR_S
-    return (*((f"{command} --since {LONGER_H}h",) if older else ()), command)
+    return (*((f"{then} --since {LONGER_H}h",) if older else ()), command)

@@ -39,7 +39,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
     def answering(report: Report) -> list[look.Asked]:
         asked: list[look.Asked] = []
 
-        def looked(_: Settings, what: look.Asked) -> Report:
+        def looked(_: Settings, what: look.Asked, **_more: object) -> Report:
             asked.append(what)
             return report
 
@@ -140,7 +140,7 @@ UNSEEN = replace(UNKNOWN, gaps=(Gap("aws", DENIED),), endpoint="")
 def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make every look end before anything could be asked."""
 
-    def looked(*_: object) -> Report:
+    def looked(*_: object, **_more: object) -> Report:
         raise look.UnseenError(DENIED, UNSEEN)
 
     monkeypatch.setattr(look, "look", looked)

@@ -21,7 +21,7 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: pytest.TempPathFact
 
 
 def fail_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    def failing(*_: object) -> None:
+    def failing(*_: object, **_more: object) -> None:
         raise error
 
     monkeypatch.setattr(look, "look", failing)

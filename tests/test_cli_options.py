@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from opskit import settings
 from opskit.cli import main, options
-from opskit.cli.options import SharedOptions, deadline_seconds, since_seconds
+from opskit.cli.options import SharedOptions
+from opskit.cli.times import deadline_seconds, since_seconds
 from opskit.errors import UsageError
 from opskit.model import Severity
 from opskit.render.canvas import Output

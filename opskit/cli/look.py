@@ -1,19 +1,20 @@
 """One look: from what was asked on the command line, through the pipeline, to a report."""
 
-import difflib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from opskit import inventory
 from opskit.aws.faults import FAULTS
 from opskit.aws.session import Aws
 from opskit.cli import out
-from opskit.diagnose import diagnose
-from opskit.errors import CannotLookError, UsageError
+from opskit.cli.books import find_runbook
+from opskit.diagnose import Look, diagnose
+from opskit.errors import CannotLookError
 from opskit.gather import Gatherer, window
 from opskit.inventory import Lookup
 from opskit.model import Gap, Readings, Report, Runbook, Verdict
+from opskit.record import Snapshot
 from opskit.settings import Settings
 
 
@@ -27,27 +28,26 @@ class UnseenError(CannotLookError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What to diagnose: a runbook, a worker, how far back, and how long to wait for AWS in a round."""
+    """What to diagnose: a runbook, a worker, how far back, how long to wait for AWS in a round, and when."""
 
     runbook: str
     fn: str
     since_s: int
     deadline_s: int
+    at: int | None = None
+    """The end of the window in epoch seconds; None: the newest settled minute."""
 
 
-def find_runbook(name: str, known: Mapping[str, Runbook]) -> Runbook:
-    """Return the runbook called `name`; UsageError with the nearest name and the list of all."""
-    if name in known:
-        return known[name]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise UsageError(f'no runbook "{name}"', f"{hint}known: {', '.join(known)}")
-
-
-def look(settings: Settings, asked: Asked, now: Callable[[], float] = time.time) -> Report:
+def look(
+    settings: Settings,
+    asked: Asked,
+    now: Callable[[], float] = time.time,
+    keep: Callable[[Snapshot], None] | None = None,
+) -> Report:
     """Return what the runbook finds; UsageError for a wrong name, UnseenError if nothing could be asked.
 
-    Log queries that still run when it ends, also on Ctrl-C, are stopped at AWS.
+    `keep` is handed all that was read. Log queries that still run when it ends, also on Ctrl-C, are stopped
+    at AWS.
     """
     from runbooks import ALL
 
@@ -56,9 +56,14 @@ def look(settings: Settings, asked: Asked, now: Callable[[], float] = time.time)
     for line in lookup.notes:
         out.note(line)
     aws = Aws(lookup.settings.region, lookup.settings.profile)
-    gatherer = Gatherer(aws, window(now(), asked.since_s), asked.deadline_s, now)
+    gatherer = Gatherer(aws, window(now(), asked.since_s, asked.at), asked.deadline_s, now)
+
+    def kept(seen: Look) -> None:
+        if keep is not None:
+            keep(Snapshot(book.NAME, asked.fn, seen, int(now()), asked.at, _endpoint(aws, settings)))
+
     try:
-        report = diagnose(book, lookup, gatherer, name=asked.fn)
+        report = diagnose(book, lookup, gatherer, name=asked.fn, at=asked.at, keep=kept)
         return replace(report, endpoint=_endpoint(aws, settings))
     except CannotLookError as error:
         unseen = replace(_unseen(book, lookup, gatherer, error), endpoint=_endpoint(aws, settings))

@@ -1,8 +1,7 @@
-"""The options that every command has, and how texts on the command line become values."""
+"""The options that every command has, before or after it."""
 
 import inspect
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,18 +16,6 @@ if TYPE_CHECKING:
 OutputName = Literal["table", "plain", "json", "markdown"]
 SeverityName = Literal["low", "medium", "high", "critical"]
 EVERYWHERE = "Everywhere"
-MINUTE_S, DAY_S = 60, 86400
-SINCE_MAX_S = 15 * DAY_S
-"""CloudWatch keeps datapoints of one minute for 15 days."""
-DEADLINE_MAX_S = 15 * MINUTE_S
-_UNITS = {"d": DAY_S, "h": 3600, "m": MINUTE_S, "s": 1}
-_DURATION = re.compile(
-    r"(?:(?P<d>\d{1,6})\s*(?:d|days?)\s*)?"
-    r"(?:(?P<h>\d{1,6})\s*(?:h|hrs?|hours?)\s*)?"
-    r"(?:(?P<m>\d{1,6})\s*(?:m|mins?|minutes?)\s*)?"
-    r"(?:(?P<s>\d{1,6})\s*(?:s|secs?|seconds?))?",
-    re.IGNORECASE | re.ASCII,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,37 +113,3 @@ def remember(command: Callable[..., int | None]) -> Callable[..., int | None]:
     called.__annotations__ = {p.name: p.annotation for p in parameters}
     called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return called
-
-
-def parse_duration(text: str, option: str, least_s: int, most_s: int, examples: str) -> int:
-    """Return a duration such as 90m, 3h, 1h30m, 2d or "2 hours" in seconds; UsageError for all else.
-
-    Every character must belong to it, the larger unit comes first, and least_s <= it <= most_s.
-    """
-    match = _DURATION.fullmatch(text.strip())
-    parts = {unit: value for unit, value in match.groupdict().items() if value} if match else {}
-    if not parts:
-        raise UsageError(f'{option}: expected a duration such as {examples}, got "{_short(text)}"')
-    seconds = sum(int(value) * _UNITS[unit] for unit, value in parts.items())
-    if not least_s <= seconds <= most_s:
-        from opskit.render.figures import duration
-
-        bounds = f"from {duration(least_s)} to {duration(most_s)}"
-        raise UsageError(f'{option}: expected {bounds}, such as {examples}, got "{_short(text)}"')
-    return seconds
-
-
-def _short(text: str) -> str:
-    from opskit.render.safe import clean
-
-    return clean(text if len(text) <= 40 else f"{text[:40]}...")  # noqa: PLR2004 - a line stays one line
-
-
-def since_seconds(text: str) -> int:
-    """Return --since in seconds, one minute to 15 days."""
-    return parse_duration(text, "--since", MINUTE_S, SINCE_MAX_S, "90m, 3h, 1h30m or 2d")
-
-
-def deadline_seconds(text: str) -> int:
-    """Return --deadline in seconds, one second to 15 minutes."""
-    return parse_duration(text, "--deadline", 1, DEADLINE_MAX_S, "30s, 60s or 2m")

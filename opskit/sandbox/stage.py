@@ -46,7 +46,7 @@ def play(
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Let the garbage collector rest: a world is some hundred thousand values, and none of them is garbage."""
+    """Let the garbage collector rest: a world is some hundred thousand values, none of it garbage."""
     was = gc.isenabled()
     gc.disable()
     try:

@@ -1,0 +1,155 @@
+"""`--at`: a moment of the past on the command line; nothing is misread, and the look ends there."""
+
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from asking import diagnose
+from conftest import EmbeddedAws
+from hypothesis import given
+from hypothesis import strategies as st
+from render_reports import HEALTHY
+
+from opskit.cli import look, main
+from opskit.cli.times import at_seconds, parse_moment
+from opskit.errors import UsageError
+from opskit.render.figures import iso
+from opskit.sandbox import stage
+from opskit.sandbox.incidents import find as incident
+
+NOW = int(datetime(2026, 11, 24, 9, 30, tzinfo=UTC).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-11-24T02:10:00Z", "2026-11-24T02:10:00Z"),
+        ("2026-11-24T02:10:30.250Z", "2026-11-24T02:10:30Z"),
+        ("2026-11-24 02:10", "2026-11-24T02:10:00Z"),
+        ("  2026-11-24   02:10  UTC ", "2026-11-24T02:10:00Z"),
+        ("2026-11-24t02:10z", "2026-11-24T02:10:00Z"),
+        ("2026-11-24T02:10+01:00", "2026-11-24T01:10:00Z"),
+        ("2026-11-23 23:10 -0500", "2026-11-24T04:10:00Z"),
+        ("09:14", "2026-11-24T09:14:00Z"),
+        ("09:30", "2026-11-24T09:30:00Z"),
+        ("09:31", "2026-11-23T09:31:00Z"),
+        ("23:59:30", "2026-11-23T23:59:30Z"),
+        ("09:14Z", "2026-11-24T09:14:00Z"),
+        ("10:14 +01:00", "2026-11-24T09:14:00Z"),
+        ("23:30 -09:00", "2026-11-24T08:30:00Z"),
+        ("05:00 +14:00", "2026-11-23T15:00:00Z"),
+        ("-2h", "2026-11-24T07:30:00Z"),
+        ("- 2h", "2026-11-24T07:30:00Z"),
+        ("2h ago", "2026-11-24T07:30:00Z"),
+        ("2 hours ago", "2026-11-24T07:30:00Z"),
+        ("90 minutes AGO", "2026-11-24T08:00:00Z"),
+        ("1d 2h ago", "2026-11-23T07:30:00Z"),
+    ],
+)
+def test_a_moment(text: str, moment: str) -> None:
+    assert iso(parse_moment(text, "--at", NOW)) == moment
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10 march 2024", "1 month ago", "yesterday", "now", "", " ", "2h", "ago", "-", "--2h", "2h ago ago",
+        "-2h ago", "2026-11-24", "2026-11-24 2:10", "9:14", "24:00", "09:60", "2026-02-30 10:00",
+        "2026-11-24T02:10 CET", "2026-11-24T02:10+25:00", "1764036600", "20261124T0210Z", "2026-W48-2",
+        "09:14 10:00", "02:10 2026-11-24", "٠٩:١٤", "09:14;", "1.5h ago", "30m1h ago", "10/11/2026 09:14",
+    ],
+)  # fmt: skip
+def test_nonsense_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_moment(text, "--at", NOW)
+    assert str(refused.value) == (
+        '--at: expected a time (UTC) such as "2026-11-24 02:10", 2026-11-24T02:10+01:00, 09:14 or "2h ago", '
+        f'got "{text}"'
+    )
+
+
+@pytest.mark.parametrize("text", ["2026-11-24 09:31", "2026-11-24T09:30:01Z", "2027-01-01T00:00Z"])
+def test_the_future_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--at: 202\d-.*Z is in the future; it is 2026-11-24T09:30:00Z"):
+        parse_moment(text, "--at", NOW)
+
+
+def test_what_cloudwatch_has_forgotten_is_refused_with_how_far_it_goes_back() -> None:
+    assert at_seconds("14d 21h ago", NOW, 3 * 3600) == NOW - 15 * 86_400 + 3 * 3600
+    with pytest.raises(UsageError) as refused:
+        at_seconds("14d 21h 1s ago", NOW, 3 * 3600)
+    assert str(refused.value) == (
+        "--at: the window of 3 h up to 2026-11-09T12:29:59Z is too old; CloudWatch keeps datapoints of one "
+        "minute for 15 days, back to 2026-11-09T09:30:00Z"
+    )
+
+
+@given(st.text(max_size=40) | st.from_regex(r"\A[0-9 :TZ+\-hmago]{1,24}\Z"))
+def test_any_text_is_a_past_moment_or_refused_in_one_line(text: str) -> None:
+    with suppress(UsageError):
+        assert parse_moment(text, "--at", NOW) <= NOW
+        return
+    with pytest.raises(UsageError) as refused:
+        parse_moment(text, "--at", NOW)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+@given(st.integers(NOW - 10 * 365 * 86_400, NOW))
+def test_what_is_printed_is_read_back(moment: int) -> None:
+    assert parse_moment(iso(moment), "--at", NOW) == moment
+
+
+# --- the command ------------------------------------------------------------------------------------
+
+LOOK = ["diagnose", "stream-lag", "--fn", "scoreUsers"]
+
+
+@pytest.fixture(autouse=True)
+def _own_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPSKIT_STATE_DIR", str(tmp_path / "state"))
+
+
+def test_the_moment_reaches_the_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[look.Asked] = []
+
+    def looked(_: object, what: look.Asked, **_more: object) -> object:
+        asked.append(what)
+        return HEALTHY
+
+    monkeypatch.setattr(look, "look", looked)
+    now = time.time()
+    assert main([*LOOK, "--at", "-2h", "--since", "1h"]) == 0
+    (one,) = asked
+    assert one.at is not None
+    assert one.at == pytest.approx(now - 7200, abs=5)
+    assert one.since_s == 3600
+
+
+def test_a_moment_that_is_none_is_refused_before_anything_is_asked(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    assert main([*LOOK, "--at", "10 march 2024"]) == 2
+    assert capfd.readouterr()[1].startswith("opskit: --at: expected a time (UTC) such as ")
+    assert main([*LOOK, "--at", "2020-01-01 00:00"]) == 2
+    assert "is too old; CloudWatch keeps" in capfd.readouterr()[1]
+
+
+def test_the_past_is_judged_as_it_was(
+    embedded_aws: EmbeddedAws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The poison record came an hour and a half ago: before it, the stream was well."""
+    stage.play(embedded_aws.planes, incident("poison-record"), seed=7)
+    now = diagnose(capsys.readouterr)
+    assert now.causes[0] == "poison-record-shard"
+    before = diagnose(capsys.readouterr, "scoreUsers", "--at", "4h ago", "--since", "1h")
+    assert before.causes == []
+    end = datetime.fromisoformat(before.report["window"]["end"]).timestamp()
+    assert end == pytest.approx(time.time() - 4 * 3600, abs=90)
+    (again,) = before.report["next"]
+    assert again.startswith(
+        "opskit diagnose stream-lag --fn scoreUsers --env prod --region us-east-1 --at 20"
+    )
