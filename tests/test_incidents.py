@@ -9,8 +9,9 @@ from asking import Outcome, diagnose
 from conftest import EmbeddedAws
 from faults import FaultProxy, denied
 
+from opskit.errors import UsageError
 from opskit.sandbox import stage
-from opskit.sandbox.incidents import Incident, catalogue, find
+from opskit.sandbox.incidents import STRENGTHS, Incident, catalogue, find, parse
 
 LOG_APIS = {("logs", "StartQuery"), ("logs", "GetQueryResults")}
 """Asked only when there are errors to read about."""
@@ -25,11 +26,14 @@ def ask(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     return run
 
 
-@pytest.mark.parametrize("incident", catalogue(), ids=lambda incident: incident.name)
-def test_every_incident_is_named_rightly(incident: Incident, embedded_aws: EmbeddedAws, ask: Any) -> None:
+@pytest.mark.parametrize("name", ["healthy", "poison-record", "esm-disabled", "reserved-concurrency"])
+def test_an_incident_is_named_and_dated_on_the_command_line(
+    name: str, embedded_aws: EmbeddedAws, ask: Any
+) -> None:
+    incident = find(name)
     stage.play(embedded_aws.planes, incident, seed=7)
     outcome = ask(embedded_aws.endpoint, incident.target)
-    assert outcome.report["gaps"] == [] or incident.cause, outcome.report["gaps"]
+    assert outcome.report["gaps"] == []
     if incident.cause is None:
         assert (outcome.code, outcome.report["verdict"], outcome.causes) == (0, "ok", [])
     else:
@@ -42,9 +46,8 @@ def test_every_incident_is_named_rightly(incident: Incident, embedded_aws: Embed
 def _since_the_change(outcome: Outcome, incident: Incident) -> None:
     """The onset is the moment of the changed parameter, within what a minute's datapoints can show."""
     since = outcome.report["findings"][0]["since"]
-    if since is not None and incident.cause != "batch-window-delay":
-        before_s = time.time() - _epoch(since)
-        assert incident.shifts[-1].before_s == pytest.approx(before_s, abs=900)
+    before_s = time.time() - _epoch(since)
+    assert incident.shifts[-1].before_s == pytest.approx(before_s, abs=900)
 
 
 def _epoch(since: Any) -> float:
@@ -80,3 +83,34 @@ def test_no_data_in_the_window_is_unknown(embedded_aws: EmbeddedAws, ask: Any) -
     assert any(
         "no data" in gap["reason"] or "no invocations" in gap["reason"] for gap in outcome.report["gaps"]
     )
+
+
+@pytest.mark.parametrize("incident", catalogue(), ids=lambda incident: incident.name)
+def test_every_incident_has_three_strengths_and_parameters_that_the_model_knows(incident: Incident) -> None:
+    if incident.cause:
+        assert incident.known == STRENGTHS
+    for strength in incident.known:
+        stage.begun(incident.of(strength), seed=1)
+
+
+def test_a_strength_overrules_what_the_last_change_sets_and_when() -> None:
+    text = """
+title = "t"
+runbook = "stream-lag"
+target = "scoreUsers"
+cause = "hot-shard"
+[[change]]
+on = "scoreUsers"
+at = "-90m"
+set = { hot_shard = 1, hot_share = 0.9 }
+[mild]
+at = "-30m"
+scoreUsers = { hot_share = 0.7 }
+"""
+    shift = parse("t", text).of("mild").shifts[0]
+    assert (shift.before_s, shift.values) == (1800, {"hot_shard": 1, "hot_share": 0.7})
+
+
+def test_an_unknown_strength_is_refused_by_name() -> None:
+    with pytest.raises(UsageError, match='no strength "huge" of esm-disabled; known: mild, plain, severe'):
+        find("esm-disabled").of("huge")

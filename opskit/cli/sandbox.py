@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from opskit.cli.options import DAY_S, MINUTE_S, SharedOptions, parse_duration, remember
+from opskit.cli.options import SharedOptions, remember
+from opskit.cli.times import DAY_S, MINUTE_S, parse_duration
 from opskit.errors import UsageError
 
 if TYPE_CHECKING:

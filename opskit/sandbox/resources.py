@@ -132,20 +132,20 @@ class Resources:
             self._aws("kinesis", "EnableEnhancedMonitoring", StreamName=name, ShardLevelMetrics=["ALL"])
         source = arn("kinesis", f"stream/{name}")
         for number in range(p.other_readers):
-            self._other_reader(f"{worker.function}-reader-{number + 1}", source)
+            self._other_reader(f"{worker.function}-reader-{number + 1}", source, placed.role)
         if not p.fan_out:
             return replace(placed, source_arn=source)
         consumer = f"{worker.name}-fan-out"
         made = self._aws("kinesis", "RegisterStreamConsumer", StreamARN=source, ConsumerName=consumer)
         return replace(placed, source_arn=made["Consumer"]["ConsumerARN"], consumer=consumer)
 
-    def _other_reader(self, function: str, source: str) -> None:
+    def _other_reader(self, function: str, source: str, role: str) -> None:
         self._aws(
             "lambda",
             "CreateFunction",
             FunctionName=function,
             Runtime="python3.12",
-            Role=f"arn:aws:iam::{ACCOUNT}:role/reader",
+            Role=f"arn:aws:iam::{ACCOUNT}:role/{role}",
             Handler="handler.handler",
             Code={"ZipFile": package(1)},
         )

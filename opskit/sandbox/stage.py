@@ -61,9 +61,7 @@ def _played(
 ) -> Mapping[str, Any]:
     now = planes.now()
     start = int(now // 60) * 60 - span_s
-    fleet = fleet or fleets.load(_workers(), _valued(incident.start))
-    changes = [Change(span_s - s.before_s, s.part, _plain(s.values)) for s in incident.shifts]
-    world = World(fleet.parts, changes, seed=f"{seed}:{incident.name}")
+    fleet, world = begun(incident, seed, span_s=span_s, fleet=fleet)
     world.advance(now - start)
     with planes.control.trail.silence():
         staged = Staged(world, fleet, _place(planes, fleet, world), start)
@@ -79,6 +77,15 @@ def _played(
     live.publish()
     planes.live = planes.watch = live
     return {"incident": incident.name, "target": incident.target, "seed": seed}
+
+
+def begun(
+    incident: Incident, seed: int, *, span_s: int = SPAN_S, fleet: Fleet | None = None
+) -> tuple[Fleet, World]:
+    """Return the fleet and its world at second 0, the incident still to come."""
+    fleet = fleet or fleets.load(_workers(), _valued(incident.start))
+    changes = [Change(span_s - s.before_s, s.part, _plain(s.values)) for s in incident.shifts]
+    return fleet, World(fleet.parts, changes, seed=f"{seed}:{incident.name}")
 
 
 def _workers() -> Sequence[Worker]:

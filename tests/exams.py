@@ -1,0 +1,96 @@
+"""Every incident played in an embedded AWS of this process at one fixed time, and diagnosed there.
+
+Run as a program it writes the table of all of them into docs/incidents.md.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opskit.cli import look
+from opskit.model import Report
+from opskit.render import Output
+from opskit.render.canvas import Canvas
+from opskit.render.rows import rows
+from opskit.sandbox import stage
+from opskit.sandbox.exam import Answer, sit, summary
+from opskit.sandbox.incidents import STRENGTHS, Incident, catalogue
+from opskit.settings import Settings
+
+PAGE = Path(__file__).parent.parent / "docs" / "incidents.md"
+BLOCK = re.compile(r"(<!-- table:begin [^\n]*-->\n).*?(<!-- table:end -->)", re.DOTALL)
+NOW = 1_795_572_030.0
+"""2026-11-25 02:00:30 UTC: a moment within a minute, as moments are."""
+MEASURED = ("seconds", "scanned")
+"""Columns that differ from machine to machine, or by the length of a number in a log line."""
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("AWS_", "OPSKIT_"))]:
+            patch.delenv(name)
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+def answers(incidents: Sequence[Incident], strengths: Sequence[str], seed: int) -> list[Answer]:
+    """Play and diagnose each incident in the strengths asked for."""
+    from opskit.sandbox.server import running  # noqa: PLC0415 - the rest needs no moto
+
+    with _environment(), running(now=lambda: NOW) as sandbox, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", sandbox.endpoint)
+
+        def play(incident: Incident, strength: str, seed: int) -> None:
+            sandbox.renew()
+            stage.play(sandbox.planes, incident.of(strength), seed)
+
+        def diagnose(incident: Incident) -> Report:
+            asked = look.Asked(incident.runbook, incident.target, 3 * 3600, 60)
+            return look.look(Settings(env="prod", region="us-east-1"), asked, now=lambda: NOW)
+
+        return list(sit(incidents, strengths, seed, play, diagnose))
+
+
+def table(sat: Sequence[Answer]) -> str:
+    """Return the answers as the page has them."""
+    return rows([answer.row() for answer in sat], Output.MARKDOWN, Canvas(100, color=False, unicode=True))
+
+
+def without_measured(text: str) -> list[tuple[str, ...]]:
+    """Return a table's cells, but for what is measured."""
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.strip().splitlines()]
+    kept = [place for place, name in enumerate(lines[0]) if name not in MEASURED]
+    return [tuple(line[place] for place in kept) for line in (lines[0], *lines[2:])]
+
+
+def written() -> str:
+    """Return the table that the page holds."""
+    found = BLOCK.search(PAGE.read_text("utf-8"))
+    assert found, "the page has no place for the table"
+    return found[0].split("-->\n", 1)[1].rpartition("\n<!--")[0]
+
+
+def main() -> None:
+    sat = answers(catalogue(), STRENGTHS, 1)
+    text = PAGE.read_text("utf-8")
+    made = f"{table(sat)}\n\n{summary(sat)}.\n"
+    PAGE.write_text(BLOCK.sub(lambda found: f"{found[1]}{made}{found[2]}", text), "utf-8")
+    sys.stdout.write(f"{PAGE.name} is fresh: {summary(sat)}\n")
+
+
+def cells(answer: Answer) -> dict[str, Any]:
+    """Return what must be the same whoever plays it."""
+    return {name: value for name, value in answer.row().items() if name not in MEASURED}
+
+
+if __name__ == "__main__":
+    main()

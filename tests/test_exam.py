@@ -1,0 +1,43 @@
+"""Every incident in every strength: the primary cause is right, nothing healthy accused, docs are fresh."""
+
+import exams
+import pytest
+
+from opskit.sandbox.exam import Answer, summary
+from opskit.sandbox.incidents import STRENGTHS, catalogue
+
+PRIMARY_RIGHT = 0.95
+
+
+@pytest.fixture(scope="module")
+def sat() -> list[Answer]:
+    return exams.answers(catalogue(), STRENGTHS, 1)
+
+
+@pytest.mark.timeout(1500)
+def test_the_primary_cause_is_right_and_nothing_healthy_is_accused(sat: list[Answer]) -> None:
+    wrong = [answer for answer in sat if answer.truth]
+    missed = [f"{a.incident} {a.strength}: {a.named}" for a in wrong if not a.right]
+    assert len(missed) <= (1 - PRIMARY_RIGHT) * len(wrong), missed
+    assert [f"{a.incident} {a.strength}: {a.named}" for a in sat if not a.truth and a.named] == []
+
+
+def test_every_cause_of_stream_lag_is_played_in_three_strengths(sat: list[Answer]) -> None:
+    played = {answer.truth for answer in sat if answer.truth}
+    assert len(played) >= 16
+    for cause in played:
+        assert {answer.strength for answer in sat if answer.truth == cause} == set(STRENGTHS)
+
+
+def test_what_is_true_besides_is_named_besides(sat: list[Answer]) -> None:
+    for incident in catalogue():
+        for answer in sat:
+            if answer.incident == incident.name:
+                named = {finding.cause for finding in answer.report.findings}
+                assert set(incident.also) <= named, f"{incident.name} {answer.strength}"
+
+
+def test_the_table_in_the_docs_is_what_the_code_finds(sat: list[Answer]) -> None:
+    table, _, said = exams.written().partition("\n\n")
+    assert exams.without_measured(table) == exams.without_measured(exams.table(sat)), "stale: run `make docs`"
+    assert said.strip() == f"{summary(sat)}."
