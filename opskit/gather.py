@@ -90,7 +90,7 @@ class Gatherer:
         stopped before KeyboardInterrupt goes on.
         """
         asked = list(dict.fromkeys(signals))
-        new = [signal for signal in _with_traffic(asked) if signal not in self._answers]
+        new = [signal for signal in with_traffic(asked) if signal not in self._answers]
         for signal in new:
             if isinstance(signal, Describe):
                 describe.check(signal)
@@ -161,7 +161,7 @@ def _is_dated(signal: Describe) -> bool:
     return signal.service == "sts" or any(name.startswith("Start") for name, _ in signal.params)
 
 
-def _with_traffic(signals: Iterable[Signal]) -> Iterable[Signal]:
+def with_traffic(signals: Iterable[Signal]) -> Iterable[Signal]:
     """Yield the signals and the traffic metrics that say what their silence means."""
     seen: dict[Signal, None] = {}
     for signal in signals:

@@ -1,12 +1,15 @@
 """Every case file: what must be found, how bad, since when, what is said of it, and what stays unknown."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from stream_cases import END, Case, cases, find
+from stream_cases import END, FOLDER, Case, cases, find
 
 from opskit.judge import Judgement
 from opskit.model import Reading, Status
+from opskit.record import cases as past
+from runbooks import ALL
 
 
 def _told(judgement: Judgement) -> str:
@@ -37,6 +40,13 @@ def test_case(case: Case) -> None:
     assert gaps == [] or expect.get("gaps", gaps) != []
     for text in expect.get("gap_says", ()):
         assert text in "\n".join(gap.reason for gap in judgement.gaps)
+
+
+@pytest.mark.parametrize("path", list(past.find(FOLDER)), ids=lambda path: path.stem)
+def test_a_past_incident_is_found_to_be_what_it_was(path: Path) -> None:
+    outcome = past.judge(past.read(path), ALL[path.parent.name])
+    assert outcome.found == outcome.case.cause or outcome.case.pending
+    assert path.parent.name == outcome.case.snapshot.runbook
 
 
 def test_a_single_age_says_nothing_about_how_fast_it_grows() -> None:

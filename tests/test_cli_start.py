@@ -43,6 +43,9 @@ def imported(arguments: list[str], **environ: str) -> tuple[str, set[str]]:
         ["sandbox", "--help"],
         ["sandbox", "start", "--help"],
         ["demo", "-h"],
+        ["signals", "--help"],
+        ["iam-policy", "--help"],
+        ["cases", "add", "--help"],
     ],
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
@@ -60,12 +63,15 @@ def test_version_imports_not_even_typer() -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("opskit ", ["demo", "diagnose", "runbooks", "sandbox"]),
+        ("opskit ", ["cases", "demo", "diagnose", "iam-policy", "runbooks", "sandbox", "signals"]),
         ("opskit di", ["diagnose"]),
         ("opskit sandbox st", ["start", "status", "stop"]),
         ("opskit diagnose str", ["stream-lag"]),
         ("opskit diagnose stream-lag --fail", ["--fail-on"]),
         ("opskit demo poi", ["poison-record"]),
+        ("opskit signals str", ["stream-lag"]),
+        ("opskit cases ", ["add", "check"]),
+        ("opskit diagnose --re", ["--region", "--replay"]),
     ],
 )
 def test_bash_completion(line: str, words: list[str]) -> None:

@@ -166,9 +166,10 @@ def _changed(**changes: Any) -> str:
                                "reading": {"status": "ok"}}]),
             "x: not a snapshot: ",
         ),
+        (_changed(**{"a\n\x1b[2J": 1}), "x: not a snapshot: a\\n\\x1b[2J: Extra inputs"),
         (_changed(more=1), "x: not a snapshot: more: Extra inputs are not permitted"),
     ],
-    ids=range(16),
+    ids=range(17),
 )  # fmt: skip
 def test_a_foreign_cut_off_or_newer_file_is_refused_in_one_line(text: str, line: str) -> None:
     with pytest.raises(UsageError) as refused:

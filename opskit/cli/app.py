@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from opskit.cli import demo, diagnose, runbooks, sandbox
+from opskit.cli import cases, demo, diagnose, iam, runbooks, sandbox, signals
 from opskit.cli.options import SharedOptions, remember
 
 ON_CALL = "On call"
@@ -27,6 +27,9 @@ def command(*, completing: bool = False) -> Any:
     app.command("demo", rich_help_panel=PRACTICE)(demo.demo)
     app.add_typer(sandbox.app(), name="sandbox", rich_help_panel=PRACTICE)
     app.command("runbooks", rich_help_panel=KNOW)(runbooks.runbooks)
+    app.command("signals", rich_help_panel=KNOW)(signals.signals)
+    app.command("iam-policy", rich_help_panel=KNOW)(iam.iam_policy)
+    app.add_typer(cases.app(), name="cases", rich_help_panel=KNOW)
     built = typer.main.get_command(app)
     _keep_as_typed(built, leaves=completing)
     return built

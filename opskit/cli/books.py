@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from opskit.errors import UsageError
 from opskit.model import Runbook
+from opskit.settings import show
 
 
 def find_runbook(name: str, known: Mapping[str, Runbook], where: str = "") -> Runbook:
@@ -14,5 +15,5 @@ def find_runbook(name: str, known: Mapping[str, Runbook], where: str = "") -> Ru
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     raise UsageError(
-        f'{f"{where}: " if where else ""}no runbook "{name}"', f"{hint}known: {', '.join(known)}"
+        f"{f'{where}: ' if where else ''}no runbook {show(name)}", f"{hint}known: {', '.join(known)}"
     )

@@ -9,6 +9,7 @@ from opskit.cli.options import SharedOptions
 from opskit.errors import UsageError
 from opskit.exits import Exit
 from opskit.model import Severity
+from opskit.settings import printable
 
 if TYPE_CHECKING:
     from opskit.record import Snapshot
@@ -61,4 +62,4 @@ def _check_agrees(snapshot: "Snapshot", path: Path, given: Mapping[str, str | No
     }
     for name, value in given.items():
         if value is not None and value.lower() not in [known.lower() for known in holds[name]]:
-            raise UsageError(f"{name} {value} contradicts {path}, which is of {holds[name][0]}")
+            raise UsageError(printable(f"{name} {value} contradicts {path}, which is of {holds[name][0]}"))

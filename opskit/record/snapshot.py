@@ -17,6 +17,7 @@ from opskit.mask import mask_secrets
 from opskit.model import Limit, Reading, Readings, Severity, Signal, Target, Window
 from opskit.record.codec import Document, SignalPart, Strict, epoch, frozen, signal_document
 from opskit.render.figures import iso
+from opskit.settings import printable
 from opskit.thresholds import Threshold, When
 
 VERSION = 1
@@ -141,9 +142,9 @@ def parsed(document: Mapping[str, Any], name: str) -> Snapshot:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{name}: not a snapshot: {where[:100]}: {first['msg']}") from error
+        raise UsageError(f"{name}: not a snapshot: {printable(where[:100])}: {first['msg']}") from error
     except (ValueError, TypeError) as error:
-        raise UsageError(f"{name}: not a snapshot: {error}") from error
+        raise UsageError(f"{name}: not a snapshot: {printable(str(error)[:200])}") from error
 
 
 def document(snapshot: Snapshot) -> Document:

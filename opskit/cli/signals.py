@@ -1,0 +1,149 @@
+"""`opskit signals`: what a run would ask and what that costs, without AWS or credentials."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from opskit.cli.diagnose import SINCE, complete_runbook
+from opskit.cli.options import SharedOptions, remember
+from opskit.cli.times import since_seconds
+
+if TYPE_CHECKING:
+    from opskit.foresight import Foreseen
+    from opskit.model import Signal, Window
+
+Record = dict[str, Any]
+
+
+@remember
+def signals(
+    shared: SharedOptions,
+    runbook: Annotated[
+        str, typer.Argument(help="See: opskit runbooks.", metavar="RUNBOOK", autocompletion=complete_runbook)
+    ],
+    *,
+    fn: Annotated[
+        str | None, typer.Option("--fn", metavar="NAME", help="Worker, function name or ARN; else any.")
+    ] = None,
+    since: Annotated[str, typer.Option(metavar="TIME", help="How far back: 90m, 3h, 1h30m, 2d.")] = SINCE,
+) -> None:
+    """List what a run would ask AWS, and the price, before any call."""
+    from opskit import inventory
+    from opskit.cli import out
+    from opskit.cli.books import find_runbook
+    from opskit.foresight import anyone, foresee
+    from opskit.model import Window
+    from opskit.render.canvas import Output
+    from opskit.render.json import encoded
+    from opskit.render.rows import rows
+    from runbooks import ALL
+
+    settings = shared.settings()
+    window = Window(0, since_seconds(since))
+    book = find_runbook(runbook, ALL)
+    lookup = anyone(settings) if fn is None else inventory.load(settings).find(fn)
+    for line in lookup.notes:
+        out.note(line)
+    foreseen = foresee(book, lookup, window)
+    output = out.form(settings.output)
+    if output is Output.JSON:
+        targets = [_document(one, window) for one in foreseen]
+        out.result(encoded({"runbook": book.NAME, "since_s": window.seconds, "targets": targets}))
+    else:
+        lines = [line for one in foreseen for line in _lines(one, window)]
+        out.result(rows(lines, output, out.canvas(shared)))
+
+
+def _document(one: "Foreseen", window: "Window") -> Record:
+    return {
+        "function": one.target.function,
+        "trigger": one.target.trigger,
+        "signals": list(_records(one, window)),
+        "round2_when": one.more,
+        "totals": [{"rounds": rounds, **_cost(asked, window)} for rounds, asked in _rounds(one).items()],
+    }
+
+
+def _lines(one: "Foreseen", window: "Window") -> Iterable[Record]:
+    """Return the records as a table has them: no numbers that say nothing, and the sums below."""
+    for record in _records(one, window):
+        yield _line(one, record)
+    when = {"round": "2", "signal": "...", "kind": "", "asks": one.more, "silence": ""}
+    yield _line(one, when)
+    for rounds, asked in _rounds(one).items():
+        yield _line(one, {"round": rounds, "signal": "total", **_cost(asked, window)})
+
+
+def _line(one: "Foreseen", record: Mapping[str, Any]) -> Record:
+    usd = record.get("usd")
+    price = record.get("usd_per_gb")
+    return {
+        "trigger": one.target.trigger,
+        **{name: record.get(name, "") for name in ("round", "signal", "kind", "asks", "silence")},
+        "calls": record.get("calls") or "",
+        "metrics": record.get("metrics") or "",
+        "USD": f"{price:g} per GB" if price else f"{usd:.5f}" if usd else "",
+    }
+
+
+def _rounds(one: "Foreseen") -> "dict[str, list[Signal]]":
+    first = [*one.round0.values(), *one.round1.values()]
+    return {"0-1": first, "0-2": [*first, *one.round2.values()]}
+
+
+def _records(one: "Foreseen", window: "Window") -> Iterable[Record]:
+    rounds = {"0": one.round0, "1": one.round1, "2": one.round2}
+    for number, asked in rounds.items():
+        for name, signal in asked.items():
+            yield {"round": number, "signal": name, **_told(signal, window)}
+
+
+def _told(signal: "Signal", window: "Window") -> Record:
+    """Return what a signal asks. Metrics share calls, so theirs are counted in the total alone."""
+    from opskit.aws.price import SCANNED_BYTE_USD
+    from opskit.model import LogQuery, Metric
+
+    cost = _cost([signal], window)
+    if isinstance(signal, Metric):
+        own = _cost([_alone(signal)], window)
+        return {"kind": "metric", "asks": _series(signal), "silence": _silence(signal), **own, "calls": None}
+    if isinstance(signal, LogQuery):
+        asks = f"{_query_name(signal)} in {', '.join(signal.groups)}"
+        price = round(SCANNED_BYTE_USD * 1e9, 6)
+        return {"kind": "log query", "asks": asks, "silence": "no match", **cost, "usd_per_gb": price}
+    params = " ".join(f"{name}={value}" for name, value in signal.params)
+    asks = f"{signal.service} {signal.operation} {params}".rstrip()
+    return {"kind": "describe", "asks": asks, "silence": "none there", **cost}
+
+
+def _cost(asked: "Iterable[Signal]", window: "Window") -> Record:
+    from opskit.foresight import cost
+
+    spent = cost(asked, window)
+    return {"calls": spent.api_calls, "metrics": spent.metrics, "usd": round(spent.usd, 8)}
+
+
+def _alone(metric: "Any") -> "Signal":
+    from dataclasses import replace
+
+    alone: Signal = replace(metric, absent=None, beside=None)
+    return alone
+
+
+def _series(metric: "Any") -> str:
+    dimensions = " ".join(f"{name}={value}" for name, value in metric.dimensions)
+    return f"{metric.namespace} {metric.name} {metric.stat} {metric.period_s} s {dimensions}".rstrip()
+
+
+def _silence(metric: "Any") -> str:
+    if metric.absent is None or metric.beside is None:
+        return "unknown"
+    return f"{metric.absent:g} beside {metric.beside.name}"
+
+
+def _query_name(query: "Any") -> str:
+    """Return the name of a query's file in the library; "a query" for one that is made elsewhere."""
+    from opskit.insights import library
+
+    return next((name for name in library.names() if library.load(name).text == query.query), "a query")

@@ -1,0 +1,121 @@
+"""The least IAM policy with which runbooks can look: derived from what they ask, and nothing else; pure.
+
+Which action takes which kind of resource stands in AWS's Service Authorization Reference, in the tables
+"Actions defined by ..." of AWS Lambda, Amazon CloudWatch, Amazon CloudWatch Logs, Amazon Kinesis Data
+Streams, Amazon DynamoDB, Amazon SQS, AWS STS and AWS CloudTrail. What is not in `RESOURCES` has no resource
+type there, or one that opskit cannot name, and gets "*".
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from opskit.aws.faults import iam_action
+from opskit.foresight import Foreseen
+from opskit.inventory import Worker, arns
+from opskit.inventory.worker import function_name
+from opskit.model import LogQuery, Metric, Signal
+from opskit.settings import Settings
+
+VERSION = "2012-10-17"
+"""The version of the policy language (IAM User Guide, "IAM JSON policy elements: Version")."""
+ANY = "*"
+FUNCTIONS, STREAMS, TABLES, TABLE_STREAMS, QUEUES, LOG_GROUPS = (
+    "Functions", "Streams", "Tables", "TableStreams", "Queues", "LogGroups",
+)  # fmt: skip
+RESOURCES = {
+    "lambda:GetFunction": FUNCTIONS,
+    "kinesis:DescribeStreamSummary": STREAMS,
+    "kinesis:ListShards": STREAMS,
+    "dynamodb:DescribeTable": TABLES,
+    "dynamodb:DescribeStream": TABLE_STREAMS,
+    "sqs:GetQueueAttributes": QUEUES,
+    "logs:StartQuery": LOG_GROUPS,
+}
+"""The kind of resource that each action is about. GetQueryResults and StopQuery take a query's id, which
+only StartQuery gives away."""
+
+LOG_CALLS = ("StartQuery", "GetQueryResults", "StopQuery")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the rights hold: by the settings' and the manifests' names, "*" for what they leave open."""
+
+    settings: Settings
+    workers: tuple[Worker, ...]
+
+    def arns(self, kind: str) -> list[str]:
+        """Return the resources of one kind; "*" for everything."""
+        named: dict[str, Any] = {
+            FUNCTIONS: self._functions,
+            STREAMS: lambda: self._sources("kinesis", "kinesis", "stream/{}"),
+            TABLES: self._tables,
+            TABLE_STREAMS: lambda: self._sources("dynamodb-stream", "dynamodb", "table/{}/stream/*"),
+            QUEUES: lambda: self._sources("sqs", "sqs", "{}"),
+            LOG_GROUPS: self._log_groups,
+        }
+        return sorted(set(named[kind]())) if kind in named else [ANY]
+
+    def _arn(self, service: str, resource: str) -> str:
+        region = self.settings.region
+        account = self.settings.account or ANY
+        return f"arn:{arns.partition(region)}:{service}:{region}:{account}:{resource}"
+
+    def _functions(self) -> Iterable[str]:
+        """Yield the functions by the pattern of their names, with their versions and aliases."""
+        return [self._arn("lambda", f"function:{name}") for name in _open(function_name(self.settings, ANY))]
+
+    def _sources(self, trigger: str, service: str, form: str) -> Iterable[str]:
+        names = [s.name for worker in self.workers for s in worker.sources if s.trigger == trigger]
+        return [self._arn(service, form.format(name)) for name in names or [ANY]]
+
+    def _tables(self) -> Iterable[str]:
+        """Yield the tables whose streams are read, and those that workers write to."""
+        read = [s.name for worker in self.workers for s in worker.sources if s.trigger == "dynamodb-stream"]
+        used = [name for worker in self.workers for name in worker.tables]
+        written = [name for worker in self.workers for kind, name in worker.downstream if kind == "table"]
+        return [self._arn("dynamodb", f"table/{name}") for name in [*read, *used, *written] or [ANY]]
+
+    def _log_groups(self) -> Iterable[str]:
+        """Yield the functions' own log groups, and those that a manifest names otherwise."""
+        pattern = f"/aws/lambda/{function_name(self.settings, ANY)}"
+        named = [worker.log_group for worker in self.workers if worker.log_group]
+        groups = [pattern, *(name for name in named if not fnmatchcase(name, pattern))]
+        return [self._arn("logs", f"log-group:{name}") for group in groups for name in _open(group)]
+
+
+def _open(name: str) -> tuple[str, ...]:
+    """Return a name and what may follow its colon: a function's alias, a log group's streams."""
+    return (name,) if name.endswith(ANY) else (name, f"{name}:{ANY}")
+
+
+def actions(signal: Signal) -> tuple[str, ...]:
+    """Return the IAM actions that asking one signal takes."""
+    if isinstance(signal, Metric):
+        return (iam_action("cloudwatch", "GetMetricData"),)
+    if isinstance(signal, LogQuery):
+        return tuple(iam_action("logs", call) for call in LOG_CALLS)
+    return (iam_action(signal.service, signal.operation),)
+
+
+def policy(foreseen: Iterable[Foreseen], place: Place) -> dict[str, Any]:
+    """Return the policy document that allows what was foreseen, as `aws iam create-policy` takes it."""
+    needed = {action for one in foreseen for signal in one.signals for action in actions(signal)}
+    by_kind: dict[str, list[str]] = defaultdict(list)
+    for action in sorted(needed):
+        by_kind[RESOURCES.get(action, "")].append(action)
+    statements = [_statement(kind, by_kind[kind], place) for kind in sorted(by_kind)]
+    return {"Version": VERSION, "Statement": statements}
+
+
+def _statement(kind: str, allowed: list[str], place: Place) -> dict[str, Any]:
+    named = place.arns(kind)
+    return {
+        "Sid": f"OpskitReads{kind or 'Account'}",
+        "Effect": "Allow",
+        "Action": allowed,
+        "Resource": ANY if named == [ANY] else named,
+    }
