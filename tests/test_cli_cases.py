@@ -62,7 +62,7 @@ def test_a_case_can_be_replayed_too() -> None:
     [
         (["--cause", "poison-record"], '--cause: stream-lag names no "poison-record"; did you'),
         (["--cause", "xyz"], '--cause: stream-lag names no "xyz"; known: esm-disabled, '),
-        (["--cause", "esm-disabled"], f"s.json: what is found is {POISON}, not esm-disabled; --pending keeps it"),
+        (["--cause", "esm-disabled"], f"s.json: what is found is {POISON}, not esm-disabled; --pending"),
         (["--cause", "none"], f"s.json: what is found is {POISON}, not none; --pending keeps it"),
         (["--cause", POISON, "--pending"], f"s.json: {POISON} is named already; leave out --pending"),
         (["--cause", "No Cause", "--pending"], '--cause: stream-lag names no "No Cause"; '),
@@ -88,8 +88,8 @@ def test_what_is_no_case_is_refused(
 
 def test_without_a_folder_of_cases_it_says_what_to_pass(capfd: pytest.CaptureFixture[str]) -> None:
     Path("tests/cases").rmdir()
-    said = "opskit: no folder tests/cases here; "
-        "say where the cases are: opskit cases add --into DIR, check DIR\n"
+    hint = "say where the cases are: opskit cases add --into DIR, check DIR"
+    said = f"opskit: no folder tests/cases here; {hint}\n"
     assert main(["cases", "add", saved("poison-present"), "--cause", POISON]) == 2
     assert main(["cases", "check"]) == 2
     assert capfd.readouterr() == ("", said * 2)
