@@ -342,3 +342,14 @@ def test_a_queue_that_nobody_has_used_for_six_hours_publishes_nothing() -> None:
     model = run((420, idle, 1000))
     series = by_name(queue_series("q", "", 0, model.minutes.items()))
     assert series["NumberOfMessagesSent", "q"].minutes[-1][0] < 6 * 3600
+
+
+@settings(max_examples=40, deadline=None)
+@given(workers, limits)
+def test_a_fifo_group_keeps_its_order_whatever_happens(p: QueueWorker, limit: int) -> None:
+    model = QueueModel(Random("o"))
+    for minute in range(8):
+        model.step(minute * 60.0, minute * 60.0 + 60, replace(p, fifo=True), limit, None, None)
+        for lane in model.queue.lanes:
+            sent = [cohort.enqueued_s for cohort in lane.line]
+            assert sent == sorted(sent)
