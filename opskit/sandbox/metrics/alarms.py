@@ -55,6 +55,20 @@ class HistoryItem:
     region: str = "us-east-1"
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """An alarm's state and why; `data` is what StateReasonData holds, if anything."""
+
+    value: str
+    reason: str
+    data: Any = None
+
+    def told(self) -> dict[str, Any]:
+        """Return the state as a history item has it."""
+        state = {"stateValue": self.value, "stateReason": self.reason}
+        return {**state, "stateReasonData": self.data} if self.data else state
+
+
 class Alarms:
     """The alarm calls that moto lacks or that leave a history; the others stay moto's."""
 
@@ -82,8 +96,8 @@ class Alarms:
                 alarm.state_updated_timestamp -= back
                 alarm.configuration_updated_timestamp -= back
 
-    def set_alarm_state(self, call: Call) -> None:
-        """Set the state in moto, which keeps the alarm, and record the change."""
+    def set_alarm_state(self, call: Call) -> Any:
+        """Set the state in moto, which keeps the alarm, record the change and return moto's alarm."""
         params = call.params
         checks.required(params, "AlarmName", "StateValue")
         name, state, reason = params["AlarmName"], params["StateValue"], params.get("StateReason", "")
@@ -93,12 +107,19 @@ class Alarms:
         alarm = backend.alarms.get(name)
         if alarm is None:
             raise RefusedError("ResourceNotFound", f"The alarm {name} does not exist.", 404)
-        data = _json(params.get("StateReasonData"))
-        before = _state(alarm.state_value, alarm.state_reason, _json(alarm.state_reason_data))
-        backend.set_alarm_state(name, reason, params.get("StateReasonData") or "{}", state)
-        change = {"version": "1.0", "oldState": before, "newState": _state(state, reason, data)}
-        summary = f"Alarm updated from {before['stateValue']} to {state}"
-        self.record(HistoryItem(name, self._now(), summary, change, region=call.region))
+        self.change(
+            call.region, alarm, State(state, reason, _json(params.get("StateReasonData"))), self._now()
+        )
+        return alarm
+
+    def change(self, region: str, alarm: Any, state: State, at_s: float) -> None:
+        """Give moto's alarm another state, as of `at_s` (epoch s), and record that."""
+        before = State(alarm.state_value, alarm.state_reason, _json(alarm.state_reason_data))
+        alarm.update_state(state.reason, json.dumps(state.data or {}), state.value)
+        alarm.state_updated_timestamp = datetime.fromtimestamp(at_s, UTC).replace(tzinfo=None)
+        change = {"version": "1.0", "oldState": before.told(), "newState": state.told()}
+        summary = f"Alarm updated from {before.value} to {state.value}"
+        self.record(HistoryItem(alarm.name, at_s, summary, change, region=region))
 
     def describe_alarm_history(self, call: Call) -> dict[str, Any]:
         """List history items, newest first unless asked otherwise, at most 100 a page."""
@@ -153,11 +174,6 @@ def _item(row: tuple[Any, ...]) -> dict[str, Any]:
         "HistorySummary": summary,
         "HistoryData": data,
     }
-
-
-def _state(value: str, reason: str, data: Any) -> dict[str, Any]:
-    state = {"stateValue": value, "stateReason": reason}
-    return {**state, "stateReasonData": data} if data else state
 
 
 def _json(text: str | None) -> Any:
