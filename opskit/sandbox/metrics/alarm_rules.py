@@ -58,11 +58,11 @@ class Verdict:
     recent: Points
 
 
-def judge(rule: Rule, points: Points) -> Verdict | None:
-    """Return what the last `looks_at` points say; None where the alarm stays as it is."""
+def judge(rule: Rule, points: Points, before: str = "") -> Verdict | None:
+    """Return what the last `looks_at` points say; None where the alarm stays in the state `before`."""
     recent = [(at, value) for at, value in points if value is not None][-rule.n :]
     state = _state(rule, points, [value for _, value in recent if value is not None])
-    return None if state is None else Verdict(state, _reason(rule, recent, state), recent)
+    return None if state in {None, before} else Verdict(state, _reason(rule, recent, state), recent)
 
 
 def _state(rule: Rule, points: Points, values: Sequence[float]) -> str | None:

@@ -15,7 +15,7 @@ from moto.cloudwatch.models import cloudwatch_backends
 
 from opskit.sandbox.front import ACCOUNT
 from opskit.sandbox.metrics.alarm_rules import COMPARISONS, INSUFFICIENT, Rule, Verdict, judge
-from opskit.sandbox.metrics.alarms import Alarms, State
+from opskit.sandbox.metrics.alarms import Alarms, HistoryItem, State, changed
 from opskit.sandbox.metrics.read import Ask, read
 from opskit.sandbox.metrics.statistics import Stat, parse_stat
 from opskit.sandbox.metrics.store import SeriesKey, Store
@@ -67,8 +67,12 @@ class AlarmStates:
         with self._lock:
             due = [each for each in self._due(since) if each.ends]
             answers = read(self._store, [each.ask(self._store) for each in due])
-            for each, (times, values) in zip(due, answers, strict=True):
-                self._walk(each, dict(zip(times, values, strict=True)))
+            changes = [
+                change
+                for each, (times, values) in zip(due, answers, strict=True)
+                for change in self._walk(each, dict(zip(times, values, strict=True)))
+            ]
+            self._alarms.record_all(changes)
 
     def stands(self, region: str, alarm: Any) -> None:
         """Note that a state was set: it stands until the alarm's next period ends."""
@@ -104,27 +108,28 @@ class AlarmStates:
             first = -(-int(since) // period) * period
         return range(first, latest + 1, period)
 
-    def _walk(self, due: Due, points: Mapping[int, float]) -> None:
+    def _walk(self, due: Due, points: Mapping[int, float]) -> Iterator[HistoryItem]:
         rule = due.rule
         for end in due.ends:
             starts = range(end - rule.looks_at * rule.period, end, rule.period)
-            verdict = judge(rule, [(at, points.get(at)) for at in starts])
-            if verdict and verdict.state != due.alarm.state_value:
-                self._change(due, verdict, end)
+            verdict = judge(rule, [(at, points.get(at)) for at in starts], due.alarm.state_value)
+            if verdict:
+                yield _change(due, verdict, end)
         self._watched[due.region, due.alarm.name] = Watched(due.alarm, due.ends[-1])
 
-    def _change(self, due: Due, verdict: Verdict, at: int) -> None:
-        rule = due.rule
-        data = {
-            "version": "1.0",
-            "queryDate": _iso(at),
-            "startDate": _iso(verdict.recent[0][0] if verdict.recent else at - rule.n * rule.period),
-            "statistic": rule.statistic,
-            "period": rule.period,
-            "recentDatapoints": [value for _, value in verdict.recent],
-            "threshold": rule.threshold,
-        }
-        self._alarms.change(due.region, due.alarm, State(verdict.state, verdict.reason, data), at)
+
+def _change(due: Due, verdict: Verdict, at: int) -> HistoryItem:
+    rule = due.rule
+    data = {
+        "version": "1.0",
+        "queryDate": _iso(at),
+        "startDate": _iso(verdict.recent[0][0] if verdict.recent else at - rule.n * rule.period),
+        "statistic": rule.statistic,
+        "period": rule.period,
+        "recentDatapoints": [value for _, value in verdict.recent],
+        "threshold": rule.threshold,
+    }
+    return changed(due.region, due.alarm, State(verdict.state, verdict.reason, data), at)
 
 
 def _rule(alarm: Any) -> Rule | None:
