@@ -66,6 +66,7 @@ def test_datapoints_stay_on_whole_minutes(aws: EmbeddedAws) -> None:
 def test_an_alarms_state_and_history_move(aws: EmbeddedAws) -> None:
     cloudwatch = aws.client("cloudwatch")
     alarm: dict[str, Any] = {"EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold"}
+    alarm["TreatMissingData"] = "ignore"
     cloudwatch.put_metric_alarm(
         AlarmName="a", Namespace="App", MetricName="m", Period=60, Statistic="Sum", Threshold=1, **alarm
     )

@@ -14,6 +14,8 @@ from opskit.sandbox.metrics import Metrics
 from opskit.sandbox.queues import Queues
 from opskit.sandbox.watch import NOBODY, Live, Watch
 
+_ALARM_READS = frozenset({"DescribeAlarms", "DescribeAlarmsForMetric", "DescribeAlarmHistory"})
+
 
 class Planes:
     """One embedded AWS's stores; `now` is epoch seconds."""
@@ -49,6 +51,8 @@ class Planes:
     def read(self, call: Call) -> None:
         """Note a call that is about to read telemetry or settings."""
         self.watch.read(call)
+        if call.service == "cloudwatch" and call.action in _ALARM_READS:
+            self.metrics.evaluate()
 
     def shift(self, seconds: int) -> None:
         """Let all that has happened be `seconds` longer ago; ValueError unless whole minutes."""

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +21,10 @@ CREATE TABLE IF NOT EXISTS alarm_history (
 )
 """
 APPEND = """
-INSERT INTO alarm_history SELECT coalesce(max(seq), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM alarm_history
+INSERT INTO alarm_history
+SELECT (SELECT coalesce(max(seq), 0) FROM alarm_history) + unnest(range(1, len($alarm) + 1)),
+    unnest($region), unnest($alarm), unnest($alarm_type), unnest($at_s::DOUBLE[]), unnest($item_type),
+    unnest($summary), unnest($data)
 """
 STATES = ("OK", "ALARM", "INSUFFICIENT_DATA")
 ITEM_TYPES = (
@@ -55,6 +58,20 @@ class HistoryItem:
     region: str = "us-east-1"
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """An alarm's state and why; `data` is what StateReasonData holds, if anything."""
+
+    value: str
+    reason: str
+    data: Any = None
+
+    def told(self) -> dict[str, Any]:
+        """Return the state as a history item has it."""
+        state = {"stateValue": self.value, "stateReason": self.reason}
+        return {**state, "stateReasonData": self.data} if self.data else state
+
+
 class Alarms:
     """The alarm calls that moto lacks or that leave a history; the others stay moto's."""
 
@@ -68,9 +85,16 @@ class Alarms:
         """Keep one item; ValueError for a type that AWS does not know."""
         if item.item_type not in ITEM_TYPES or item.alarm_type not in ALARM_TYPES:
             raise ValueError(f"no such history: {item.item_type} of a {item.alarm_type}")
-        row = [item.region, item.alarm, item.alarm_type, item.at_s, item.item_type, item.summary]
+        self.record_all([item])
+
+    def record_all(self, items: Sequence[HistoryItem]) -> None:
+        """Keep items in one statement."""
+        if not items:
+            return
+        names = ("region", "alarm", "alarm_type", "at_s", "item_type", "summary")
+        columns = {name: [getattr(item, name) for item in items] for name in names}
         with self._lock, self._connection.cursor() as cursor:
-            cursor.execute(APPEND, [*row, json.dumps(item.data)])
+            cursor.execute(APPEND, {**columns, "data": [json.dumps(item.data) for item in items]})
 
     def shift(self, seconds: int) -> None:
         """Move the history, and what moto keeps of every alarm, `seconds` further into the past."""
@@ -82,8 +106,8 @@ class Alarms:
                 alarm.state_updated_timestamp -= back
                 alarm.configuration_updated_timestamp -= back
 
-    def set_alarm_state(self, call: Call) -> None:
-        """Set the state in moto, which keeps the alarm, and record the change."""
+    def set_alarm_state(self, call: Call) -> Any:
+        """Set the state in moto, which keeps the alarm, record the change and return moto's alarm."""
         params = call.params
         checks.required(params, "AlarmName", "StateValue")
         name, state, reason = params["AlarmName"], params["StateValue"], params.get("StateReason", "")
@@ -93,12 +117,9 @@ class Alarms:
         alarm = backend.alarms.get(name)
         if alarm is None:
             raise RefusedError("ResourceNotFound", f"The alarm {name} does not exist.", 404)
-        data = _json(params.get("StateReasonData"))
-        before = _state(alarm.state_value, alarm.state_reason, _json(alarm.state_reason_data))
-        backend.set_alarm_state(name, reason, params.get("StateReasonData") or "{}", state)
-        change = {"version": "1.0", "oldState": before, "newState": _state(state, reason, data)}
-        summary = f"Alarm updated from {before['stateValue']} to {state}"
-        self.record(HistoryItem(name, self._now(), summary, change, region=call.region))
+        new = State(state, reason, _json(params.get("StateReasonData")))
+        self.record(changed(call.region, alarm, new, self._now()))
+        return alarm
 
     def describe_alarm_history(self, call: Call) -> dict[str, Any]:
         """List history items, newest first unless asked otherwise, at most 100 a page."""
@@ -117,6 +138,16 @@ class Alarms:
         if len(rows) > limit:
             answer["NextToken"] = tokens.write(scope, [offset + limit])
         return answer
+
+
+def changed(region: str, alarm: Any, state: State, at_s: float) -> HistoryItem:
+    """Give moto's alarm another state, as of `at_s` (epoch s), and return what its history says of that."""
+    before = State(alarm.state_value, alarm.state_reason, _json(alarm.state_reason_data))
+    alarm.update_state(state.reason, json.dumps(state.data or {}), state.value)
+    alarm.state_updated_timestamp = datetime.fromtimestamp(at_s, UTC).replace(tzinfo=None)
+    change = {"version": "1.0", "oldState": before.told(), "newState": state.told()}
+    summary = f"Alarm updated from {before.value} to {state.value}"
+    return HistoryItem(alarm.name, at_s, summary, change, region=region)
 
 
 def put_composite_alarm(_: Call) -> None:
@@ -153,11 +184,6 @@ def _item(row: tuple[Any, ...]) -> dict[str, Any]:
         "HistorySummary": summary,
         "HistoryData": data,
     }
-
-
-def _state(value: str, reason: str, data: Any) -> dict[str, Any]:
-    state = {"stateValue": value, "stateReason": reason}
-    return {**state, "stateReasonData": data} if data else state
 
 
 def _json(text: str | None) -> Any:

@@ -6,7 +6,8 @@ from functools import partial
 
 import duckdb
 
-from opskit.sandbox.front import Handlers
+from opskit.sandbox.front import Call, Handlers
+from opskit.sandbox.metrics.alarm_states import AlarmStates
 from opskit.sandbox.metrics.alarms import Alarms, HistoryItem, put_composite_alarm
 from opskit.sandbox.metrics.batch import SeriesBatch
 from opskit.sandbox.metrics.checks import MINUTE
@@ -20,13 +21,15 @@ from opskit.sandbox.metrics.store import Store
 class Metrics:
     """CloudWatch's metrics and alarm history on one DuckDB connection; safe to use from many threads.
 
-    `now` tells epoch seconds. Alarms themselves (PutMetricAlarm, DescribeAlarms) stay moto's.
+    `now` tells epoch seconds. Alarms themselves (PutMetricAlarm, DescribeAlarms) stay moto's;
+    their states come from `evaluate`.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._store = Store(connection)
         self._alarms = Alarms(connection, now)
+        self._states = AlarmStates(self._store, self._alarms, now)
 
     def load(self, batches: Sequence[SeriesBatch]) -> None:
         """Insert whole series in one pass; unlike PutMetricData any time is taken."""
@@ -50,6 +53,21 @@ class Metrics:
             raise ValueError(f"datapoints lie on whole minutes: they cannot be moved by {seconds} s")
         self._store.shift(seconds)
         self._alarms.shift(seconds)
+        self._states.shift(seconds)
+
+    def evaluate(self) -> None:
+        """Evaluate all metric alarms at the periods that have ended since the last time."""
+        self._states.evaluate()
+
+    def evaluate_past(self, since: float) -> None:
+        """Evaluate all metric alarms from `since` (epoch s) on: states and history as if they had watched.
+
+        A new alarm begins with INSUFFICIENT_DATA. What was recorded before stays in the history.
+        """
+        self._states.evaluate(since)
+
+    def _set_alarm_state(self, call: Call) -> None:
+        self._states.stands(call.region, self._alarms.set_alarm_state(call))
 
     def handlers(self) -> Handlers:
         """Return the calls that this plane answers."""
@@ -65,6 +83,6 @@ class Metrics:
                 for action, call in calls.items()
             },
             ("cloudwatch", "DescribeAlarmHistory"): self._alarms.describe_alarm_history,
-            ("cloudwatch", "SetAlarmState"): self._alarms.set_alarm_state,
+            ("cloudwatch", "SetAlarmState"): self._set_alarm_state,
             ("cloudwatch", "PutCompositeAlarm"): put_composite_alarm,
         }
