@@ -5,15 +5,13 @@ world play up to now.
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from opskit.sandbox import observed, telling
-from opskit.sandbox.front import Call, RefusedError
+from opskit.sandbox.front import Call
 from opskit.sandbox.planes import Planes
-from opskit.sandbox.resources import REGION
 from opskit.sandbox.telling import LogSource, Staged
 from opskit.sandbox.workload.parts import SHARED_BY_ALL
 from opskit.sandbox.workload.world import World
@@ -76,12 +74,13 @@ class Live:
         batches, since = telling.batches(self._staged)
         self._planes.metrics.publish(batches, since)
         self._staged.world.clean()
-        for name, model in self._staged.world.workers.items():
-            result = telling.last_result(self._staged.world.parts[name], model)
-            if result and self._staged.placed[name].uuid:
-                call = Call("opskit", "", {"UUID": self._staged.placed[name].uuid}, REGION, "")
-                with suppress(RefusedError):  # somebody deleted it
-                    self._planes.control.mappings.set(call, {"LastProcessingResult": result})
+        self._planes.metrics.evaluate()
+        results = {
+            self._staged.placed[name].uuid: telling.last_result(self._staged.world.parts[name], model)
+            for name, model in self._staged.world.workers.items()
+        }
+        told = {uuid: result for uuid, result in results.items() if uuid and result}
+        self._planes.control.mappings.set_results(told)
 
     def _advance(self) -> None:
         self._staged.world.advance(self._planes.now() - self._staged.start)

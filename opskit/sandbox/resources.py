@@ -5,7 +5,10 @@ import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
+
+from moto.dynamodb.models import dynamodb_backends
 
 from opskit.inventory.worker import Worker
 from opskit.sandbox.calls import Calls
@@ -40,12 +43,12 @@ class Resources:
     """Makes a fleet's resources; every setting is that of the part it is made for."""
 
     def __init__(self, planes: Planes) -> None:
-        self._aws = Calls(planes, REGION)
+        self.call = Calls(planes, REGION)
 
     # --- tables ------------------------------------------------------------------------------------
 
-    def table(self, name: str, p: Table, *, streamed: bool) -> None:
-        """Create a table with its index, and its stream if a worker reads one."""
+    def table(self, name: str, p: Table, *, streamed: bool, since: float) -> None:
+        """Create a table with its index, and its stream of `since` (epoch s) if a worker reads one."""
         keys = ["id", *(["indexed"] if p.index else [])]
         capacity = {"ReadCapacityUnits": int(p.read_capacity), "WriteCapacityUnits": int(p.write_capacity)}
         more: dict[str, Any] = {} if p.on_demand else {"ProvisionedThroughput": capacity}
@@ -55,7 +58,7 @@ class Resources:
             more["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
         if p.on_demand and p.max_write_units is not None:
             more["OnDemandThroughput"] = {"MaxWriteRequestUnits": int(p.max_write_units)}
-        self._aws(
+        self.call(
             "dynamodb",
             "CreateTable",
             TableName=name,
@@ -64,6 +67,8 @@ class Resources:
             BillingMode="PAY_PER_REQUEST" if p.on_demand else "PROVISIONED",
             **more,
         )
+        if streamed:
+            _label(name, since)
 
     # --- workers -----------------------------------------------------------------------------------
 
@@ -81,23 +86,23 @@ class Resources:
             self._source_queue(worker)
             return replace(placed, source_arn=arn("sqs", source.name))
         if source.trigger == "rest-api":
-            self._aws("apigateway", "CreateRestApi", name=source.name)
+            self.call("apigateway", "CreateRestApi", name=source.name)
             return replace(placed, api=source.name)
         if source.trigger == "http-api":
-            made = self._aws("apigatewayv2", "CreateApi", Name=source.name, ProtocolType="HTTP")
+            made = self.call("apigatewayv2", "CreateApi", Name=source.name, ProtocolType="HTTP")
             return replace(placed, api=str(made["ApiId"]))
         return placed
 
     def _role(self, name: str, *, reads: bool) -> None:
-        self._aws("iam", "CreateRole", RoleName=name, AssumeRolePolicyDocument="{}")
+        self.call("iam", "CreateRole", RoleName=name, AssumeRolePolicyDocument="{}")
         if reads:
             statement = {"Effect": "Allow", "Action": list(READS), "Resource": "*"}
             document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-            self._aws("iam", "PutRolePolicy", RoleName=name, PolicyName=_POLICY, PolicyDocument=document)
+            self.call("iam", "PutRolePolicy", RoleName=name, PolicyName=_POLICY, PolicyDocument=document)
 
     def _function(self, worker: Worker, p: Any) -> None:
         expected = worker.expected
-        self._aws(
+        self.call(
             "lambda",
             "CreateFunction",
             FunctionName=worker.function,
@@ -111,11 +116,11 @@ class Resources:
             Tags={"stack": worker.stack},
         )
         if p.version > 1:
-            self._aws(
+            self.call(
                 "lambda", "UpdateFunctionCode", FunctionName=worker.function, ZipFile=package(p.version)
             )
         if p.reserved_concurrency is not None:
-            self._aws(
+            self.call(
                 "lambda",
                 "PutFunctionConcurrency",
                 FunctionName=worker.function,
@@ -124,23 +129,23 @@ class Resources:
 
     def _of_stream(self, worker: Worker, p: StreamWorker, placed: Placed) -> Placed:
         name = worker.sources[0].name
-        self._aws("kinesis", "CreateStream", StreamName=name, ShardCount=p.shards)
+        self.call("kinesis", "CreateStream", StreamName=name, ShardCount=p.shards)
         hours = p.retention_s // 3600
         if hours > _A_DAY_H:
-            self._aws("kinesis", "IncreaseStreamRetentionPeriod", StreamName=name, RetentionPeriodHours=hours)
+            self.call("kinesis", "IncreaseStreamRetentionPeriod", StreamName=name, RetentionPeriodHours=hours)
         if p.shard_metrics:
-            self._aws("kinesis", "EnableEnhancedMonitoring", StreamName=name, ShardLevelMetrics=["ALL"])
+            self.call("kinesis", "EnableEnhancedMonitoring", StreamName=name, ShardLevelMetrics=["ALL"])
         source = arn("kinesis", f"stream/{name}")
         for number in range(p.other_readers):
             self._other_reader(f"{worker.function}-reader-{number + 1}", source, placed.role)
         if not p.fan_out:
             return replace(placed, source_arn=source)
         consumer = f"{worker.name}-fan-out"
-        made = self._aws("kinesis", "RegisterStreamConsumer", StreamARN=source, ConsumerName=consumer)
+        made = self.call("kinesis", "RegisterStreamConsumer", StreamARN=source, ConsumerName=consumer)
         return replace(placed, source_arn=made["Consumer"]["ConsumerARN"], consumer=consumer)
 
     def _other_reader(self, function: str, source: str, role: str) -> None:
-        self._aws(
+        self.call(
             "lambda",
             "CreateFunction",
             FunctionName=function,
@@ -149,7 +154,7 @@ class Resources:
             Handler="handler.handler",
             Code={"ZipFile": package(1)},
         )
-        self._aws(
+        self.call(
             "lambda",
             "CreateEventSourceMapping",
             FunctionName=function,
@@ -173,7 +178,7 @@ class Resources:
 
     def _queue(self, name: str, attributes: Mapping[str, str]) -> None:
         fifo = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
-        self._aws("sqs", "CreateQueue", QueueName=name, Attributes={**attributes, **fifo})
+        self.call("sqs", "CreateQueue", QueueName=name, Attributes={**attributes, **fifo})
 
     # --- mappings ----------------------------------------------------------------------------------
 
@@ -188,7 +193,7 @@ class Resources:
             more["MetricsConfig"] = {"Metrics": ["EventCount"]}
         if p.report_batch_item_failures:
             more["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
-        made = self._aws(
+        made = self.call(
             "lambda",
             "CreateEventSourceMapping",
             FunctionName=worker.function,
@@ -200,20 +205,27 @@ class Resources:
         )
         return replace(placed, uuid=str(made["UUID"]))
 
-    def detach(self, worker: Worker, placed: Placed) -> None:
+    def detach(self, worker: Worker, placed: Placed, *, since: float) -> None:
         """Take away what a mapping names: the fan-out consumer, or a table's stream, which begins anew."""
         if placed.consumer:
-            self._aws("kinesis", "DeregisterStreamConsumer", ConsumerARN=placed.source_arn)
+            self.call("kinesis", "DeregisterStreamConsumer", ConsumerARN=placed.source_arn)
             return
         name = worker.sources[0].name
         view = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-        self._aws("dynamodb", "UpdateTable", TableName=name, StreamSpecification={"StreamEnabled": False})
-        self._aws("dynamodb", "UpdateTable", TableName=name, StreamSpecification=view)
+        self.call("dynamodb", "UpdateTable", TableName=name, StreamSpecification={"StreamEnabled": False})
+        self.call("dynamodb", "UpdateTable", TableName=name, StreamSpecification=view)
+        _label(name, since)
 
     def stream_of(self, table: str) -> str:
         """Return the ARN of a table's stream."""
-        described = self._aws("dynamodb", "DescribeTable", TableName=table)
+        described = self.call("dynamodb", "DescribeTable", TableName=table)
         return str(described["Table"]["LatestStreamArn"])
+
+
+def _label(table: str, at: float) -> None:
+    """Name a table's stream after the time of the incident; moto names it after the present."""
+    label = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+    dynamodb_backends[ACCOUNT][REGION].tables[table].latest_stream_label = label
 
 
 def arn(service: str, resource: str) -> str:

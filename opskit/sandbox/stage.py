@@ -4,12 +4,14 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from random import Random
 from typing import Any
+from uuid import UUID
 
 from opskit import inventory, settings
 from opskit.inventory.worker import Worker
+from opskit.sandbox import alarms, contents, telling
 from opskit.sandbox import fleet as fleets
-from opskit.sandbox import telling
 from opskit.sandbox.fleet import STREAM_TRIGGERS, Fleet
 from opskit.sandbox.front import Call
 from opskit.sandbox.incidents import Incident
@@ -17,7 +19,7 @@ from opskit.sandbox.live import Live
 from opskit.sandbox.planes import Planes
 from opskit.sandbox.resources import REGION, Placed, Resources
 from opskit.sandbox.telling import Staged
-from opskit.sandbox.workload.parts import Part, Table
+from opskit.sandbox.workload.parts import Table
 from opskit.sandbox.workload.timeline import Change
 from opskit.sandbox.workload.world import World
 
@@ -64,8 +66,9 @@ def _played(
     fleet, world = begun(incident, seed, span_s=span_s, fleet=fleet)
     world.advance(now - start)
     with planes.control.trail.silence():
-        staged = Staged(world, fleet, _place(planes, fleet, world), start)
+        staged = Staged(world, fleet, _place(planes, fleet, world, start, seed), start)
     _tell(planes, staged)
+    contents.fill(planes.queues, staged)
     sources = {
         name: telling.log_source(fleet.workers[name], world.parts[name], model, start, str(seed))
         for name, model in world.workers.items()
@@ -75,6 +78,7 @@ def _played(
         planes.logs.lazy(fleet.workers[name].log_group, source)
     live = Live(planes, staged, sources)
     live.publish()
+    planes.metrics.evaluate_past(start)
     planes.live = planes.watch = live
     return {"incident": incident.name, "target": incident.target, "seed": seed}
 
@@ -101,26 +105,31 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: None if value == NONE else value for name, value in values.items()}
 
 
-def _place(planes: Planes, fleet: Fleet, world: World) -> dict[str, Placed]:
+def _place(planes: Planes, fleet: Fleet, world: World, start: int, seed: int) -> dict[str, Placed]:
     """Create what the fleet consists of, as it is now."""
     aws = Resources(planes)
+    ids = Random(f"{seed}:ids")
+    planes.control.mappings.new_id = lambda: str(UUID(int=ids.getrandbits(128), version=4))
     streamed = {
         worker.sources[0].name for worker in fleet.workers.values() if worker.trigger == "dynamodb-stream"
     }
     for name, real in fleet.tables.items():
         part = world.parts[name]
         if isinstance(part, Table):
-            aws.table(real, part, streamed=real in streamed)
-    return {name: _placed(aws, fleet.workers[name], world.parts[name]) for name in fleet.workers}
+            aws.table(real, part, streamed=real in streamed, since=start)
+    return {name: _placed(aws, fleet.workers[name], world, start) for name in fleet.workers}
 
 
-def _placed(aws: Resources, worker: Worker, p: Part) -> Placed:
+def _placed(aws: Resources, worker: Worker, world: World, start: int) -> Placed:
+    p = world.parts[worker.name]
     place = aws.worker(worker, p)
     if worker.trigger == "dynamodb-stream":
         place = replace(place, source_arn=aws.stream_of(worker.sources[0].name))
     place = aws.connect(worker, p, place)
     if worker.trigger in STREAM_TRIGGERS and not getattr(p, "attached", True):
-        aws.detach(worker, place)
+        changed = (change for change, _ in world.applied if change.part == worker.name)
+        aws.detach(worker, place, since=start + max((change.at_s for change in changed), default=0.0))
+    alarms.create(aws.call, worker, p)
     return place
 
 

@@ -1,0 +1,61 @@
+"""The handbook's alarms for each worker of the simulated fleet, with the limits of its manifest."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from opskit.inventory.worker import Worker
+from opskit.sandbox.calls import Calls
+from opskit.sandbox.workload.parts import Part, QueueWorker, StreamWorker
+from opskit.sandbox.workload.parts import Worker as WorkerPart
+
+Alarm = dict[str, Any]
+TOPICS = ("critical", "warning")
+"""One topic for each way of telling people: a page, a post."""
+
+
+def create(aws: Calls, worker: Worker, p: Part) -> None:
+    """Make a worker's alarms, each with the topic of its severity."""
+    for topic, alarm in alarms(worker, p):
+        made = aws("sns", "CreateTopic", Name=f"alerts-{topic}")
+        aws("cloudwatch", "PutMetricAlarm", AlarmActions=[made["TopicArn"]], **alarm)
+
+
+def alarms(worker: Worker, p: Part) -> Iterator[tuple[str, Alarm]]:
+    """Yield (topic, alarm) for a worker, as the handbook's alerting section has them."""
+    function = _of(worker, "AWS/Lambda", FunctionName=worker.function)
+    limits = worker.limits
+    yield "critical", function("Errors", "Sum", limits["lambda_errors"].crit, period_s=300)
+    yield "critical", function("Throttles", "Sum", limits["lambda_throttles"].crit, periods=2)
+    if isinstance(p, WorkerPart):
+        share = (limits["duration_p95"].warn or 0) / 100
+        yield "warning", function("Duration", "Maximum", share * p.timeout_s * 1000, periods=5)
+    if isinstance(p, StreamWorker):
+        crit_s = limits["iterator_age"].crit
+        yield "critical", function("IteratorAge", "Maximum", None if crit_s is None else crit_s * 1000)
+    if isinstance(p, QueueWorker):
+        queue = _of(worker, "AWS/SQS", QueueName=worker.sources[0].name)
+        yield "warning", queue("ApproximateNumberOfMessagesVisible", "Maximum", limits["queue_depth"].warn)
+    if isinstance(p, QueueWorker) and worker.dead_letter_queue:
+        dead = _of(worker, "AWS/SQS", "dead letters", QueueName=worker.dead_letter_queue)
+        yield "critical", dead("ApproximateNumberOfMessagesVisible", "Maximum", limits["dead_letters"].crit)
+
+
+def _of(worker: Worker, namespace: str, what: str = "", **dimensions: str) -> Any:
+    """Return what makes alarms on one resource's metrics."""
+
+    def alarm(
+        metric: str, statistic: str, limit: float | None, *, period_s: int = 60, periods: int = 1
+    ) -> Alarm:
+        return {
+            "AlarmName": f"{worker.function} {what or metric}",
+            "Namespace": namespace,
+            "MetricName": metric,
+            "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+            "Statistic": statistic,
+            "Period": period_s,
+            "EvaluationPeriods": periods,
+            "Threshold": float(limit or 0),
+            "ComparisonOperator": "GreaterThanThreshold",
+        }
+
+    return alarm
