@@ -4,14 +4,28 @@ The rules stand in the order of decision: is the mapping enabled, is the functio
 does it fail (on one shard or on all), can it keep up at all, is the delay configured?
 """
 
-from opskit.model import Finding, Readings, Rule, Severity, Status, Target, UnreadError
+from opskit.model import Finding, Readings, Rule, Severity, Target
 from opskit.render.figures import duration, number
 from opskit.series import Series
 from runbooks._stream import advice, evidence, failing, settings, words
 from runbooks._stream import facts as stream
 from runbooks._stream import since as onset
 from runbooks._stream.capacity import batches_are_full, overloaded, rates
+from runbooks._stream.chains import explained_by
+from runbooks._stream.evidence_downstream import tables_looked_at
+from runbooks._stream.evidence_unread import of_changes
 from runbooks._stream.outlook import facts, silence
+from runbooks._stream.rules_downstream import downstream_throttled, function_timeouts
+from runbooks._stream.rules_load import hot_shard, shared_read_throttle, traffic_surge
+from runbooks._stream.rules_loss import filtered_out, records_dropped_by_policy, records_expired
+from runbooks._stream.rules_pool import account_concurrency_exhausted
+from runbooks._stream.rules_position import partial_batch_misreport, replay_backlog
+from runbooks._stream.rules_unread import (
+    efo_consumer_inactive,
+    esm_disabled,
+    permission_or_kms_denied,
+    stream_recreated,
+)
 from runbooks._stream.shift import why
 from runbooks._stream.signals import DYNAMODB_STREAM, KINESIS, more_signals, signals
 
@@ -20,32 +34,6 @@ TITLE = "Records wait too long in a stream that a Lambda function consumes"
 TRIGGERS = (KINESIS, DYNAMODB_STREAM)
 
 GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
-
-
-def esm_disabled(target: Target, readings: Readings) -> Finding | None:
-    """Mapping disabled, disabling, or deleted."""  # noqa: D401 - the catalogue's words
-    found = settings.mapping(target, readings)
-    if found is None and _read_all_the_same(target, readings):
-        raise UnreadError("mappings", "none is listed, yet it is invoked: by an alias, or just deleted")
-    state = found["state"] if found else "deleted"
-    if state not in ("Disabled", "Disabling", "Deleting", "deleted"):
-        return None
-    late = stream.known(lambda: stream.age(target, readings))
-    since = onset.silent_since(readings, found)
-    gone = state in ("deleted", "Deleting")
-    do, do_not = advice.recreate(target, onset.last_read(readings)) if gone else advice.enable(target)
-    waits = words.waiting(late)
-    return Finding(
-        cause="esm-disabled",
-        severity=stream.lag_severity(target, readings, late) if late and late.seconds else Severity.HIGH,
-        subject=words.subject(target),
-        summary=f"the event source mapping is {state.lower()}, nothing reads the stream{waits}",
-        since=since,
-        evidence=evidence.of_mapping(target, readings, found),
-        fix=do,
-        avoid=do_not,
-        source=f"{GUIDE}/with-kinesis.html",
-    )
 
 
 def reserved_concurrency_throttle(target: Target, readings: Readings) -> Finding | None:
@@ -72,10 +60,10 @@ def reserved_concurrency_throttle(target: Target, readings: Readings) -> Finding
         if reserved == 0
         else f"the function may run {reserved} at a time{wants}: batches are throttled",
         since=onset.throttled_since(readings),
-        evidence=evidence.of_throttles(target, readings, reserved, needed),
+        evidence=evidence.of_throttles(target, readings, reserved, needed) + of_changes(readings),
         fix=do,
         avoid=do_not,
-        explains=("consumer-under-capacity",),
+        explains=explained_by("reserved-concurrency-throttle"),
         source=f"{GUIDE}/configuration-concurrency.html",
     )
 
@@ -107,7 +95,7 @@ def function_errors_all_shards(target: Target, readings: Readings) -> Finding | 
         evidence=evidence.of_errors(target, readings, changed, late),
         fix=do,
         avoid=do_not,
-        explains=("consumer-under-capacity",),
+        explains=explained_by("function-errors-all-shards"),
         source=f"{GUIDE}/kinesis-on-failure-destination.html",
     )
 
@@ -131,6 +119,7 @@ def poison_record_shard(target: Target, readings: Readings) -> Finding | None:
         evidence=evidence.of_poison(target, readings, late, found),
         fix=do,
         avoid=do_not,
+        explains=explained_by("poison-record-shard"),
         source=f"{GUIDE}/kinesis-on-failure-destination.html",
     )
 
@@ -148,9 +137,13 @@ def consumer_under_capacity(target: Target, readings: Readings) -> Finding | Non
         subject=words.subject(target),
         summary=words.cannot_keep_up(arrival, drain) + why(target, readings),
         since=onset.late_since(target, readings),
-        evidence=evidence.of_capacity(target, readings, late, drain),
+        evidence=(
+            *evidence.of_capacity(target, readings, late, drain),
+            *tables_looked_at(target, readings),
+        ),
         fix=do,
         avoid=do_not,
+        explains=explained_by("consumer-under-capacity"),
         source=f"{GUIDE}/services-kinesis-parameters.html",
     )
 
@@ -190,11 +183,25 @@ def batch_window_delay(target: Target, readings: Readings) -> Finding | None:
 
 RULES: tuple[Rule, ...] = (
     esm_disabled,
+    efo_consumer_inactive,
+    stream_recreated,
+    permission_or_kms_denied,
     reserved_concurrency_throttle,
+    account_concurrency_exhausted,
+    downstream_throttled,
+    function_timeouts,
     function_errors_all_shards,
     poison_record_shard,
+    partial_batch_misreport,
+    hot_shard,
+    shared_read_throttle,
+    traffic_surge,
     consumer_under_capacity,
+    replay_backlog,
     batch_window_delay,
+    filtered_out,
+    records_expired,
+    records_dropped_by_policy,
 )
 
 
@@ -216,14 +223,6 @@ def symptom(target: Target, readings: Readings) -> Finding | None:
 
 def _if_known(target: Target, readings: Readings, key: str) -> Series:
     return stream.known(lambda: stream.recent(target, readings, key)) or Series(())
-
-
-def _read_all_the_same(target: Target, readings: Readings) -> bool:
-    """Tell whether the function is sent batches although AWS lists no mapping of it at all."""
-    if readings.document("mappings"):
-        return False
-    published = [k for k in ("iterator-age", "invocations") if readings.reading(k).status is not Status.EMPTY]
-    return any(len(stream.recent(target, readings, key)) for key in published)
 
 
 def _has_room(target: Target, readings: Readings, reserved: int, needed: int | None) -> bool:

@@ -13,6 +13,7 @@ A case is a TOML file that says how it differs from its base (`_kinesis.toml`, `
     [target]                  changed fields of the Target: source_arn, tables
     [tables.NAME]             settings of a table that the worker writes to
     consumers, changes, consumer = [...]  what these calls answer
+    [[others]]                further mappings of the function, by what differs from [mapping]
                               [mapping] deleted = true: there is none; changed_at in minutes
     [failed]                  key = reason: not answered
     [[rows]]                  the error texts' rows (round 2)
@@ -188,7 +189,6 @@ def _document(case: Mapping[str, Any], key: str) -> Any:
     if key != "mappings":
         return case["shards"]["open"] if key == "shards" else case[key]
     mapping = {**case["mapping"], "source_arn": _target(case).source_arn}
-    if mapping.pop("deleted", False):
-        return []
+    deleted = mapping.pop("deleted", False)
     mapping["last_modified"] = END + 60 * mapping.pop("changed_at")
-    return [mapping]
+    return [*([] if deleted else [mapping]), *({**mapping, **other} for other in case.get("others", ()))]

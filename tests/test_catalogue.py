@@ -24,8 +24,22 @@ CATALOGUE = {
         "poison-record-shard": "One record fails forever, its shard is blocked in order.",
         "function-errors-all-shards": "Code/config/dependency failure on every batch.",
         "consumer-under-capacity": "Drain < arrival, no errors.",
+        "function-timeouts": "Batches time out, are retried whole.",
+        "traffic-surge": "Arrival stepped up.",
+        "hot-shard": "Partition key skew: one shard carries the load.",
+        "account-concurrency-exhausted": "Another function takes the pool.",
+        "shared-read-throttle": "Too many consumers of a shard.",
+        "downstream-throttled": "Consumer slowed by DynamoDB/HTTP limits.",
         "reserved-concurrency-throttle": "Function capped below shards x factor (or at 0).",
         "batch-window-delay": "Lag is configured.",
+        "efo-consumer-inactive": "ESM points at a consumer ARN deleted/recreated or not ACTIVE.",
+        "permission-or-kms-denied": "Role lost stream read or key access.",
+        "stream-recreated": "DynamoDB stream disabled and re-enabled, or table replaced: new stream ARN.",
+        "replay-backlog": "Lag is expected after TRIM_HORIZON/AT_TIMESTAMP start or re-enable.",
+        "partial-batch-misreport": "Wrong ReportBatchItemFailures response re-reads the same window.",
+        "filtered-out": "FilterCriteria drops (nearly) everything.",
+        "records-expired": "Data loss already happened.",
+        "records-dropped-by-policy": 'Lag "healed" by discarding.',
     },
 }
 """The causes and their texts as the failure-mode catalogue has them."""
@@ -63,7 +77,7 @@ def test_causes_are_unique_over_all_runbooks() -> None:
     assert [c for c, n in counted.items() if n > 1] == []
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.py")), ids=lambda path: path.name)
 def test_runbooks_have_no_aws_no_io_and_no_clock(path: Path) -> None:
     forbidden = {"botocore", "boto3", "time", "os", "pathlib", "socket", "subprocess", "random"}
     tree = ast.parse(path.read_text("utf-8"))

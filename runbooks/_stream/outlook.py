@@ -23,11 +23,8 @@ def facts(target: Target, readings: Readings) -> tuple[Fact, ...]:
     """Return the figures that could be worked out, the data-loss countdown first."""
     parts: tuple[Callable[[Target, Readings], Fact | None], ...] = (
         countdown,
-        expired,
         drain,
         other_consumers,
-        recreated,
-        filtered_out,
         several_streams,
         read_throttles,
         few_errors,
@@ -87,17 +84,6 @@ def _when(at: int, now: int) -> str:
 def _window_explains(target: Target, readings: Readings, late: stream.Age) -> bool:
     delay = stream.known(lambda: settings.delay_s(target, readings)) or 0
     return late.measured and late.seconds <= delay
-
-
-def expired(target: Target, readings: Readings) -> Fact | None:
-    """Tell that an age reached the retention and then fell: those records were lost, not processed."""
-    series = readings.series("iterator-age")
-    retention = settings.retention_s(target, readings)
-    if series.peak / 1000 < EXPIRING * retention or series.last >= series.peak / 2:
-        return None
-    at = max(series, key=lambda point: point[1])[0]
-    text = f"the age had reached the retention ({duration(retention)}) before it fell: records were lost"
-    return Fact("records-expired", text, series.peak / 1000, "s", at)
 
 
 def drain(target: Target, readings: Readings) -> Fact | None:
@@ -183,27 +169,6 @@ def other_consumers(target: Target, readings: Readings) -> Fact | None:
         return None
     text = f"another consumer of the stream is {duration(whole.peak / 1000)} behind; this function is not"
     return Fact("other-consumer", text, whole.peak / 1000, "s")
-
-
-def recreated(target: Target, readings: Readings) -> Fact | None:
-    """Tell that the table has another stream than the mapping reads, or none: a new stream has a new ARN."""
-    if "table" not in readings:
-        return None
-    table = readings.document("table") or {}
-    latest = table.get("stream_arn")
-    if "/stream/" not in target.source_arn or (table.get("stream_enabled") and latest == target.source_arn):
-        return None
-    if not table.get("stream_enabled"):
-        return Fact("stream-off", f"the stream of table {target.source} is switched off: no new records come")
-    return Fact("stream-recreated", f"the table has a new stream, which nothing here reads: {latest}")
-
-
-def filtered_out(target: Target, readings: Readings) -> Fact | None:
-    """Tell that nothing is invoked because the filter lets nothing through: no lag, but perhaps a mistake."""
-    silent = not stream.recent_total(target, readings, "invocations")
-    if not silent or not stream.filters_drop_all(target, readings):
-        return None
-    return Fact("filtered-out", "the mapping's filter drops every record that arrives: nothing is invoked")
 
 
 def several_streams(target: Target, readings: Readings) -> Fact | None:
