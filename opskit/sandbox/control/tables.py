@@ -1,14 +1,15 @@
-"""DynamoDB, where moto forgets: the caps that an owner sets on an on-demand table."""
+"""DynamoDB, where moto forgets: caps on an on-demand table, and that a stream may be switched on again."""
 
 import io
 import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from moto.dynamodb.models import dynamodb_backends
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Request, Response
 
-from opskit.sandbox.front import Wsgi, signed_for
+from opskit.sandbox.front import ACCOUNT, Wsgi, signed_for
 
 _SETS = frozenset({"CreateTable", "UpdateTable"})
 _TELLS = _SETS | {"DescribeTable"}
@@ -35,6 +36,8 @@ class Tables:
             asked = Request(environ)
             body = asked.get_data(cache=False)
             environ["wsgi.input"] = io.BytesIO(body)
+            if action == "UpdateTable":
+                _let_stream_again(signed_for(asked)[1], json.loads(body))
             answer = Response(*run_wsgi_app(app, environ, buffered=True))
             if answer.status_code < 300:  # noqa: PLR2004  # HTTP's successes
                 self._mend(action, signed_for(asked)[1], json.loads(body), answer)
@@ -53,3 +56,11 @@ class Tables:
         if self.caps(*key):
             told[member][_CAPS] = self.caps(*key)
             answer.set_data(json.dumps(told))
+
+
+def _let_stream_again(region: str, asked: dict[str, Any]) -> None:
+    """Let a stream that was switched off be switched on: AWS makes a new one, moto takes it for still on."""
+    table = dynamodb_backends[ACCOUNT][region].tables.get(asked["TableName"].rpartition("/")[2])
+    wanted = asked.get("StreamSpecification", {}).get("StreamEnabled")
+    if table is not None and wanted and not (table.stream_specification or {}).get("StreamEnabled"):
+        table.latest_stream_label = None

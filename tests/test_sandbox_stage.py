@@ -1,0 +1,91 @@
+"""What is played: the same seed gives the same bytes; alarms, changes and contents are those of the model."""
+
+import json
+from typing import Any
+
+import pytest
+from conftest import EmbeddedAws
+
+from opskit.sandbox import stage
+from opskit.sandbox.incidents import find
+
+FUNCTION = "prd2011-prod-us-east-1-scoreUsers"
+NOW = 1_795_572_030.0
+
+
+def bytes_of(aws: EmbeddedAws, name: str, seed: int) -> bytes:
+    """All that the stores were told, and what the calls say of the settings."""
+    aws.sandbox.renew()
+    stage.play(aws.planes, find(name), seed)
+    cursor = aws.planes.metrics._store.cursor()
+    points = cursor.execute(
+        "SELECT namespace, name, dimensions, t, n, s, lo, hi, vals, counts FROM metric_points "
+        "JOIN metric_series ON id = series ORDER BY ALL"
+    ).fetchall()
+    worker = find(name).target
+    group = f"/aws/lambda/prd2011-prod-us-east-1-{worker}"
+    events = aws.client("logs").filter_log_events(logGroupName=group, limit=200)["events"]
+    lines = [(event["logStreamName"], event["timestamp"], event["message"]) for event in events]
+    mappings = aws.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    return json.dumps([points, lines, mappings], default=str).encode()
+
+
+@pytest.fixture
+def fixed_aws(embedded_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> EmbeddedAws:
+    """An embedded AWS whose clock stands."""
+    monkeypatch.setattr(embedded_aws.sandbox, "_now", lambda: NOW)
+    return embedded_aws
+
+
+@pytest.mark.parametrize("name", ["poison-record", "stream-recreated", "table-throttled"])
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
+    name: str, fixed_aws: EmbeddedAws
+) -> None:
+    first = bytes_of(fixed_aws, name, 5)
+    assert bytes_of(fixed_aws, name, 5) == first
+    assert bytes_of(fixed_aws, name, 6) != first
+
+
+def states(aws: EmbeddedAws) -> dict[str, str]:
+    alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    return {
+        alarm["AlarmName"].removeprefix("prd2011-prod-us-east-1-"): alarm["StateValue"] for alarm in alarms
+    }
+
+
+def test_the_handbooks_alarms_are_in_the_state_that_the_model_puts_them_in(embedded_aws: EmbeddedAws) -> None:
+    stage.play(embedded_aws.planes, find("healthy"), 1)
+    healthy = states(embedded_aws)
+    assert healthy["scoreUsers IteratorAge"] == "OK"
+    assert "ALARM" not in healthy.values()
+    embedded_aws.sandbox.renew()
+    stage.play(embedded_aws.planes, find("consumer-errors"), 1)
+    ill = states(embedded_aws)
+    assert (ill["scoreUsers Errors"], ill["scoreUsers IteratorAge"]) == ("ALARM", "ALARM")
+    history = embedded_aws.client("cloudwatch").describe_alarm_history(
+        AlarmName=f"{FUNCTION} Errors", HistoryItemType="StateUpdate"
+    )["AlarmHistoryItems"]
+    assert "to ALARM" in history[0]["HistorySummary"]
+
+
+def test_who_changed_what_is_in_the_change_history_and_the_load_is_not(embedded_aws: EmbeddedAws) -> None:
+    stage.play(embedded_aws.planes, find("esm-disabled"), 1)
+
+    def looked_up() -> list[dict[str, Any]]:
+        return embedded_aws.client("cloudtrail").lookup_events()["Events"]
+
+    (event,) = looked_up()
+    assert (event["EventName"], event["Username"]) == ("UpdateEventSourceMapping20150331", "console-session")
+    embedded_aws.sandbox.renew()
+    stage.play(embedded_aws.planes, find("surge"), 1)
+    assert looked_up() == []
+
+
+def test_a_queue_holds_what_its_model_says(embedded_aws: EmbeddedAws) -> None:
+    stage.play(embedded_aws.planes, find("healthy"), 1)
+    world = embedded_aws.planes.live.world
+    sqs = embedded_aws.client("sqs")
+    url = sqs.get_queue_url(QueueName="prd2011-prod-us-east-1-fan-updates")["QueueUrl"]
+    counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+    held = int(counts["Attributes"]["ApproximateNumberOfMessages"])
+    assert held == world.workers["handleEvent"].visible
