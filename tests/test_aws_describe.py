@@ -138,3 +138,18 @@ def test_a_functions_last_modified_text_is_epoch_seconds(text: str) -> None:
 def test_other_text_stays_text() -> None:
     value = {"LastModified": "yesterday", "Description": "2027-01-15T08:00:00Z"}
     assert describe.plain(value) == value
+
+
+def test_pairs_are_sent_as_a_structure_and_other_tuples_as_a_list() -> None:
+    client = unconnected("cloudtrail")
+    attribute = (("AttributeKey", "EventName"), ("AttributeValue", "DeleteTable"))
+    params = (("LookupAttributes", (attribute,)), ("StartTime", 1_800_000_000))
+    signal = Describe("cloudtrail", "LookupEvents", params, "Events[].EventName")
+    expected = {
+        "LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": "DeleteTable"}],
+        "StartTime": 1_800_000_000,
+    }
+    with Stubber(client) as stubber:
+        stubber.add_response("lookup_events", {"Events": [{"EventName": "DeleteTable"}]}, expected)
+        reading = describe.ask(StubbedAws(cloudtrail=client), signal, Meter())
+    assert reading.document == ["DeleteTable"]

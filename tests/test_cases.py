@@ -7,7 +7,7 @@ import pytest
 from stream_cases import END, FOLDER, Case, cases, find
 
 from opskit.judge import Judgement
-from opskit.model import Reading, Status
+from opskit.model import Describe, Reading, Status
 from opskit.record import cases as past
 from runbooks import ALL
 
@@ -67,3 +67,23 @@ def test_a_rule_that_missed_a_signal_has_ruled_nothing_out() -> None:
     ruled_out = first.summary.partition("ruled out: ")[2].partition(";")[0].split(", ")
     assert missed
     assert missed.isdisjoint(ruled_out)
+
+
+def test_a_denied_trail_is_a_gap_that_leaves_the_cause_standing() -> None:
+    case = find("trap-deploy-and-disabled")
+    judgement = case.judged(changes=Reading(Status.FAILED, "denied: needs cloudtrail:LookupEvents"))
+    assert judgement.findings[0].cause == "esm-disabled"
+    assert "CloudTrail" not in _told(judgement)
+    assert [gap.signal for gap in judgement.gaps] == ["changes"]
+
+
+def test_who_changed_a_setting_is_asked_around_the_time_of_the_change_in_one_call() -> None:
+    signal = find("trap-deploy-and-disabled").readings.named["changes"]
+    assert isinstance(signal, Describe)
+    attribute = (("AttributeKey", "EventName"), ("AttributeValue", "UpdateEventSourceMapping20150331"))
+    changed = END - 20 * 60
+    assert signal.params == (
+        ("LookupAttributes", (attribute,)),
+        ("StartTime", changed - 300),
+        ("EndTime", changed + 300),
+    )

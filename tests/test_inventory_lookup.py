@@ -157,6 +157,7 @@ def test_a_manifests_target_carries_what_is_expected(fleet: Inventory) -> None:
     assert (target.log_group, target.event_counts) == ("/shared", True)
     assert target.expected["stream"] == "prd2011-prod-us-east-1-fan-events"
     assert (target.expected["max_retries"], target.expected["timeout_s"]) == (10, 60)
+    assert target.tables == ("prd2011-prod-us-east-1-fan-scores",)
     assert target.limits["iterator_age"].crit == 120
 
 
@@ -188,6 +189,7 @@ def test_a_tables_stream_fits_whatever_its_label(fleet: Inventory) -> None:
     )
     (target,) = bind(fleet.find("publishScores"))
     assert (target.source_arn, target.source) == (TABLE, TABLE.split("/")[1])
+    assert target.tables == (), "the table whose changes it reads is none that it writes to"
 
 
 def test_with_everything_denied_the_streams_name_is_still_known(fleet: Inventory) -> None:

@@ -123,8 +123,17 @@ def _comes_back(target: Target, readings: Readings, late: stream.Age) -> bool:
     failed, invoked = _failed_beyond_errors(target, readings)
     if not invoked or failed / invoked < stream.WIDESPREAD:
         return False
-    given = sum(stream.recent_total(target, readings, key) for key in ("events-dropped", "events-delivered"))
-    return given > 0 or (late.seconds > stream.limit_s(target) and not late.catching_up)
+    if sum(stream.recent_total(target, readings, key) for key in ("events-dropped", "events-delivered")):
+        return True
+    # Where most comes back the age goes up and down with luck, as retries succeed.
+    mostly = failed / invoked >= stream.HALF and _still_comes_back(target, readings)
+    return late.seconds > stream.limit_s(target) and (mostly or not late.catching_up)
+
+
+def _still_comes_back(target: Target, readings: Readings) -> bool:
+    end = readings.window.end
+    newest = stream.patience_s(target, readings, stream.CURRENT_S)
+    return readings.series("events-failed").between(end - newest, end).total > 0
 
 
 def _failed_beyond_errors(target: Target, readings: Readings) -> tuple[float, float]:
