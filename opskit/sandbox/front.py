@@ -73,6 +73,9 @@ Handler = Callable[[Call], Mapping[str, Any] | None]
 Handlers = Mapping[tuple[str, str], Handler]
 """(service, action) -> handler; a handler refuses by raising RefusedError."""
 
+TABLE_STREAMS = "DynamoDBStreams_"
+"""How the targets of calls about tables' streams begin."""
+
 SIGNING_NAMES = {
     "monitoring": "cloudwatch",
     "servicequotas": "service-quotas",
@@ -156,6 +159,8 @@ def signed_for(request: Request) -> tuple[str, str]:
     if not match:
         return "", "us-east-1"
     region, name = match.groups()
+    if request.headers.get("X-Amz-Target", "").startswith(TABLE_STREAMS):
+        name = "dynamodbstreams"  # signed as dynamodb is
     return SIGNING_NAMES.get(name, name), region
 
 

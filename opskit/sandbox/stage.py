@@ -19,7 +19,7 @@ from opskit.sandbox.live import Live
 from opskit.sandbox.planes import Planes
 from opskit.sandbox.resources import REGION, Placed, Resources
 from opskit.sandbox.telling import Staged
-from opskit.sandbox.workload.parts import Table
+from opskit.sandbox.workload.parts import StreamWorker, Table
 from opskit.sandbox.workload.timeline import Change
 from opskit.sandbox.workload.world import World
 
@@ -68,6 +68,10 @@ def _played(
     with planes.control.trail.silence():
         staged = Staged(world, fleet, _place(planes, fleet, world, start, seed), start)
     _tell(planes, staged)
+    for name, worker in fleet.workers.items():
+        part = world.parts[name]
+        if worker.trigger == "dynamodb-stream" and isinstance(part, StreamWorker):
+            planes.control.table_streams.set_shards(REGION, worker.sources[0].name, part.shards)
     contents.fill(planes.queues, staged)
     sources = {
         name: telling.log_source(fleet.workers[name], world.parts[name], model, start, str(seed))

@@ -18,7 +18,10 @@ _NO_CHANGES = re.compile(
 _NO_READS = re.compile(r"Assume.*|Decode.*|Invoke.*|GetQueryResults|StopQuery")
 """Neither changes nor reads; a query's results are of the time when it was started."""
 _READ_FROM = frozenset(
-    {"application-autoscaling", "cloudtrail", "cloudwatch", "dynamodb", "kinesis", "lambda", "logs", "sqs"}
+    {
+        *("application-autoscaling", "cloudtrail", "cloudwatch", "dynamodb", "dynamodbstreams", "kinesis"),
+        *("lambda", "logs", "sqs"),
+    }
 )
 
 

@@ -1,4 +1,4 @@
-"""Rules about a mapping that reads the right stream, but but not on: from far back, or in circles."""
+"""Rules about a mapping that reads the right stream, but not on: from far back, or in circles."""
 
 from opskit.model import Finding, Readings, Severity, Target, UnreadError
 from opskit.render.figures import clock, duration, number
@@ -91,9 +91,10 @@ def partial_batch_misreport(target: Target, readings: Readings) -> Finding | Non
 
 
 def _since_it_began_far_back(target: Target, readings: Readings, changed: int | None) -> Series | None:
-    """Return the ages since a change, if the first was late and nothing was sent just before the change.
+    """Return the ages since a change, if the first was late and nothing that was sent before leads up to it.
 
-    Batches until the change, young or late, mean that the mapping only got other settings.
+    Batches until the change mean that the mapping only got other settings, unless the age leaps: nothing
+    ages faster than time passes, so a leap is a mapping made anew that starts far back.
     """
     if not changed or changed < readings.window.start:
         return None
@@ -101,10 +102,18 @@ def _since_it_began_far_back(target: Target, readings: Readings, changed: int | 
     patience = stream.patience_s(target, readings, stream.GAP_S)
     before = ages.between(changed - patience, changed - stream.MINUTE_S)
     after = ages.between(changed - stream.MINUTE_S, readings.window.end)
-    if before or not after:
+    if not after:
         return None
     first = after.between(after.points[0][0], after.points[0][0] + stream.GAP_S)
+    if before and not _leaps(target, before, first):
+        return None
     return after if first.peak / 1000 > stream.limit_s(target) else None
+
+
+def _leaps(target: Target, before: Series, after: Series) -> bool:
+    """Tell whether an age grew by more than the time that passed, and by more than the limit."""
+    passed_s = after.last_at + stream.MINUTE_S - before.last_at
+    return (after.peak - before.last) / 1000 > passed_s + stream.limit_s(target)
 
 
 def _stands_still(target: Target, late: stream.Age) -> bool:

@@ -13,6 +13,7 @@ from opskit.sandbox.control.quotas import Quotas
 from opskit.sandbox.control.scaling import Activities, ContributorInsights
 from opskit.sandbox.control.sources import Sources
 from opskit.sandbox.control.streams import Streams
+from opskit.sandbox.control.table_streams import TableStreams
 from opskit.sandbox.control.tables import Tables
 from opskit.sandbox.control.trail import Trail
 from opskit.sandbox.front import Call, Handler, Handlers
@@ -30,12 +31,14 @@ class Control:
         self.activities = Activities(now)
         self.trail = Trail(now)
         self.tables = Tables()
+        self.table_streams = TableStreams()
         self._parts = (
             self.functions,
             self.concurrency,
             self.mappings,
             self.activities,
             self.trail,
+            self.table_streams,
             Invocations(self.functions),
             Quotas(self.concurrency),
             Streams(),
