@@ -104,7 +104,7 @@ def poison_record_shard(target: Target, readings: Readings) -> Finding | None:
     """One record fails forever, its shard is blocked in order."""
     if not stream.error_ratio(target, readings) or not failing.still_fails(target, readings):
         return None
-    if not failing.one_lane_is_stuck(target, readings):
+    if not failing.one_lane_is_stuck(target, readings) or failing.refused(readings):
         return None
     late = stream.age(target, readings)
     found = stream.known(lambda: settings.mapping(target, readings))

@@ -1,5 +1,6 @@
 """How invocations fail: still, on one batch alone, by running into the timeout, with which texts."""
 
+import re
 from math import inf
 
 from opskit.model import Readings, Target
@@ -16,6 +17,16 @@ TIMED_OUT = 0.8
 STUCK_SLOPE = (0.8, 1.25)
 """A record that is sent again and again ages one second per second; the rest is the unknown second within
 the minute at which each batch was sent."""
+
+
+REFUSED = re.compile(
+    r"\b429\b|too ?many ?requests|throttl|throughput ?exceeded|request ?limit ?exceeded|rate exceeded",
+    re.IGNORECASE,
+)
+"""What an error text says when a called service refuses for load."""
+
+MOSTLY = 0.5
+"""Share of the written failures that must say so."""
 
 
 def still_fails(target: Target, readings: Readings) -> bool:
@@ -76,3 +87,10 @@ def texts(readings: Readings) -> list[tuple[str, str]]:
     """Return the error texts with how often each was written, the most frequent first; none if not read."""
     rows = (stream.known(lambda: readings.rows("error-texts")) or ()) if "error-texts" in readings else ()
     return [(row.get("n", "?"), " ".join(row.get("error", "").split())) for row in rows]
+
+
+def refused(readings: Readings) -> bool:
+    """Tell whether most failures are written to be refusals of a called service."""
+    counted = [(int(n), text) for n, text in texts(readings) if n.isdigit()]
+    total = sum(n for n, _ in counted)
+    return total > 0 and sum(n for n, text in counted if REFUSED.search(text)) >= MOSTLY * total

@@ -45,8 +45,7 @@ def fell(target: Target, readings: Readings, life_s: float) -> Fall | None:
     if high[1] / 1000 < REACHED * life_s or low is None:
         return None
     worked_off = _waited(readings, high, low) <= SURELY * _processed(target, readings, high, low)
-    near_s = NEAR_S + (stream.known(lambda: _span_s(target, readings)) or 0)
-    at_its_end = [t for t, age_ms in series if age_ms / 1000 >= life_s - near_s]
+    at_its_end = [t for t, age_ms in series if age_ms / 1000 >= life_s - NEAR_S]
     if worked_off and not at_its_end:
         return None
     reached = next(t for t, age_ms in series if age_ms / 1000 >= REACHED * life_s)
@@ -58,13 +57,6 @@ def _read_until(series: Series, reached: int, life_s: float) -> int:
     """Return when the last record was written that was read before the age reached its end."""
     before = series.between(0, reached)
     return int(before.last_at - before.last / 1000) if before else int(reached - life_s)
-
-
-def _span_s(target: Target, readings: Readings) -> float:
-    """Return how long the records of a full batch took to come: an age is that of a batch's last record."""
-    arrived = readings.series("incoming").total / readings.window.seconds
-    each = arrived / settings.lanes(target, readings)
-    return settings.batch_size(target, readings) / each if each else 0.0
 
 
 def _waited(readings: Readings, high: Point, low: Point) -> float:

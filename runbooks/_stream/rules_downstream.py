@@ -1,7 +1,5 @@
 """Rules about what invocations wait for: a table that throttles them, a timeout that they run into."""
 
-import re
-
 from opskit.model import Finding, Readings, Target
 from opskit.render.figures import duration, number
 from runbooks._stream import advice_downstream as advice
@@ -15,15 +13,6 @@ from runbooks._stream.tables import Throttled, throttled
 
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 
-REFUSED = re.compile(
-    r"\b429\b|too ?many ?requests|throttl|throughput ?exceeded|request ?limit ?exceeded|rate exceeded",
-    re.IGNORECASE,
-)
-"""What an error text says when a called service refuses for load."""
-
-MOSTLY = 0.5
-"""Share of the written failures that must say so."""
-
 SLACK_S = 600
 """How much later than the lag the throttling may seem to begin and still be its cause: its first minutes
 are below what counts, and a late batch is counted in the minute in which it began."""
@@ -36,7 +25,7 @@ def downstream_throttled(target: Target, readings: Readings) -> Finding | None:
     if stream.error_ratio(target, readings) < stream.HALF and not stream.is_late(target, readings):
         return None
     table = throttled(target, readings, stream.known(lambda: before_lag(target, readings)))
-    refused = stream.error_ratio(target, readings) >= stream.WIDESPREAD and _refused(readings)
+    refused = stream.error_ratio(target, readings) >= stream.WIDESPREAD and failing.refused(readings)
     if table is None and not refused:
         return None
     if not refused and table and not _slowed_by(target, readings, table):
@@ -103,13 +92,6 @@ def _summary(target: Target, table: Throttled | None) -> str:
         return f"a service that {target.function} calls refuses requests for load: the error texts say so"
     rate = f"{number(round(table.per_minute))} writes a minute"
     return f"table {table.name} throttles {rate}: {table.reason}; the function waits and tries again"
-
-
-def _refused(readings: Readings) -> bool:
-    """Tell whether most failures are written to be refusals of a called service."""
-    counted = [(int(n), text) for n, text in failing.texts(readings) if n.isdigit()]
-    total = sum(n for n, _ in counted)
-    return total > 0 and sum(n for n, text in counted if REFUSED.search(text)) >= MOSTLY * total
 
 
 def _slowed_by(target: Target, readings: Readings, table: Throttled) -> bool:
