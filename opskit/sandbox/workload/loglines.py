@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import chain, repeat
 from random import Random
 from typing import Protocol
@@ -16,6 +17,9 @@ OUT_OF_MEMORY = "Runtime.ExitError"
 TIMEOUT = "timeout"
 STREAMS = 8
 """Log streams that one version's executions of a day are spread over."""
+
+
+_STATUS = {"": "success", TIMEOUT: TIMEOUT}
 
 
 class Execution(Protocol):
@@ -53,9 +57,9 @@ class Writer:
         write = self._json if self.json_format else self._text
         for run in chain.from_iterable(repeat(run, getattr(run, "stands_for", 1)) for run in executions):
             request = _uuid(random)
-            day = datetime.fromtimestamp(start + run.at_s, UTC).strftime("%Y/%m/%d")
-            stream = f"{day}/[{run.version}]{random.randrange(STREAMS):032x}"
             begin = int((start + run.at_s) * 1000)
+            day = _second(begin // 1000)[:10].replace("-", "/")
+            stream = f"{day}/[{run.version}]{int(random.random() * STREAMS):032x}"
             for offset, text in write(run, request, begin):
                 yield stream, begin + offset, text
 
@@ -101,7 +105,7 @@ class Writer:
 
     def _json(self, run: Execution, request: str, begin: int) -> Iterator[tuple[int, str]]:
         end = round(run.init_ms + run.duration_ms)
-        yield 0, _platform(begin, "start", {"requestId": request, "version": str(run.version)})
+        yield 0, _platform(begin, "start", f'{{"requestId": "{request}", "version": "{run.version}"}}')
         if run.error != TIMEOUT:
             yield end, self._said(run, request, begin + end)
         elif self.old:
@@ -110,37 +114,33 @@ class Writer:
         yield end, _platform(begin + end, "report", self._record(run, request))
 
     def _said(self, run: Execution, request: str, end_ms: int) -> str:
-        line = {
-            "timestamp": _iso(end_ms),
-            "level": "ERROR" if run.error else "INFO",
-            "requestId": request,
-            "functionName": self.function,
-            "message": run.error or f"processed {run.records} records",
-        }
+        """Return what the worker's own logger writes, with the handbook's fields."""
+        message = run.error or f"processed {run.records} records"
+        head = (
+            f'{{"timestamp": "{_iso(end_ms)}", "level": "{"ERROR" if run.error else "INFO"}", '
+            f'"requestId": "{request}", "functionName": "{self.function}", "message": {json.dumps(message)}, '
+        )
         if not run.error:
-            return json.dumps({**line, "records": run.records, "duration": round(run.duration_ms)})
+            return f'{head}"records": {run.records}, "duration": {round(run.duration_ms)}}}'
         kind, _, text = run.error.partition(": ")
-        return json.dumps({**line, "errorType": kind, "errorMessage": text})
+        return f'{head}"errorType": {json.dumps(kind)}, "errorMessage": {json.dumps(text)}}}'
 
-    def _record(self, run: Execution, request: str) -> dict[str, object]:
-        metrics: dict[str, object] = {
-            "durationMs": round(run.duration_ms, 3),
-            "billedDurationMs": int(run.duration_ms) + 1,
-            "memorySizeMB": self.memory_mb,
-            "maxMemoryUsedMB": self._used_mb(run),
-        }
-        if run.init_ms:
-            metrics["initDurationMs"] = round(run.init_ms, 3)
-        record: dict[str, object] = {"requestId": request, "metrics": metrics}
+    def _record(self, run: Execution, request: str) -> str:
+        init = f', "initDurationMs": {run.init_ms:.3f}' if run.init_ms else ""
+        metrics = (
+            f'{{"durationMs": {run.duration_ms:.3f}, "billedDurationMs": {int(run.duration_ms) + 1}, '
+            f'"memorySizeMB": {self.memory_mb}, "maxMemoryUsedMB": {self._used_mb(run)}{init}}}'
+        )
+        outcome = ""
         if not self.old:
-            record["status"] = {"": "success", TIMEOUT: TIMEOUT}.get(run.error, "error")
-            if run.error.startswith(OUT_OF_MEMORY):
-                record["errorType"] = "Runtime.OutOfMemory"
-        return record
+            outcome = f', "status": "{_STATUS.get(run.error, "error")}"'
+        if not self.old and run.error.startswith(OUT_OF_MEMORY):
+            outcome += ', "errorType": "Runtime.OutOfMemory"'
+        return f'{{"requestId": "{request}", "metrics": {metrics}{outcome}}}'
 
 
-def _platform(at_ms: int, kind: str, record: dict[str, object]) -> str:
-    return json.dumps({"time": _iso(at_ms), "type": f"platform.{kind}", "record": record})
+def _platform(at_ms: int, kind: str, record: str) -> str:
+    return f'{{"time": "{_iso(at_ms)}", "type": "platform.{kind}", "record": {record}}}'
 
 
 def _uuid(draw: Random) -> str:
@@ -149,4 +149,9 @@ def _uuid(draw: Random) -> str:
 
 
 def _iso(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
+    return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
