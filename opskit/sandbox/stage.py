@@ -19,7 +19,7 @@ from opskit.sandbox.live import Live
 from opskit.sandbox.planes import Planes
 from opskit.sandbox.resources import REGION, Placed, Resources
 from opskit.sandbox.telling import Staged
-from opskit.sandbox.workload.parts import StreamWorker, Table
+from opskit.sandbox.workload.parts import SHARED_BY_ALL, Account, StreamWorker, Table
 from opskit.sandbox.workload.timeline import Change
 from opskit.sandbox.workload.world import World
 
@@ -111,6 +111,9 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _place(planes: Planes, fleet: Fleet, world: World, start: int, seed: int) -> dict[str, Placed]:
     """Create what the fleet consists of, as it is now."""
+    account = world.parts[SHARED_BY_ALL]
+    if isinstance(account, Account):
+        planes.control.concurrency.set_limit(Call("lambda", "", {}, REGION, ""), account.concurrency_limit)
     aws = Resources(planes)
     ids = Random(f"{seed}:ids")
     planes.control.mappings.new_id = lambda: str(UUID(int=ids.getrandbits(128), version=4))
