@@ -1,6 +1,6 @@
 """The handbook's alarms for each worker of the simulated fleet, with the limits of its manifest."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from opskit.inventory.worker import Worker
@@ -13,11 +13,15 @@ TOPICS = ("critical", "warning")
 """One topic for each way of telling people: a page, a post."""
 
 
-def create(aws: Calls, worker: Worker, p: Part) -> None:
+def topics(aws: Calls) -> dict[str, str]:
+    """Make the topics that alarms tell; return their ARNs."""
+    return {topic: aws("sns", "CreateTopic", Name=f"alerts-{topic}")["TopicArn"] for topic in TOPICS}
+
+
+def create(aws: Calls, worker: Worker, p: Part, told: Mapping[str, str]) -> None:
     """Make a worker's alarms, each with the topic of its severity."""
     for topic, alarm in alarms(worker, p):
-        made = aws("sns", "CreateTopic", Name=f"alerts-{topic}")
-        aws("cloudwatch", "PutMetricAlarm", AlarmActions=[made["TopicArn"]], **alarm)
+        aws("cloudwatch", "PutMetricAlarm", AlarmActions=[told[topic]], **alarm)
 
 
 def alarms(worker: Worker, p: Part) -> Iterator[tuple[str, Alarm]]:

@@ -124,7 +124,11 @@ def _place(planes: Planes, fleet: Fleet, world: World, start: int, seed: int) ->
         part = world.parts[name]
         if isinstance(part, Table):
             aws.table(real, part, streamed=real in streamed, since=start)
-    return {name: _placed(aws, fleet.workers[name], world, start) for name in fleet.workers}
+    placed = {name: _placed(aws, fleet.workers[name], world, start) for name in fleet.workers}
+    told = alarms.topics(aws.call)
+    for name, worker in fleet.workers.items():
+        alarms.create(aws.call, worker, world.parts[name], told)
+    return placed
 
 
 def _placed(aws: Resources, worker: Worker, world: World, start: int) -> Placed:
@@ -136,7 +140,6 @@ def _placed(aws: Resources, worker: Worker, world: World, start: int) -> Placed:
     if worker.trigger in STREAM_TRIGGERS and not getattr(p, "attached", True):
         changed = (change for change, _ in world.applied if change.part == worker.name)
         aws.detach(worker, place, since=start + max((change.at_s for change in changed), default=0.0))
-    alarms.create(aws.call, worker, p)
     return place
 
 
