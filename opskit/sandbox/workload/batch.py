@@ -2,9 +2,10 @@
 
 import math
 from random import Random
+from statistics import NormalDist
 
 from opskit.sandbox.workload.parts import Function, StreamWorker, Table
-from opskit.sandbox.workload.shard import Batch, Lane, Run
+from opskit.sandbox.workload.shard import Lane
 from opskit.sandbox.workload.table import PATIENCE_S, TableModel
 
 COLD_AFTER_S = 600.0
@@ -13,6 +14,10 @@ FULL_CPU_MB = 1769
 """At this memory a function has one vCPU, with less a part of it (Lambda guide, "Memory")."""
 RECORDS_A_CALL = 25
 """BatchWriteItem takes 25 items (its model in botocore)."""
+NOISE = tuple(math.exp(NormalDist(0.0, 0.12).inv_cdf((n + 0.5) / 1024)) for n in range(1024))
+"""What durations are multiplied with: log-normal, each of its quantiles as likely as the others."""
+Outcome = tuple[float, float, str, int, int]
+"""Duration and init time in ms, error, records that go back, memory used in MB."""
 KILLED = "Runtime.ExitError: RequestId: error: Runtime exited with error: signal: killed"
 
 
@@ -32,9 +37,8 @@ class Executions:
         self._table, self._table_p = table, table_p
         self._cpu = min(self._memory_mb, FULL_CPU_MB) / min(p.memory_mb, FULL_CPU_MB)
 
-    def run(self, batch: Batch, lane: Lane, p: StreamWorker) -> Run:
-        """Execute a lane's batch."""
-        t, records, age_ms, read_age_ms, poisoned = batch
+    def execute(self, t: float, lane: Lane, records: int, poisoned: int, p: StreamWorker) -> Outcome:
+        """Execute a lane's batch; `poisoned` is the place of a record that cannot be processed, or -1."""
         init_ms = 0.0
         if lane.free_at < t - COLD_AFTER_S or lane.version != p.version:
             init_ms, lane.version = p.init_ms * self._random.lognormvariate(0.0, 0.15), p.version
@@ -44,24 +48,11 @@ class Executions:
             error, failed, used_mb = KILLED, records, p.memory_mb
         if duration_ms >= p.timeout_s * 1000:
             error, duration_ms, failed = "timeout", p.timeout_s * 1000, records
-        return Run(
-            t,
-            lane.shard,
-            records,
-            duration_ms,
-            age_ms,
-            read_age_ms,
-            error,
-            init_ms,
-            bool(lane.pending),
-            p.version,
-            used_mb,
-            failed,
-        )
+        return duration_ms, init_ms, error, failed, used_mb
 
     def _outcome(self, t: float, records: int, poisoned: int, p: StreamWorker) -> tuple[str, float, int]:
         """Return (error, duration in ms, records that go back) without what time and memory end."""
-        noise = math.exp(self._random.gauss(0.0, 0.12))
+        noise = NOISE[int(self._random.random() * len(NOISE))]
         each_ms = p.per_record_ms * self._cpu
         if p.failing and self._random.random() < p.failing:
             return p.error, (p.overhead_ms + p.fail_after_ms) * noise, records

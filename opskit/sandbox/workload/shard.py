@@ -7,17 +7,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
-class Batch(NamedTuple):
-    """What a lane sends to the function."""
-
-    at_s: float
-    records: int
-    age_ms: float
-    read_age_ms: float
-    poisoned: int
-    """The place of the first record that cannot be processed; -1: none."""
-
-
 class Run(NamedTuple):
     """One execution: when it began, what it was given, how it ended."""
 

@@ -13,7 +13,7 @@ from random import Random
 from opskit.sandbox.workload.batch import Executions
 from opskit.sandbox.workload.inflow import Inflow, reads
 from opskit.sandbox.workload.parts import StreamWorker, Table
-from opskit.sandbox.workload.shard import Batch, Lane, Run, most_at_once, parents, spread
+from opskit.sandbox.workload.shard import Lane, Run, most_at_once, parents, spread
 from opskit.sandbox.workload.stream_minute import Minutes, StreamMinute
 from opskit.sandbox.workload.table import TableModel
 
@@ -262,15 +262,14 @@ class StreamModel:
 
     def _readable(self, t: float, lane: Lane) -> int:
         """Take a batch's records out of the shard's read throughput; 0 if it lets none through now."""
-        pace = self._pace
-        lane.credit = min(READ_BURST_S * pace, lane.credit + (t - lane.credit_at) * pace)
+        pace, arrivals, head = self._pace, lane.arrivals, lane.head
+        credit = min(READ_BURST_S * pace, lane.credit + (t - lane.credit_at) * pace)
         lane.credit_at = lane.read_at = t
-        wanted = size = min(lane.waiting(t), self._limit)
-        if size > lane.credit:
-            size = int(lane.credit)
-        lane.credit -= size
-        if size < wanted:
+        size = bisect_right(arrivals, t, head, min(len(arrivals), head + self._limit)) - head
+        if size > credit:
+            size = int(credit)
             self.minutes.at(t).held += 1
+        lane.credit = credit - size
         return size
 
     def _throttle(self, t: float, lane: Lane, size: int) -> None:
@@ -288,9 +287,22 @@ class StreamModel:
         waited_ms = 1000 * (t - max(lane.free_at, self._reading_since))
         read_age_ms = age_ms if lane.pending else max(0.0, age_ms - waited_ms)
         poisoned = self._poisoned(lane, size) if lane.poison else -1
-        batch = Batch(t, size, age_ms, read_age_ms, poisoned)
-        lane.run = run = self._executions.run(batch, lane, p)
-        lane.ends_at = end = t + (run.init_ms + run.duration_ms) / 1000
+        duration_ms, init_ms, error, failed, used_mb = self._executions.execute(t, lane, size, poisoned, p)
+        lane.run = Run(
+            t,
+            lane.shard,
+            size,
+            duration_ms,
+            age_ms,
+            read_age_ms,
+            error,
+            init_ms,
+            lane.pending > 0,
+            p.version,
+            used_mb,
+            failed,
+        )
+        lane.ends_at = end = t + (init_ms + duration_ms) / 1000
         lane.throttled = 0
         self._busy += 1
         self._spans.append((t, end))
