@@ -26,6 +26,7 @@ from runbooks._stream.rules_unread import (
     permission_or_kms_denied,
     stream_recreated,
 )
+from runbooks._stream.settling import raised
 from runbooks._stream.shift import why
 from runbooks._stream.signals import DYNAMODB_STREAM, KINESIS, more_signals, signals
 
@@ -226,9 +227,11 @@ def _if_known(target: Target, readings: Readings, key: str) -> Series:
 
 
 def _has_room(target: Target, readings: Readings, reserved: int, needed: int | None) -> bool:
-    """Tell whether a reservation above what the stream can use was not reached lately: raised since."""
+    """Tell whether a reservation is enough by now: raised since batches were throttled."""
     if needed is not None and reserved < needed:
         return False
+    if raised(target, readings):
+        return True
     if max(stream.recent(target, readings, "concurrency").values, default=0.0) >= reserved:
         return False
     return reserved >= settings.lanes(target, readings)

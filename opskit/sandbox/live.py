@@ -13,7 +13,7 @@ from opskit.sandbox import observed, telling
 from opskit.sandbox.front import Call
 from opskit.sandbox.planes import Planes
 from opskit.sandbox.telling import LogSource, Staged
-from opskit.sandbox.workload.parts import SHARED_BY_ALL
+from opskit.sandbox.workload.parts import SHARED_BY_ALL, StreamWorker
 from opskit.sandbox.workload.world import World
 
 MINUTE_S = 60
@@ -119,4 +119,11 @@ class Live:
         since = {"LATEST": now, "TRIM_HORIZON": float("-inf")}.get(str(position), now)
         if position == "AT_TIMESTAMP" and at is not None:
             since = (at.timestamp() if isinstance(at, datetime) else float(at)) - self._staged.start
-        self._staged.world.reposition(part, since)
+        if position != "TRIM_HORIZON" or not self._is_another_stream(part):
+            self._staged.world.reposition(part, since)
+
+    def _is_another_stream(self, part: str) -> bool:
+        """Tell whether a table's stream began anew: its oldest change is the first that nothing has read."""
+        before = self._staged.world.parts[part]
+        dead = isinstance(before, StreamWorker) and not before.attached
+        return dead and self._staged.fleet.workers[part].trigger == "dynamodb-stream"

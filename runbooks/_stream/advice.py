@@ -126,6 +126,11 @@ def mend(target: Target, *, deployed: bool, retention_h: float | None) -> Advice
             "roll back: it began with a change of the function: aws lambda list-versions-by-function "
             f"--function-name {target.function} --region {target.region}"
         )
+        do.append(
+            "without a version to go back to, deploy the former package: aws lambda update-function-code "
+            f"--function-name {target.function} --s3-bucket '<bucket of the packages>' "
+            f"--s3-key '<key of the former one>' --region {target.region}"
+        )
     else:
         do.append("mend what the error text names: the code, its permissions or the service it calls")
     if target.trigger == "kinesis" and retention_h is not None and retention_h < STOPGAP_RETENTION_H:
@@ -158,7 +163,7 @@ def unthrottle(target: Target, readings: Readings, reserved: int) -> Advice:
     if needed:
         # Another caller used the reservation up where the stream alone does not.
         wanted = needed if needed > reserved else 2 * reserved
-        do.append(_reserve(target, wanted) + _room(readings, wanted - reserved))
+        do.append(reserve(target, wanted) + room(readings, wanted - reserved))
     else:
         do.append(
             "reserve at least open shards x parallelization factor, or remove the limit: aws lambda "
@@ -173,14 +178,14 @@ def unthrottle(target: Target, readings: Readings, reserved: int) -> Advice:
     )
 
 
-def _reserve(target: Target, wanted: int) -> str:
+def reserve(target: Target, wanted: int) -> str:
     return (
         f"aws lambda put-function-concurrency --function-name {target.function} "
         f"--reserved-concurrent-executions {wanted} --region {target.region}"
     )
 
 
-def _room(readings: Readings, more: int) -> str:
+def room(readings: Readings, more: int) -> str:
     """Return a warning if the account cannot give `more`; "" if it can or nobody knows."""
     account = stream.known(lambda: readings.document("account")) or {}
     unreserved = account.get("unreserved")
@@ -201,8 +206,8 @@ def widen(target: Target, readings: Readings, arrival_per_s: float | None, drain
     do = []
     reserved = stream.known(lambda: settings.reserved(readings))
     if reserved is not None and reserved < shards * factor:
-        room = _room(readings, shards * factor - reserved)
-        do.append(f"first let it run that wide: {_reserve(target, shards * factor)}{room}")
+        space = room(readings, shards * factor - reserved)
+        do.append(f"first let it run that wide: {reserve(target, shards * factor)}{space}")
     if factor > now:
         option = f"--parallelization-factor {factor}"
         do.append(

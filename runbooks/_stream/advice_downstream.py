@@ -1,14 +1,24 @@
 """What to do about a table that throttles and about timeouts: by the reason, with the values at hand."""
 
+import math
+
 from opskit.model import Readings, Target
 from opskit.render.figures import number
 from runbooks._stream import facts as stream
-from runbooks._stream import settings
-from runbooks._stream.advice import Advice, update_mapping
+from runbooks._stream import related, settings
+from runbooks._stream.advice import HEADROOM, Advice, update_mapping
+from runbooks._stream.capacity import arrival_per_s
+from runbooks._stream.shift import before_lag
 from runbooks._stream.tables import Reason, Throttled
 
 SMALLER = 4
 """By how much to cut a batch that times out: half of it would still take half of the time."""
+
+WORK_OFF_S = 3600
+"""In which time a raised capacity is to work off what waits."""
+
+MOST_TIMES = 4
+"""Times what arrives that are asked for at most, however much waits: capacity costs."""
 
 NO_PRESSURE = (
     "do not raise the function's memory: it waits for the table, more CPU waits just as long",
@@ -27,11 +37,11 @@ def relieve(target: Target, readings: Readings, table: Throttled | None) -> Advi
             "do not raise parallelization, concurrency or retries: that presses the service harder",
         )
     else:
-        do, avoid = _ADVICE[table.reason](target, table)
+        do, avoid = _ADVICE[table.reason](target, readings, table)
     return (*do, *_press_less(target, readings)), avoid
 
 
-def _key_range(target: Target, table: Throttled) -> Advice:
+def _key_range(target: Target, _readings: Readings, table: Throttled) -> Advice:
     return (
         (
             (
@@ -51,12 +61,12 @@ def _key_range(target: Target, table: Throttled) -> Advice:
     )
 
 
-def _provisioned(target: Target, table: Throttled) -> Advice:
+def _provisioned(target: Target, readings: Readings, table: Throttled) -> Advice:
     update = f"aws dynamodb update-table --table-name {table.name}"
     writes, reads = table.settings.get("write_units"), table.settings.get("read_units")
     do = []
     if writes and reads:
-        units = f"ReadCapacityUnits={reads},WriteCapacityUnits={2 * writes}"
+        units = f"ReadCapacityUnits={reads},WriteCapacityUnits={_wanted(readings, target, table, writes)}"
         do.append(
             f"raise what it may take, now {number(writes)} write units/s (if it scales by itself, raise its "
             f"minimum too): {update} --provisioned-throughput {units} --region {target.region}"
@@ -69,14 +79,14 @@ def _provisioned(target: Target, table: Throttled) -> Advice:
     return tuple(do), (average, *NO_PRESSURE)
 
 
-def _on_demand_max(target: Target, table: Throttled) -> Advice:
+def _on_demand_max(target: Target, readings: Readings, table: Throttled) -> Advice:
     cap = table.settings.get("max_write_units")
     set_to = f"of {number(cap)} write units/s " if cap else ""
     command = ""
     if cap and cap > 0:
         command = (
             f": aws dynamodb update-table --table-name {table.name} --on-demand-throughput "
-            f"MaxWriteRequestUnits={2 * cap} --region {target.region}"
+            f"MaxWriteRequestUnits={_wanted(readings, target, table, cap)} --region {target.region}"
         )
     return (
         (
@@ -87,7 +97,27 @@ def _on_demand_max(target: Target, table: Throttled) -> Advice:
     )
 
 
-def _unknown(target: Target, table: Throttled) -> Advice:
+def _wanted(readings: Readings, target: Target, table: Throttled, now: int) -> int:
+    """Return the write units a second to ask for: twice `now` at least, more where more is written.
+
+    What arrives, and what waits within an hour; a record is taken to cost what it did before the lag.
+    """
+    need = stream.known(lambda: _need_per_s(readings, target, table)) or 0.0
+    late = stream.known(lambda: stream.age(target, readings))
+    backlog = 1 + (late.seconds / WORK_OFF_S if late else 0.0)
+    return max(2 * now, math.ceil(need * min(MOST_TIMES, max(HEADROOM, backlog))))
+
+
+def _need_per_s(readings: Readings, target: Target, table: Throttled) -> float:
+    before = before_lag(target, readings)
+    if before is None:
+        return 0.0
+    arrived = readings.series("incoming").between(*before).total
+    written = readings.series(f"{related.TABLE_CONSUMED}{table.name}").between(*before).total
+    return arrival_per_s(readings) * written / arrived if arrived else 0.0
+
+
+def _unknown(target: Target, _readings: Readings, table: Throttled) -> Advice:
     return (
         (
             (

@@ -3,10 +3,11 @@
 import json
 
 from opskit.model import Readings, Target
-from opskit.render.figures import iso
+from opskit.render.figures import clock, iso
 from runbooks._stream import facts as stream
-from runbooks._stream import readers
-from runbooks._stream.advice import Advice, update_mapping
+from runbooks._stream import readers, settings
+from runbooks._stream.advice import Advice, create_mapping, reserve, room, update_mapping
+from runbooks._stream.since import last_read
 
 CONCURRENCY_QUOTA = "L-B99A9384"
 """Service Quotas' code of Lambda's "Concurrent executions"."""
@@ -18,6 +19,14 @@ TOP_CONSUMERS = (
 """CloudWatch Metrics Insights; it reaches back a few hours only."""
 
 SHARD_METRICS = "IncomingRecords IncomingBytes IteratorAgeMilliseconds"
+
+
+def wait_for_it(target: Target, readings: Readings, late: stream.Age) -> str:
+    """Advise on a surge that the stream works off already."""
+    now = readings.window.end
+    done = now + int(late.seconds / -late.slope) if late.slope else None
+    again = "in a few minutes" if done is None else f"at {clock(done, now)}"
+    return f"wait, and look again {again}: more is processed than arrives, {target.function} catches up"
 
 
 def only_while_it_lasts(target: Target) -> str:
@@ -109,6 +118,14 @@ def share_less(target: Target, readings: Readings) -> Advice:
                 f"that consumer: aws kinesis register-stream-consumer --stream-arn {arn} "
                 f"--consumer-name {target.worker or 'reader'} --region {target.region}"
             ),
+            (
+                "for this function that is a second mapping, from before what it has not read (some records "
+                f"come twice): {create_mapping(target, '<ARN of the new consumer>', last_read(readings))}"
+            ),
+            (
+                "then, when the new one is Enabled, end the polling: aws lambda delete-event-source-mapping "
+                f"--uuid {target.mapping_uuid or '<UUID>'} --region {target.region}"
+            ),
             "or take readers away that are not needed, or add shards: each brings 2 MB/s and 5 reads/s",
         ),
         (
@@ -116,6 +133,18 @@ def share_less(target: Target, readings: Readings) -> Advice:
             "do not raise concurrency or parallelization: the function waits for records, not for a place",
         ),
     )
+
+
+def _guarantee(target: Target, readings: Readings) -> list[str]:
+    """Return how this function alone gets what it needs at once: reserved is free of the others' use."""
+    lanes = stream.known(lambda: settings.lanes(target, readings))
+    if not lanes:
+        return []
+    return [
+        "at once, give this function what its stream can use (the others have so much less): "
+        + reserve(target, lanes)
+        + room(readings, lanes)
+    ]
 
 
 def share_pool(target: Target, readings: Readings, limit: int) -> Advice:
@@ -129,6 +158,7 @@ def share_pool(target: Target, readings: Readings, limit: int) -> Advice:
                 f"--metric-data-queries '{query}' --start-time {iso(end - stream.TREND_S)} "
                 f"--end-time {iso(end)} --region {target.region}"
             ),
+            *_guarantee(target, readings),
             (
                 "cap that one, if its owner agrees, at what it needs: aws lambda put-function-concurrency "
                 f"--function-name '<the top consumer>' --reserved-concurrent-executions {limit // 4} "

@@ -5,13 +5,14 @@ from opskit.render.figures import clock
 from runbooks._stream.advice import Advice
 
 
-def wait(target: Target, done: int | None, now: int) -> Advice:
-    """Advise on a backlog that is being worked off."""
+def wait(target: Target, done: int | None, now: int, *, started: bool) -> Advice:
+    """Advise on a backlog that is being worked off; `started`: the mapping was told to begin far back."""
     again = "in a few minutes" if done is None else f"at {clock(done, now)}: the age falls steadily"
     return (
         (
             f"wait, and look again {again}",
-            f"keep the alarm quiet until then, not longer: {target.function} was started so",
+            "keep the alarm quiet until then, not longer"
+            + (f": {target.function} was started so" if started else ""),
         ),
         (
             "do not restart, recreate or disable the mapping: it would begin again or stand still",

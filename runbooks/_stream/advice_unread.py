@@ -1,5 +1,6 @@
 """What to do where a mapping reads nothing: point it at what is there now, or mend its role's rights."""
 
+import json
 from collections.abc import Mapping
 
 from opskit.model import Json, Target
@@ -77,7 +78,13 @@ def restore(target: Target, role: str, key: str) -> Advice:
     if key:
         see = f"aws kms describe-key --key-id {key} --region {target.region}"
         do.append(f"see whether the key is enabled and its policy lets the role kms:Decrypt: {see}")
-    do.append("give it back what is missing; the mapping goes on from its checkpoint by itself")
+    grant = {"Effect": "Allow", "Action": actions.split(), "Resource": resource}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [grant]})
+    do.append(
+        "give it back what is missing, until the deploy does; the mapping goes on from its checkpoint by "
+        f"itself: aws iam put-role-policy --role-name {name} --policy-name read-the-stream "
+        f"--policy-document '{policy}' --region {target.region}"
+    )
     return tuple(do), (
         "do not recreate the mapping: its checkpoint would be lost, and the role is no better for it",
         "do not add capacity: nothing is read, so nothing is slow",

@@ -3,14 +3,17 @@
 LOSS = ("records-expired", "records-dropped-by-policy")
 """What any trouble that lasts ends in."""
 
-SLOWER = ("consumer-under-capacity", *LOSS)
+UNREAD = ("replay-backlog", *LOSS)
+"""What is left where nothing was read for a while."""
+
+SLOWER = ("consumer-under-capacity", *UNREAD)
 
 EXPLAINS = {
     # Nothing is read: the newest records wait until the oldest expire.
-    "stream-recreated": ("esm-disabled", "permission-or-kms-denied", *LOSS),
-    "efo-consumer-inactive": ("esm-disabled", "permission-or-kms-denied", *LOSS),
-    "esm-disabled": LOSS,
-    "permission-or-kms-denied": LOSS,
+    "stream-recreated": ("esm-disabled", "permission-or-kms-denied", *UNREAD),
+    "efo-consumer-inactive": ("esm-disabled", "permission-or-kms-denied", *UNREAD),
+    "esm-disabled": UNREAD,
+    "permission-or-kms-denied": UNREAD,
     # Something else takes what the consumer needs: it is slowed, times out, is throttled, falls behind.
     "downstream-throttled": (
         "function-timeouts",
@@ -21,14 +24,16 @@ EXPLAINS = {
     ),
     "function-timeouts": ("function-errors-all-shards", "poison-record-shard", *SLOWER),
     "function-errors-all-shards": SLOWER,
-    "poison-record-shard": LOSS,
-    "partial-batch-misreport": ("poison-record-shard", *LOSS),
+    "poison-record-shard": UNREAD,
+    "partial-batch-misreport": ("poison-record-shard", *UNREAD),
     "reserved-concurrency-throttle": SLOWER,
     "account-concurrency-exhausted": SLOWER,
     "shared-read-throttle": SLOWER,
     "traffic-surge": ("hot-shard", "shared-read-throttle", *SLOWER),
     "hot-shard": ("shared-read-throttle", *SLOWER),
     "consumer-under-capacity": LOSS,
+    # What was given up let the rest go on; the other way round where a backlog was too old to be kept.
+    "records-dropped-by-policy": ("replay-backlog",),
     "replay-backlog": ("consumer-under-capacity", "records-expired"),
 }
 

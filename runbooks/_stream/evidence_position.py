@@ -8,16 +8,13 @@ from runbooks._stream.evidence import measured, of_age
 
 
 def of_replay(
-    target: Target, readings: Readings, found: Mapping[str, Json], late: stream.Age
+    target: Target, readings: Readings, found: Mapping[str, Json], late: stream.Age, began: int | None
 ) -> tuple[Evidence, ...]:
-    """Return when the mapping was changed, where it started, and an age that starts high and falls."""
+    """Return an age that falls; where the mapping `began` far back, also when and at which position."""
     start = found["starting_position"] or "unknown"
+    made = f"the mapping was made or enabled then; starting position {start}"
     return (
-        Evidence(
-            "mappings",
-            f"the mapping was made or enabled then; starting position {start}",
-            at=found["last_modified"],
-        ),
+        *(() if began is None else (Evidence("mappings", made, at=began),)),
         of_age(target, late),
         *measured(readings, "invocations", "invocations a minute"),
         *measured(readings, "errors", "errors a minute", limit=0),

@@ -8,6 +8,7 @@ from opskit.render.figures import clock, duration, number
 from runbooks._stream import facts as stream
 from runbooks._stream import settings
 from runbooks._stream.capacity import Drain, arrival_per_s, batch, rates
+from runbooks._stream.settling import settling
 
 AT_RISK = 0.5
 """Share of the retention from which the Kinesis guide ("Monitoring with CloudWatch") sees a risk of loss."""
@@ -28,6 +29,7 @@ def facts(target: Target, readings: Readings) -> tuple[Fact, ...]:
         several_streams,
         read_throttles,
         few_errors,
+        settling,
     )
     found = (stream.known(lambda part=part: part(target, readings)) for part in parts)  # type: ignore[misc]
     return tuple(fact for fact in found if fact is not None)
@@ -167,6 +169,9 @@ def other_consumers(target: Target, readings: Readings) -> Fact | None:
     whole = stream.recent(target, readings, "stream-age")
     if late.seconds > stream.limit_s(target) or not whole or whole.peak / 1000 <= stream.limit_s(target):
         return None
+    own = stream.recent(target, readings, "iterator-age").peak if late.points else 0.0
+    if own / 1000 > stream.limit_s(target):
+        return None  # this function was that consumer, some minutes ago
     text = f"another consumer of the stream is {duration(whole.peak / 1000)} behind; this function is not"
     return Fact("other-consumer", text, whole.peak / 1000, "s")
 

@@ -23,6 +23,7 @@ def traffic_surge(target: Target, readings: Readings) -> Finding | None:
         return None
     arrival, drain = rates(target, readings)
     do, do_not = advice.widen(target, readings, arrival, drain.per_s)
+    wait = (advice_load.wait_for_it(target, readings, late),)
     return Finding(
         cause="traffic-surge",
         severity=stream.lag_severity(target, readings, late),
@@ -31,7 +32,7 @@ def traffic_surge(target: Target, readings: Readings) -> Finding | None:
         f"longer than before; {words.cannot_keep_up(arrival, drain)}",
         since=found.since or onset.late_since(target, readings),
         evidence=evidence_load.of_surge(target, readings, late, drain),
-        fix=(*do[:-1], advice_load.only_while_it_lasts(target)),
+        fix=(*(wait if late.catching_up else do[:-1]), advice_load.only_while_it_lasts(target)),
         avoid=do_not,
         explains=explained_by("traffic-surge"),
         source=f"{GUIDE}/troubleshooting-consumers.html",

@@ -98,9 +98,9 @@ def _dropped(
     lost, kept, undelivered = counts
     said = []
     if lost:
-        said.append(f"{number(lost)} records were given up and kept nowhere")
+        said.append(f"{_records(lost)} given up and kept nowhere")
     if kept:
-        said.append(f"{number(kept)} records were given up, their batches are named in the destination")
+        said.append(f"{_records(kept)} given up, their batches are named in the destination")
     if undelivered:
         said.append(
             f"{number(undelivered)} notices did not reach their destination: those records are lost too"
@@ -115,6 +115,10 @@ def _dropped(
         since=since,
         shown=evidence_loss.of_given_up(readings, keys),
     )
+
+
+def _records(count: float) -> str:
+    return f"{number(count)} record{'s were' if count != 1 else ' was'}"
 
 
 def _given_up(

@@ -20,27 +20,34 @@ def replay_backlog(target: Target, readings: Readings) -> Finding | None:
     found = settings.mapping(target, readings)
     if not found or found["state"] != "Enabled":
         return None
-    ages = _since_it_began_far_back(target, readings, found["last_modified"])
     late = stream.age(target, readings)
-    if not ages or late.seconds <= stream.limit_s(target) or not late.measured:
+    if late.seconds <= stream.limit_s(target) or stream.error_ratio(target, readings) >= stream.WIDESPREAD:
         return None
-    if stream.error_ratio(target, readings) >= stream.WIDESPREAD or stream.is_throttled(target, readings):
+    if stream.is_throttled(target, readings):
         return None
-    pace = -ages.tail(stream.TREND_S).slope_per_s() / 1000
+    ages = _since_it_began_far_back(target, readings, found["last_modified"])
+    pace = _pace(late, ages)
     falls = pace > -stream.CATCHING_UP
-    if not falls and ages.last_at - ages.points[0][0] >= stream.CURRENT_S:
+    if falls and stream.window_explains(target, readings, late.seconds):
+        return None
+    if not falls and not _just_begun(target, readings, found["last_modified"], late, ages):
         return None
     now = readings.window.end
     done = now + int(late.seconds / pace) if falls else None
-    do, do_not = advice_position.wait(target, done, now)
+    began = None if falls and not ages else found["last_modified"]
+    do, do_not = advice_position.wait(target, done, now, started=began is not None)
+    what = (
+        "what piled up is worked off"
+        if began is None
+        else f"the mapping began far back at {clock(began, now)}"
+    )
     return Finding(
         cause="replay-backlog",
         severity=Severity.MEDIUM,
         subject=words.subject(target),
-        summary=f"the mapping began far back at {clock(found['last_modified'], now)}: "
-        f"{duration(late.seconds)} behind, {_eta(done, now)}",
-        since=found["last_modified"],
-        evidence=evidence_position.of_replay(target, readings, found, late),
+        summary=f"{what}: {duration(late.seconds)} behind, {_expected(done, now)}",
+        since=began or onset.late_since(target, readings),
+        evidence=evidence_position.of_replay(target, readings, found, late, began),
         fix=do,
         avoid=do_not,
         explains=explained_by("replay-backlog"),
@@ -48,7 +55,25 @@ def replay_backlog(target: Target, readings: Readings) -> Finding | None:
     )
 
 
-def _eta(done: int | None, now: int) -> str:
+def _pace(late: stream.Age, ages: Series | None) -> float:
+    """Return by how many seconds a second the age falls: since the mapping began far back, or of late."""
+    if ages:
+        return -ages.tail(stream.TREND_S).slope_per_s() / 1000
+    return -late.slope if late.measured and late.slope is not None else 0.0
+
+
+def _just_begun(
+    target: Target, readings: Readings, changed: int | None, late: stream.Age, ages: Series | None
+) -> bool:
+    """Tell whether the mapping was changed too short a time ago for its ages to fall, or to be seen."""
+    if ages:
+        return ages.last_at - ages.points[0][0] < stream.CURRENT_S
+    if late.measured or not changed:
+        return False
+    return changed > readings.window.end - stream.patience_s(target, readings, stream.CURRENT_S)
+
+
+def _expected(done: int | None, now: int) -> str:
     if done is None:
         return "too short a time ago to say whether it catches up"
     return f"caught up at about {clock(done, now)} (in {duration(done - now)})"

@@ -72,14 +72,14 @@ def late_since(target: Target, readings: Readings) -> int | None:
 def changed_at_onset(readings: Readings, since: int | None) -> int | None:
     """Return when the function was changed if the trouble came with that change, else None."""
     document = stream.known(lambda: readings.document("function")) or {}
-    changed = _epoch(document.get("last_modified"))
+    changed = epoch(document.get("last_modified"))
     before, after = ONSET_S
     if changed is None or since is None or not since - before <= changed <= since + after:
         return None
     return changed
 
 
-def _epoch(moment: Json) -> int | None:
+def epoch(moment: Json) -> int | None:
     """Return GetFunction's LastModified, which is text where other calls send a time."""
     if isinstance(moment, str):
         return int(datetime.fromisoformat(moment).timestamp()) if moment else None
