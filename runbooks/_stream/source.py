@@ -12,12 +12,12 @@ STREAM_SUMMARY = (
     "open_shards: OpenShardCount, retention_h: RetentionPeriodHours, consumer_count: ConsumerCount, "
     "encryption: EncryptionType, key: KeyId, shard_metrics: EnhancedMonitoring[].ShardLevelMetrics[]}"
 )
-OPEN_SHARDS = "Shards[?!SequenceNumberRange.EndingSequenceNumber].ShardId"
+OPEN_SHARDS = "Shards[?SequenceNumberRange.EndingSequenceNumber == null].ShardId"
 CONSUMERS = "Consumers[].{name: ConsumerName, arn: ConsumerARN, status: ConsumerStatus}"
 TABLE = "Table.{stream_arn: LatestStreamArn, stream_enabled: StreamSpecification.StreamEnabled}"
 TABLE_STREAM = (
     "StreamDescription.{status: StreamStatus, "
-    "open_shards: length(Shards[?!SequenceNumberRange.EndingSequenceNumber] || `[]`)}"
+    "open_shards: length(Shards[?SequenceNumberRange.EndingSequenceNumber == null] || `[]`)}"
 )
 
 
