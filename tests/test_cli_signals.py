@@ -93,6 +93,24 @@ def test_people_get_a_line_a_signal_and_the_sums(form: str, capfd: pytest.Captur
     assert "0.005 per GB" in out
     totals = [line.replace("|", " ").split() for line in out.splitlines() if " total " in line]
     assert [line[:3] for line in totals] == [["kinesis", "0-1", "total"], ["kinesis", "0-2", "total"]]
+    assert "per GB" not in " ".join(totals[0])
+
+
+def test_a_total_with_log_queries_says_that_what_they_scan_comes_on_top(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first, all_rounds = told(capsys, "--fn", "scoreUsers")["targets"][0]["totals"]
+    assert "usd_per_gb" not in first
+    assert all_rounds["usd_per_gb"] == 0.005
+
+
+def test_parameters_are_written_as_the_aws_cli_writes_them(capsys: pytest.CaptureFixture[str]) -> None:
+    (target,) = told(capsys, "--fn", "scoreUsers")["targets"]
+    (asks,) = [record["asks"] for record in target["signals"] if record["signal"] == "changes"]
+    assert asks == (
+        "cloudtrail LookupEvents LookupAttributes=AttributeKey=EventName,"
+        "AttributeValue=DeleteEventSourceMapping20150331 StartTime=<start> EndTime=<end>"
+    )
 
 
 def test_a_longer_window_may_need_more_calls(capsys: pytest.CaptureFixture[str]) -> None:
