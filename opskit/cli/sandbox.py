@@ -1,5 +1,6 @@
 """`opskit sandbox`: the embedded AWS as a server that stays, and the incidents to play into it."""
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -203,6 +204,8 @@ def exam(
 
     output = out.form(shared.output_form())
     chosen = [find(name) for name in incidents] if incidents else catalogue()
+    if strength and not any(strength in incident.known for incident in chosen):
+        raise UsageError(f"none of these has the strength {strength}", "see: opskit sandbox incidents")
     answers = list(examined(chosen, (strength,) if strength else STRENGTHS, seed))
     out.result(rows([answer.row() for answer in answers], output, out.canvas(shared)))
     out.note(summary(answers))
@@ -210,11 +213,13 @@ def exam(
 
 
 def _only_one() -> int:
+    """Return the port of the sandbox that this shell points at, else of the only one; else UsageError."""
     from opskit.sandbox import process
 
     running = process.status()
-    if len(running) == 1:
-        return running[0].port
+    pointed = [one for one in running if one.endpoint == os.environ.get("AWS_ENDPOINT_URL")]
+    if len(pointed or running) == 1:
+        return (pointed or running)[0].port
     if running:
         ports = ", ".join(str(one.port) for one in running)
         raise UsageError(f"several sandboxes are running (ports {ports})", "say which with --port")
