@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from opskit.sandbox.process import Running
 
 PORT_TEXT = "Its port; not needed while only one runs."
+POINTED_TEXT = "Its port; else the one that AWS_ENDPOINT_URL names, or the only one."
 NOTHING_WRONG = "-"
 Strength = Annotated[
     Literal["mild", "plain", "severe"] | None, typer.Option(help="How bad it is.", show_default="plain")
@@ -20,6 +21,9 @@ Strength = Annotated[
 Seed = Annotated[int, typer.Option(metavar="N", help="The same seed gives the same noise and load.")]
 TICK_EXAMPLES = "10m or 2h"
 Port = Annotated[int | None, typer.Option(metavar="N", min=1, max=65535, help=PORT_TEXT, show_default=False)]
+Pointed = Annotated[
+    int | None, typer.Option(metavar="N", min=1, max=65535, help=POINTED_TEXT, show_default=False)
+]
 
 
 def app() -> typer.Typer:
@@ -148,7 +152,7 @@ def play(
     *,
     strength: Strength = None,
     seed: Seed = 1,
-    port: Port = None,
+    port: Pointed = None,
 ) -> None:
     """Play an incident into a running embedded AWS: the hours that led to now."""
     from opskit.cli import out
@@ -167,7 +171,7 @@ def tick(
     shared: SharedOptions,
     duration: Annotated[str, typer.Argument(metavar="DURATION", help="Whole minutes, up to a day: 10m, 2h.")],
     *,
-    port: Port = None,
+    port: Pointed = None,
 ) -> None:
     """Let time pass in a running embedded AWS: what it told of the last minutes is that much older."""
     from opskit.cli import out

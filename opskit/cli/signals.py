@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from opskit.model import Param, Signal, Window
 
 Record = dict[str, Any]
+WIDE = 160
+"""Columns from which on all is shown side by side; with fewer, what is asked would stand a word a line."""
 
 
 @remember
@@ -52,7 +54,10 @@ def signals(
         out.result(encoded({"runbook": book.NAME, "since_s": window.seconds, "targets": targets}))
     else:
         lines = [line for one in foreseen for line in _lines(one, window)]
-        out.result(rows(lines, output, out.canvas(shared)))
+        canvas = out.canvas(shared)
+        if output is Output.TABLE and canvas.width < WIDE:
+            lines = [_short(line) for line in lines]
+        out.result(rows(lines, output, canvas))
 
 
 def _document(one: "Foreseen", window: "Window") -> Record:
@@ -84,6 +89,17 @@ def _line(one: "Foreseen", record: Mapping[str, Any]) -> Record:
         "calls": record.get("calls") or "",
         "metrics": record.get("metrics") or "",
         "USD": " + ".join(filter(None, (f"{usd:.5f}" if usd else "", f"{price:g} per GB" if price else ""))),
+    }
+
+
+def _short(line: Record) -> Record:
+    """Return a line for a narrow terminal: what is asked and its price; the other forms have the rest."""
+    sums = ", ".join(f"{line[name]} {name}" for name in ("calls", "metrics") if line[name])
+    asks = line["asks"] or sums
+    return {
+        **{name: line[name] for name in ("trigger", "round")},
+        "asks": f"{line['signal']}: {asks}",
+        "USD": line["USD"],
     }
 
 
