@@ -143,6 +143,7 @@ def report(
         run=run,
         endpoint=endpoint,
         next_commands=_next_commands(runbook, judgement, seen.window, name, at),
+        at=at,
         asked=seen.asked(judgement.target),
     )
 

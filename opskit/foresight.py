@@ -29,8 +29,10 @@ from opskit.model import (
 )
 from opskit.settings import Settings
 
-FUNCTION, ACCOUNT, UUID, LABEL = "<function>", "<account>", "<UUID>", "<label>"
-_SOURCES = {"kinesis": "<stream>", "dynamodb-stream": "<table>", "sqs": "<queue>"}
+FUNCTION, ACCOUNT, UUID, LABEL, TABLE = "<function>", "<account>", "<UUID>", "<label>", "<table>"
+CONSUMER = "/consumer/<consumer>:0"
+"""What the ARN of a fan-out consumer has behind its stream's."""
+_SOURCES = {"kinesis": "<stream>", "dynamodb-stream": TABLE, "sqs": "<queue>"}
 _UNREAD = Reading(Status.FAILED, "not asked yet", "NotAsked")
 
 
@@ -66,6 +68,18 @@ def foresee(runbook: Runbook, lookup: Lookup, window: Window) -> tuple[Foreseen,
     return tuple(_foreseen(runbook, lookup, _filled(bound, trigger), window) for trigger in triggers)
 
 
+def foresee_all(runbook: Runbook, settings: Settings, window: Window) -> tuple[Foreseen, ...]:
+    """Return what the runbook may ask about any function, also of a stream read with enhanced fan-out."""
+    lookup = anyone(settings)
+    plain = foresee(runbook, lookup, window)
+    by_consumer = [
+        replace(one.target, source_arn=f"{one.target.source_arn}{CONSUMER}")
+        for one in plain
+        if one.target.trigger == "kinesis"
+    ]
+    return (*plain, *(_foreseen(runbook, lookup, target, window) for target in by_consumer))
+
+
 def cost(signals: Iterable[Signal], window: Window) -> Cost:
     """Return what asking these signals costs at list price, without the bytes that log queries scan."""
     asked = with_traffic(signals)
@@ -99,6 +113,7 @@ def _filled(target: Target, trigger: str) -> Target:
         source_arn=f"{arn}/stream/{LABEL}" if trigger == "dynamodb-stream" else arn,
         mapping_uuid=UUID if trigger in _SOURCES else "",
         event_counts=target.event_counts or not target.expected,
+        tables=target.tables if target.expected else (TABLE,),
     )
 
 

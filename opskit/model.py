@@ -309,6 +309,8 @@ class Report:
     endpoint: str = ""
     """The AWS endpoint if it is not AWS's own, such as the embedded AWS on loopback."""
     next_commands: tuple[str, ...] = ()
+    at: int | None = None
+    """The past moment, in epoch seconds, that the report is of; None: it is of when the look was."""
     asked: Mapping[str, Signal] = field(default_factory=dict, hash=False)
     """The signals asked about the target, by name, for the links to where they can be seen."""
 

@@ -148,8 +148,15 @@ def _target(case: Mapping[str, Any]) -> Target:
         event_counts=case["event_counts"],
         limits=thresholds.load(),
     )
-    changed = {key: tuple(v) if isinstance(v, list) else v for key, v in case.get("target", {}).items()}
+    changed = {key: _hashable(value) for key, value in case.get("target", {}).items()}
     return replace(target, **changed)
+
+
+def _hashable(value: Any) -> Any:
+    """Return lists as tuples, also within a table, as targets have them."""
+    if isinstance(value, dict):
+        return {key: _hashable(inner) for key, inner in value.items()}
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _round0() -> dict[str, Signal]:

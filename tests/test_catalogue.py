@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,6 +17,7 @@ from stream_cases import Case, cases, find, runbook_of
 import runbooks
 from opskit.judge import UNEXPLAINED, is_gap, judge
 from opskit.model import LogQuery, Reading, Rule, Status, UnreadError, Verdict
+from opskit.render.words import step
 from runbooks import ALL
 
 CATALOGUE = {
@@ -216,3 +218,12 @@ def test_a_series_that_breaks_off_is_not_a_stream_that_fell_silent() -> None:
     judged = case.judged(**{"iterator-age": half})
     assert judged.findings == ()
     assert judged.verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
+def test_a_command_that_is_pasted_redirects_nothing(case: Case) -> None:
+    """A placeholder such as <shardId> outside quotes makes a shell read or write a file of that name."""
+    commands = [step(line)[1] for finding in case.judged().findings for line in finding.fix]
+    for command in commands:
+        tokens = list(shlex.shlex(command, posix=True, punctuation_chars="<>"))
+        assert not {"<", ">"} & set(tokens), command

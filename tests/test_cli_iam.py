@@ -14,9 +14,10 @@ from botocore.client import BaseClient
 from conftest import EmbeddedAws
 
 from opskit import inventory
+from opskit.aws import shapes
 from opskit.aws.faults import iam_action
 from opskit.cli import main
-from opskit.foresight import anyone, foresee
+from opskit.foresight import anyone, foresee, foresee_all
 from opskit.iam import RESOURCES, Place, actions, policy
 from opskit.model import LogQuery, Window
 from opskit.sandbox.incidents import catalogue
@@ -76,8 +77,8 @@ def _about(operation: str, params: dict[str, Any]) -> str:
         return f"arn:aws:kinesis:{place}:stream/{params['StreamName']}"
     if operation == "DescribeTable":
         return f"arn:aws:dynamodb:{place}:table/{params['TableName']}"
-    if operation == "DescribeStream":
-        return str(params["StreamArn"])
+    if operation in {"DescribeStream", "ListStreamConsumers"}:
+        return str(params.get("StreamArn") or params["StreamARN"])
     if operation == "StartQuery":
         return f"arn:aws:logs:{place}:log-group:{params['logGroupNames'][0]}"
     return "*"
@@ -101,7 +102,7 @@ def test_each_call_of_every_incident_is_allowed_and_nothing_else(
 
 
 def test_every_action_is_one_that_a_signal_takes(capsys: pytest.CaptureFixture[str]) -> None:
-    foreseen = [one for book in ALL.values() for one in foresee(book, anyone(Settings()), WINDOW)]
+    foreseen = [one for book in ALL.values() for one in foresee_all(book, Settings(), WINDOW)]
     declared = {action for one in foreseen for signal in one.signals for action in actions(signal)}
     assert set(allowed(written(capsys))) == declared
 
@@ -206,3 +207,19 @@ def test_every_kind_of_resource_is_one_that_can_be_named() -> None:
     place = Place(Settings(), inventory.load(Settings()).workers)
     for kind in set(RESOURCES.values()):
         assert all(arn.startswith("arn:aws:") for arn in place.arns(kind))
+
+
+def test_a_fan_out_consumer_that_a_mapping_may_name_can_be_looked_at(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """No manifest says that a stream is read so; that it is, and that the consumer is gone, AWS tells."""
+    named = allowed(written(capsys))["kinesis:ListStreamConsumers"]
+    assert named == ["arn:aws:kinesis:us-east-1:*:stream/prd2011-prod-us-east-1-fan-events"]
+
+
+def test_a_profile_that_does_not_exist_is_not_needed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes._model.cache_clear()
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    assert allowed(written(capsys))

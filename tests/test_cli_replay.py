@@ -297,3 +297,20 @@ def test_force_replaces_a_snapshot(
 def test_a_replay_needs_no_profile(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "a-profile-that-does-not-exist")
     assert main(["diagnose", "--replay", str(kept)]) == 1
+
+
+def test_a_folder_is_called_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["diagnose", "--replay", str(tmp_path)]) == 2
+    said = "a file is needed, not a folder, device or pipe"
+    assert capfd.readouterr() == ("", f"opskit: {tmp_path}: {said}\n")
+
+
+def test_a_window_that_ends_before_it_starts_is_no_snapshot(
+    kept: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(kept.read_text())
+    window = document["window"]
+    window["start"], window["end"] = window["end"], window["start"]
+    kept.write_text(json.dumps(document))
+    assert main(["diagnose", "--replay", str(kept)]) == 2
+    assert "its window ends before it starts" in capfd.readouterr()[1]

@@ -184,3 +184,20 @@ def test_a_port_that_is_none(calls: list[Any], capfd: pytest.CaptureFixture[str]
     out, err = capfd.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert err.startswith("opskit: Invalid value for '--port': ")
+
+
+def test_of_several_the_one_that_the_shell_points_at_is_meant(
+    calls: list[Any], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "status", lambda: [ONE, TWO])
+    monkeypatch.setenv("AWS_ENDPOINT_URL", TWO.endpoint)
+    assert main(["sandbox", "tick", "5m"]) == 0
+    assert capfd.readouterr()[1] == "opskit: 5 min passed at port 4621\n"
+
+
+def test_an_exam_of_nothing_is_refused(calls: list[Any], capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["sandbox", "exam", "healthy", "--strength", "severe"]) == 2
+    assert capfd.readouterr() == (
+        "",
+        "opskit: none of these has the strength severe; see: opskit sandbox incidents\n",
+    )

@@ -1,6 +1,7 @@
 """`opskit signals`: what a run would ask, and what it then does ask."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +87,46 @@ def test_without_a_name_it_is_any_function_with_each_trigger(capsys: pytest.Capt
 
 
 @pytest.mark.parametrize("form", ["plain", "table", "markdown"])
-def test_people_get_a_line_a_signal_and_the_sums(form: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_people_get_a_line_a_signal_and_the_sums(
+    form: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     assert main(["signals", "stream-lag", "--fn", "scoreUsers", "-o", form]) == 0
     out, err = capfd.readouterr()
     assert err == ""
     assert "0.005 per GB" in out
     totals = [line.replace("|", " ").split() for line in out.splitlines() if " total " in line]
     assert [line[:3] for line in totals] == [["kinesis", "0-1", "total"], ["kinesis", "0-2", "total"]]
+    assert "per GB" not in " ".join(totals[0])
+
+
+def test_a_total_with_log_queries_says_that_what_they_scan_comes_on_top(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first, all_rounds = told(capsys, "--fn", "scoreUsers")["targets"][0]["totals"]
+    assert "usd_per_gb" not in first
+    assert all_rounds["usd_per_gb"] == 0.005
+
+
+def test_parameters_are_written_as_the_aws_cli_writes_them(capsys: pytest.CaptureFixture[str]) -> None:
+    (target,) = told(capsys, "--fn", "scoreUsers")["targets"]
+    (asks,) = [record["asks"] for record in target["signals"] if record["signal"] == "changes"]
+    assert asks == (
+        "cloudtrail LookupEvents LookupAttributes=AttributeKey=EventName,"
+        "AttributeValue=DeleteEventSourceMapping20150331 StartTime=<start> EndTime=<end>"
+    )
+
+
+def test_on_a_narrow_terminal_what_is_asked_has_room(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["signals", "stream-lag", "--fn", "scoreUsers", "-o", "table"]) == 0
+    lines = capfd.readouterr()[0].splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "identity: sts GetCallerIdentity" in lines[1]
+    assert re.search(r"0-2 +total: \d+ calls, \d+ metrics +0\.\d{5} \+ 0\.005 per GB", lines[-1])
+    assert len(lines) < 5 * len(told(capfd, "--fn", "scoreUsers")["targets"][0]["signals"])
 
 
 def test_a_longer_window_may_need_more_calls(capsys: pytest.CaptureFixture[str]) -> None:

@@ -135,3 +135,11 @@ def test_three_lines_are_three_lines(report: Report, width: int, unicode: bool, 
     for line in head(named, Canvas(width=width, unicode=unicode, zone=ZONE)):
         assert cell_len(line) <= width
         assert len(line.splitlines()) <= 1
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 140])
+@pytest.mark.parametrize("report", [BREACH, HEALTHY, UNKNOWN])
+def test_a_look_at_the_past_says_so_at_every_width(report: Report, width: int) -> None:
+    past = replace(report, at=END, endpoint="")
+    assert at(past, width)[2].startswith("as of 2026-11-24 03:10 UTC, ")
+    assert "as of" not in at(report, width)[2]

@@ -3,8 +3,9 @@
 from functools import cache
 from typing import Any
 
-import botocore.session
 import jmespath
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
 from jmespath.exceptions import JMESPathError
 
 from opskit.model import Describe, Json
@@ -21,7 +22,8 @@ def emptiest(signal: Describe) -> Json:
 
 @cache
 def _model(service: str) -> Any:
-    return botocore.session.Session().get_service_model(service)
+    # Not through a session: that reads the AWS profile, which may be wrong and is not needed.
+    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
 
 
 def _blank(shape: Any, within: frozenset[str]) -> Json:

@@ -25,7 +25,7 @@ def iam_policy(
     from opskit import inventory
     from opskit.cli import out
     from opskit.cli.books import find_runbook
-    from opskit.foresight import anyone, foresee
+    from opskit.foresight import foresee_all
     from opskit.iam import Place, policy
     from opskit.model import Window
     from opskit.render.json import encoded
@@ -36,5 +36,5 @@ def iam_policy(
     workers = inventory.load(settings).workers
     # How much time is looked at changes what is read, not what may be.
     window = Window(0, 3 * 3600)
-    foreseen = [one for book in books for one in foresee(book, anyone(settings), window)]
+    foreseen = [one for book in books for one in foresee_all(book, settings, window)]
     out.result(encoded(policy(foreseen, Place(settings, workers))))

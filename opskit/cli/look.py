@@ -66,7 +66,8 @@ def look(
         report = diagnose(book, lookup, gatherer, name=asked.fn, at=asked.at, keep=kept)
         return replace(report, endpoint=_endpoint(aws, settings))
     except CannotLookError as error:
-        unseen = replace(_unseen(book, lookup, gatherer, error), endpoint=_endpoint(aws, settings))
+        nothing = _unseen(book, lookup, gatherer, error)
+        unseen = replace(nothing, endpoint=_endpoint(aws, settings), at=asked.at)
         raise UnseenError(str(error), unseen) from error
     finally:
         aws.close()

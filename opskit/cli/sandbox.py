@@ -1,5 +1,6 @@
 """`opskit sandbox`: the embedded AWS as a server that stays, and the incidents to play into it."""
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from opskit.sandbox.process import Running
 
 PORT_TEXT = "Its port; not needed while only one runs."
+POINTED_TEXT = "Its port; else the one that AWS_ENDPOINT_URL names, or the only one."
 NOTHING_WRONG = "-"
 Strength = Annotated[
     Literal["mild", "plain", "severe"] | None, typer.Option(help="How bad it is.", show_default="plain")
@@ -19,6 +21,9 @@ Strength = Annotated[
 Seed = Annotated[int, typer.Option(metavar="N", help="The same seed gives the same noise and load.")]
 TICK_EXAMPLES = "10m or 2h"
 Port = Annotated[int | None, typer.Option(metavar="N", min=1, max=65535, help=PORT_TEXT, show_default=False)]
+Pointed = Annotated[
+    int | None, typer.Option(metavar="N", min=1, max=65535, help=POINTED_TEXT, show_default=False)
+]
 
 
 def app() -> typer.Typer:
@@ -147,7 +152,7 @@ def play(
     *,
     strength: Strength = None,
     seed: Seed = 1,
-    port: Port = None,
+    port: Pointed = None,
 ) -> None:
     """Play an incident into a running embedded AWS: the hours that led to now."""
     from opskit.cli import out
@@ -166,7 +171,7 @@ def tick(
     shared: SharedOptions,
     duration: Annotated[str, typer.Argument(metavar="DURATION", help="Whole minutes, up to a day: 10m, 2h.")],
     *,
-    port: Port = None,
+    port: Pointed = None,
 ) -> None:
     """Let time pass in a running embedded AWS: what it told of the last minutes is that much older."""
     from opskit.cli import out
@@ -203,6 +208,8 @@ def exam(
 
     output = out.form(shared.output_form())
     chosen = [find(name) for name in incidents] if incidents else catalogue()
+    if strength and not any(strength in incident.known for incident in chosen):
+        raise UsageError(f"none of these has the strength {strength}", "see: opskit sandbox incidents")
     answers = list(examined(chosen, (strength,) if strength else STRENGTHS, seed))
     out.result(rows([answer.row() for answer in answers], output, out.canvas(shared)))
     out.note(summary(answers))
@@ -210,11 +217,13 @@ def exam(
 
 
 def _only_one() -> int:
+    """Return the port of the sandbox that this shell points at, else of the only one; else UsageError."""
     from opskit.sandbox import process
 
     running = process.status()
-    if len(running) == 1:
-        return running[0].port
+    pointed = [one for one in running if one.endpoint == os.environ.get("AWS_ENDPOINT_URL")]
+    if len(pointed or running) == 1:
+        return (pointed or running)[0].port
     if running:
         ports = ", ".join(str(one.port) for one in running)
         raise UsageError(f"several sandboxes are running (ports {ports})", "say which with --port")

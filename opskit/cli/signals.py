@@ -1,6 +1,6 @@
 """`opskit signals`: what a run would ask and what that costs, without AWS or credentials."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,9 +11,11 @@ from opskit.cli.times import since_seconds
 
 if TYPE_CHECKING:
     from opskit.foresight import Foreseen
-    from opskit.model import Signal, Window
+    from opskit.model import Param, Signal, Window
 
 Record = dict[str, Any]
+WIDE = 160
+"""Columns from which on all is shown side by side; with fewer, what is asked would stand a word a line."""
 
 
 @remember
@@ -52,7 +54,10 @@ def signals(
         out.result(encoded({"runbook": book.NAME, "since_s": window.seconds, "targets": targets}))
     else:
         lines = [line for one in foreseen for line in _lines(one, window)]
-        out.result(rows(lines, output, out.canvas(shared)))
+        canvas = out.canvas(shared)
+        if output is Output.TABLE and canvas.width < WIDE:
+            lines = [_short(line) for line in lines]
+        out.result(rows(lines, output, canvas))
 
 
 def _document(one: "Foreseen", window: "Window") -> Record:
@@ -61,7 +66,7 @@ def _document(one: "Foreseen", window: "Window") -> Record:
         "trigger": one.target.trigger,
         "signals": list(_records(one, window)),
         "round2_when": one.more,
-        "totals": [{"rounds": rounds, **_cost(asked, window)} for rounds, asked in _rounds(one).items()],
+        "totals": [{"rounds": rounds, **_total(asked, window)} for rounds, asked in _rounds(one).items()],
     }
 
 
@@ -72,7 +77,7 @@ def _lines(one: "Foreseen", window: "Window") -> Iterable[Record]:
     when = {"round": "2", "signal": "...", "kind": "", "asks": one.more, "silence": ""}
     yield _line(one, when)
     for rounds, asked in _rounds(one).items():
-        yield _line(one, {"round": rounds, "signal": "total", **_cost(asked, window)})
+        yield _line(one, {"round": rounds, "signal": "total", **_total(asked, window)})
 
 
 def _line(one: "Foreseen", record: Mapping[str, Any]) -> Record:
@@ -83,7 +88,18 @@ def _line(one: "Foreseen", record: Mapping[str, Any]) -> Record:
         **{name: record.get(name, "") for name in ("round", "signal", "kind", "asks", "silence")},
         "calls": record.get("calls") or "",
         "metrics": record.get("metrics") or "",
-        "USD": f"{price:g} per GB" if price else f"{usd:.5f}" if usd else "",
+        "USD": " + ".join(filter(None, (f"{usd:.5f}" if usd else "", f"{price:g} per GB" if price else ""))),
+    }
+
+
+def _short(line: Record) -> Record:
+    """Return a line for a narrow terminal: what is asked and its price; the other forms have the rest."""
+    sums = ", ".join(f"{line[name]} {name}" for name in ("calls", "metrics") if line[name])
+    asks = line["asks"] or sums
+    return {
+        **{name: line[name] for name in ("trigger", "round")},
+        "asks": f"{line['signal']}: {asks}",
+        "USD": line["USD"],
     }
 
 
@@ -101,7 +117,6 @@ def _records(one: "Foreseen", window: "Window") -> Iterable[Record]:
 
 def _told(signal: "Signal", window: "Window") -> Record:
     """Return what a signal asks. Metrics share calls, so theirs are counted in the total alone."""
-    from opskit.aws.price import SCANNED_BYTE_USD
     from opskit.model import LogQuery, Metric
 
     cost = _cost([signal], window)
@@ -110,11 +125,27 @@ def _told(signal: "Signal", window: "Window") -> Record:
         return {"kind": "metric", "asks": _series(signal), "silence": _silence(signal), **own, "calls": None}
     if isinstance(signal, LogQuery):
         asks = f"{_query_name(signal)} in {', '.join(signal.groups)}"
-        price = round(SCANNED_BYTE_USD * 1e9, 6)
-        return {"kind": "log query", "asks": asks, "silence": "no match", **cost, "usd_per_gb": price}
-    params = " ".join(f"{name}={value}" for name, value in signal.params)
+        return {"kind": "log query", "asks": asks, "silence": "no match", **cost, **_scanning([signal])}
+    params = " ".join(f"{name}={_given(name, value)}" for name, value in signal.params)
     asks = f"{signal.service} {signal.operation} {params}".rstrip()
     return {"kind": "describe", "asks": asks, "silence": "none there", **cost}
+
+
+def _given(name: str, value: "Param") -> str:
+    """Return a parameter as the AWS CLI writes it; times are those of the run, which is still to come."""
+    if name in ("StartTime", "EndTime"):
+        return "<start>" if name == "StartTime" else "<end>"
+    return _shorthand(value)
+
+
+def _shorthand(value: "Param") -> str:
+    """Return pairs as name=value, and what stands in a list with commas."""
+    match value:
+        case (str(name), inner) if not isinstance(inner, tuple):
+            return f"{name}={inner}"
+        case tuple():
+            return ",".join(map(_shorthand, value))
+    return str(value)
 
 
 def _cost(asked: "Iterable[Signal]", window: "Window") -> Record:
@@ -122,6 +153,20 @@ def _cost(asked: "Iterable[Signal]", window: "Window") -> Record:
 
     spent = cost(asked, window)
     return {"calls": spent.api_calls, "metrics": spent.metrics, "usd": round(spent.usd, 8)}
+
+
+def _total(asked: "Sequence[Signal]", window: "Window") -> Record:
+    return {**_cost(asked, window), **_scanning(asked)}
+
+
+def _scanning(asked: "Iterable[Signal]") -> Record:
+    """Return the price of what log queries scan, if there is one: how much that is nobody knows before."""
+    from opskit.aws.price import SCANNED_BYTE_USD
+    from opskit.model import LogQuery
+
+    if not any(isinstance(signal, LogQuery) for signal in asked):
+        return {}
+    return {"usd_per_gb": round(SCANNED_BYTE_USD * 1e9, 6)}
 
 
 def _alone(metric: "Any") -> "Signal":

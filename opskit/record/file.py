@@ -53,7 +53,8 @@ def read(path: Path) -> str:
     """Return a file's text; UsageError in one line for what is no readable text file."""
     try:
         if not path.is_file():
-            raise UsageError(f"{path}: no such file")
+            what = "a file is needed, not a folder, device or pipe" if path.exists() else "no such file"
+            raise UsageError(f"{path}: {what}")
         if path.stat().st_size > MOST_BYTES:
             raise UsageError(f"{path}: not a snapshot: larger than {MOST_BYTES} bytes")
         return path.read_text(encoding="utf-8")

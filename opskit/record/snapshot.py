@@ -89,6 +89,8 @@ class _File(Strict):
     def value(self) -> Snapshot:
         """Return the snapshot; ValueError where its parts contradict each other."""
         window = Window(epoch(self.window.start), epoch(self.window.end))
+        if window.start > window.end:
+            raise ValueError("its window ends before it starts")
         answers = [(part.value(), part.reading.value()) for part in self.signals]
         if not self.targets:
             raise ValueError("no target")

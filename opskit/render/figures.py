@@ -94,6 +94,11 @@ def data_size(size: float) -> str:
     return f"{size:.0f} B"
 
 
+def counted(count: float, one: str, many: str) -> str:
+    """Return a number with its noun: "1 retry", "10 retries"."""
+    return f"{number(count)} {one if count == 1 else many}"
+
+
 def usd(value: float) -> str:
     """Return an amount of US dollars, with four decimals under a dollar: "$0.0003", "$1.20"."""
     if value >= 1:

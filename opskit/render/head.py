@@ -125,7 +125,7 @@ def _beginnings(text: str) -> Iterator[str]:
 def _where(report: Report) -> Iterator[str]:
     yield words.place(report)
     target = report.target
-    parts = (target.account or "account unknown", target.region, target.env)
+    parts = (words.past(report), target.account or "account unknown", target.region, target.env)
     if not report.endpoint:
         yield ", ".join(filter(None, parts))
         return

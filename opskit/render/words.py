@@ -144,11 +144,19 @@ def judged(report: Report, canvas: Canvas) -> str:
 
 
 def place(report: Report) -> str:
-    """Return where was looked: account, region, environment, and the endpoint if it is not AWS's own."""
+    """Return where was looked: account, region, environment, and the endpoint if it is not AWS's own.
+
+    A look at the past says so first: without it, times such as "in 2 h" would be taken for now's.
+    """
     target = report.target
     account = f"account {target.account}" if target.account else "account unknown"
     endpoint = f"endpoint {clean(report.endpoint)}" if report.endpoint else ""
-    return ", ".join(filter(None, (account, target.region, target.env, endpoint)))
+    return ", ".join(filter(None, (past(report), account, target.region, target.env, endpoint)))
+
+
+def past(report: Report) -> str:
+    """Return "as of 2026-11-24 02:10 UTC" for a look at the past, else ""."""
+    return f"as of {iso(report.at)[:16].replace('T', ' ')} UTC" if report.at is not None else ""
 
 
 def spent(cost: Cost) -> str:

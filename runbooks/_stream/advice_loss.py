@@ -58,11 +58,11 @@ def recover(target: Target, found: Mapping[str, Json] | None) -> tuple[str, ...]
     if target.trigger == "kinesis" and arn:
         do.append(
             "read each batch while the stream has it: aws kinesis get-shard-iterator "
-            f"--stream-name {target.source} --shard-id <shardId of the notice> --shard-iterator-type "
-            "AT_SEQUENCE_NUMBER --starting-sequence-number <startSequenceNumber of the notice> "
+            f"--stream-name {target.source} --shard-id '<shardId of the notice>' --shard-iterator-type "
+            "AT_SEQUENCE_NUMBER --starting-sequence-number '<startSequenceNumber of the notice>' "
             f"--region {target.region}"
         )
-    do.append("mend what refused them, then replay them; what has no notice, from where it came from")
+    do.append("mend what refused them, then replay them; those without a notice from where they came from")
     return tuple(do)
 
 

@@ -28,7 +28,7 @@ def repoint(
         f"register it again; it gets a new ARN: aws kinesis register-stream-consumer --stream-arn "
         f"{of_source.stream_arn(target)} --consumer-name {name} --region {target.region}"
     )
-    arn = again["arn"] if again else "<ARN of the new consumer>"
+    arn = again["arn"] if again else "'<ARN of the new consumer>'"
     create = create_mapping(target, arn, read_until)
     return (
         *(() if again else (register,)),
@@ -66,8 +66,8 @@ def restore(target: Target, role: str, key: str) -> Advice:
         actions = TABLE_ACTIONS
     elif of_source.is_fan_out(target):
         actions, resource = FAN_OUT_ACTIONS, target.source_arn
-    arn = role or "<ARN of the function's role>"
-    name = role.rpartition("/")[2] or "<name of the role>"
+    arn = role or "'<ARN of the role>'"
+    name = role.rpartition("/")[2] or "'<name of the role>'"
     may = f"{arn} --action-names {actions} --resource-arns {resource} --region {target.region}"
     # IAM's events are in the trail of one region.
     who = f"--lookup-attributes AttributeKey=ResourceName,AttributeValue={name} --region us-east-1"

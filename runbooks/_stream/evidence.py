@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from opskit.model import Evidence, Json, Readings, Target
-from opskit.render.figures import clock, duration, number
+from opskit.render.figures import clock, counted, duration, number
 from opskit.series import Point, Series
 from runbooks._stream import facts as stream
 from runbooks._stream import failing, settings
@@ -99,10 +99,11 @@ def _given_up(readings: Readings, found: Mapping[str, Json]) -> str:
     kept = (
         f"kept at {found['on_failure_arn']}" if found["on_failure_arn"] else "lost: there is no destination"
     )
-    said = f"the mapping gives a batch up after {found['max_retries']} retries; it is then {kept}"
-    counted = "events-dropped" in readings
-    dropped = stream.known(lambda: readings.series("events-dropped").total) if counted else None
-    return f"{said}; {number(dropped)} records dropped so far" if dropped else said
+    after = counted(found["max_retries"], "retry", "retries")
+    said = f"the mapping gives a batch up after {after}; it is then {kept}"
+    has_counts = "events-dropped" in readings
+    dropped = stream.known(lambda: readings.series("events-dropped").total) if has_counts else None
+    return f"{said}; {counted(dropped, 'record', 'records')} dropped so far" if dropped else said
 
 
 def of_poison(
@@ -121,7 +122,7 @@ def of_poison(
     ]
     if found:
         retries, oldest = found["max_retries"], found["max_record_age_s"]
-        bounded = f"{retries} retries" if retries not in (None, -1) else "retries without end"
+        bounded = counted(retries, "retry", "retries") if retries not in (None, -1) else "retries without end"
         aged = "" if oldest in (None, -1) else f", until a record is {duration(oldest)} old"
         halved = "halved" if found["bisect"] else "not halved"
         kept = "kept in a destination" if found["on_failure_arn"] else "no destination"
@@ -213,7 +214,11 @@ def texts(readings: Readings) -> list[Evidence]:
     """Return the commonest error texts, at most three; status lines only where nothing else is said."""
     every = failing.texts(readings)
     said = [(n, text) for n, text in every if not PLATFORM_STATUS.match(text)] or every
-    return [Evidence("error-texts", f"{n} times: {text[:TEXT_CHARS]}") for n, text in said[:3]]
+    return [Evidence("error-texts", f"{_often(n)}: {text[:TEXT_CHARS]}") for n, text in said[:3]]
+
+
+def _often(count: str) -> str:
+    return "once" if count == "1" else f"{count} times"
 
 
 def _timeouts(target: Target, readings: Readings) -> list[Evidence]:

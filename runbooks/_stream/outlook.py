@@ -4,7 +4,7 @@ from collections.abc import Callable
 from math import inf
 
 from opskit.model import Fact, Readings, Target, UnreadError
-from opskit.render.figures import clock, duration, number
+from opskit.render.figures import clock, counted, duration, number
 from runbooks._stream import facts as stream
 from runbooks._stream import settings
 from runbooks._stream.capacity import Drain, arrival_per_s, batch, rates
@@ -96,8 +96,8 @@ def drain(target: Target, readings: Readings) -> Fact | None:
         return None  # failing invocations say nothing about how long working ones take
     arrival, possible = rates(target, readings)
     inputs = (
-        f"{possible.lanes} batches at a time ({possible.limit}) x "
-        f"{number(possible.batch.records)} records ({possible.batch.how}) / "
+        f"{counted(possible.lanes, 'batch', 'batches')} at a time ({possible.limit}) x "
+        f"{counted(possible.batch.records, 'record', 'records')} ({possible.batch.how}) / "
         f"{duration(possible.duration_s)} mean duration"
     )
     said = f"drain at most {number(possible.per_s)} records/s = {inputs}"
@@ -129,9 +129,10 @@ def _waiting(target: Target, readings: Readings) -> Fact | None:
     if not late.seconds:
         return None
     waiting = _arrived_within(readings, late.seconds)
-    unit = "write units since then, an indication" if target.trigger == "dynamodb-stream" else "records"
-    roughly = "more than" if late.at_least else "about"
-    said = f"{roughly} {number(round(waiting))} {unit} wait, none is read"
+    roughly = f"{'more than' if late.at_least else 'about'} {number(round(waiting))}"
+    said = f"{roughly} records wait, none is read"
+    if target.trigger == "dynamodb-stream":
+        said = f"none is read; {roughly} write units came since, which indicates what waits"
     pace = stream.known(lambda: _former_pace(target, readings))
     arrival = arrival_per_s(readings)
     if pace and pace > arrival and not late.at_least:
@@ -193,7 +194,10 @@ def read_throttles(target: Target, readings: Readings) -> Fact | None:
     if not count:
         return None
     return Fact(
-        "read-throttles", f"{number(count)} reads of the stream were throttled lately", count, "count"
+        "read-throttles",
+        f"{counted(count, 'read of the stream was', 'reads of the stream were')} throttled lately",
+        count,
+        "count",
     )
 
 

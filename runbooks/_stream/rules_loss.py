@@ -1,6 +1,7 @@
 """Rules about records that the function never saw to: expired, given up, filtered out."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 
 from opskit.model import Evidence, Finding, Json, Readings, Severity, Status, Target
 from opskit.render.figures import clock, duration, number
@@ -13,6 +14,9 @@ GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
 
 NEARLY_NOTHING = 0.02
 """Share of what is read from which a filter lets next to nothing through."""
+
+OVER_S = 300
+"""For how long nothing more was given up before that counts as over."""
 
 EXPECTED = 20
 """Records that should have passed by the earlier share, before their absence is no chance."""
@@ -106,12 +110,12 @@ def _dropped(
             f"{number(undelivered)} notices did not reach their destination: those records are lost too"
         )
     keys = ("events-dropped", "events-delivered", "delivery-failures")
-    since = min(filter(None, (_first(readings, key) for key in keys)), default=None)
+    since = min((t for key in keys for t in _counted_at(readings, key)), default=None)
     return _given_up(
         target,
         found,
         Severity.HIGH if lost or undelivered else Severity.MEDIUM,
-        f"{'; '.join(said)}. A lag that ended so is not made good",
+        f"{'; '.join(said)}{_until(readings, keys)}. A lag that ended so is not made good",
         since=since,
         shown=evidence_loss.of_given_up(readings, keys),
     )
@@ -119,6 +123,13 @@ def _dropped(
 
 def _records(count: float) -> str:
     return f"{number(count)} record{'s were' if count != 1 else ' was'}"
+
+
+def _until(readings: Readings, keys: Iterable[str]) -> str:
+    """Return when the last was given up, where that is over."""
+    last = max((t for key in keys for t in _counted_at(readings, key)), default=0)
+    end = readings.window.end
+    return f", the last at {clock(last, end)}" if 0 < last < end - OVER_S else ""
 
 
 def _given_up(
@@ -157,12 +168,13 @@ def filtered_out(target: Target, readings: Readings) -> Finding | None:
     since = _shut_since(readings, passed, read)
     if since is None and any(count > 0 for _, count in passed):
         return None
-    said = "drops every record of the window: no lag; nothing here says whether it is meant"
+    said, harm = _whole_window(target, found)
     if since is not None:
         said = "lets (nearly) nothing through any more: no lag, but what arrives is skipped for good"
+        harm = Severity.MEDIUM
     return Finding(
         cause="filtered-out",
-        severity=Severity.LOW if since is None else Severity.MEDIUM,
+        severity=harm,
         subject=words.subject(target),
         summary=f"the mapping's filter {said}",
         since=since,
@@ -171,6 +183,36 @@ def filtered_out(target: Target, readings: Readings) -> Finding | None:
         avoid=advice_loss.NOT_UNFILTERED,
         source=f"{GUIDE}/invocation-eventfiltering.html",
     )
+
+
+def _as_the_manifest(target: Target, found: Mapping[str, Json]) -> bool | None:
+    """Tell whether the mapping's filter is the one of the manifest; None without a manifest."""
+    if "filters" not in target.expected:
+        return None
+    meant, is_ = (
+        [_pattern(text) for text in texts] for texts in (target.expected["filters"], found["filters"])
+    )
+    return sorted(meant) == sorted(is_)
+
+
+def _pattern(text: str) -> str:
+    """Return a pattern without what makes no difference: white space and the order of keys."""
+    try:
+        return json.dumps(json.loads(text), sort_keys=True)
+    except ValueError:
+        return text
+
+
+def _whole_window(target: Target, found: Mapping[str, Json]) -> tuple[str, Severity]:
+    """Return what to say of a filter that nothing passed in the whole window, and how bad that is."""
+    as_meant = _as_the_manifest(target, found)
+    if as_meant is False:
+        said = (
+            "drops every record of the window, and is not the one of its manifest: no lag, but what arrives"
+        )
+        return f"{said} is skipped for good", Severity.MEDIUM
+    meant = "as its manifest has it" if as_meant else "nothing here says whether it is meant"
+    return f"drops every record of the window: no lag; {meant}", Severity.LOW
 
 
 def _passed(readings: Readings) -> Series:
@@ -198,9 +240,10 @@ def _total(readings: Readings, key: str) -> float:
     return readings.series(key).total
 
 
-def _first(readings: Readings, key: str) -> int | None:
+def _counted_at(readings: Readings, key: str) -> list[int]:
+    """Return the minutes in which a counter was not 0."""
     points = (stream.known(lambda: readings.series(key)) if key in readings else None) or ()
-    return next((t for t, count in points if count > 0), None)
+    return [t for t, count in points if count > 0]
 
 
 def _begins_at_the_oldest(target: Target, readings: Readings) -> bool:
