@@ -29,7 +29,8 @@ from opskit.model import (
 )
 from opskit.settings import Settings
 
-FUNCTION, ACCOUNT, UUID, LABEL = "<function>", "<account>", "<UUID>", "<label>"
+FUNCTION, ACCOUNT, UUID, LABEL, CONSUMER = "<function>", "<account>", "<UUID>", "<label>", "<consumer>"
+TABLES = ("<written table>",)
 _SOURCES = {"kinesis": "<stream>", "dynamodb-stream": "<table>", "sqs": "<queue>"}
 _UNREAD = Reading(Status.FAILED, "not asked yet", "NotAsked")
 
@@ -77,7 +78,7 @@ def cost(signals: Iterable[Signal], window: Window) -> Cost:
 
 
 def _foreseen(runbook: Runbook, lookup: Lookup, target: Target, window: Window) -> Foreseen:
-    round1 = runbook.signals(target)
+    round1 = {name: s for reader in _readers(target) for name, s in runbook.signals(reader).items()}
     asked = {**lookup.signals(), **round1}
     more: dict[str, Signal] = {}
     for worst in _worst(asked, window):
@@ -85,6 +86,13 @@ def _foreseen(runbook: Runbook, lookup: Lookup, target: Target, window: Window) 
             more.update(runbook.more_signals(target, worst))
     when = (inspect.getdoc(runbook.more_signals) or "").partition("\n")[0].removeprefix("Return round 2: ")
     return Foreseen(target, lookup.signals(), round1, more, when)
+
+
+def _readers(target: Target) -> Iterator[Target]:
+    """Yield the target; where it may be any function, also as one whose mapping names a fan-out consumer."""
+    yield target
+    if target.trigger == "kinesis" and not target.expected:
+        yield replace(target, source_arn=f"{target.source_arn}/consumer/{CONSUMER}")
 
 
 def _filled(target: Target, trigger: str) -> Target:
@@ -99,6 +107,7 @@ def _filled(target: Target, trigger: str) -> Target:
         source_arn=f"{arn}/stream/{LABEL}" if trigger == "dynamodb-stream" else arn,
         mapping_uuid=UUID if trigger in _SOURCES else "",
         event_counts=target.event_counts or not target.expected,
+        tables=target.tables or (() if target.expected else TABLES),
     )
 
 

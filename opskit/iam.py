@@ -29,6 +29,7 @@ RESOURCES = {
     "lambda:GetFunction": FUNCTIONS,
     "kinesis:DescribeStreamSummary": STREAMS,
     "kinesis:ListShards": STREAMS,
+    "kinesis:ListStreamConsumers": STREAMS,
     "dynamodb:DescribeTable": TABLES,
     "dynamodb:DescribeStream": TABLE_STREAMS,
     "sqs:GetQueueAttributes": QUEUES,

@@ -78,6 +78,8 @@ def test_without_a_name_it_is_any_function_with_each_trigger(capsys: pytest.Capt
     asks = [record["asks"] for one in targets for record in one["signals"]]
     assert "AWS/Lambda PolledEventCount Sum 60 s EventSourceMappingUUID=<UUID>" in asks
     assert "dynamodb DescribeTable TableName=<table>" in asks
+    assert "dynamodb DescribeTable TableName=<written table>" in asks
+    assert "kinesis ListStreamConsumers StreamARN=arn:aws:kinesis:us-east-1:<account>:stream/<stream>" in asks
     assert (
         "dynamodbstreams DescribeStream "
         "StreamArn=arn:aws:dynamodb:us-east-1:<account>:table/<table>/stream/<label>"
@@ -90,7 +92,7 @@ def test_people_get_a_line_a_signal_and_the_sums(form: str, capfd: pytest.Captur
     assert main(["signals", "stream-lag", "--fn", "scoreUsers", "-o", form]) == 0
     out, err = capfd.readouterr()
     assert err == ""
-    assert "0.005 per GB" in out
+    assert "0.005/GB" in out
     totals = [line.replace("|", " ").split() for line in out.splitlines() if " total " in line]
     assert [line[:3] for line in totals] == [["kinesis", "0-1", "total"], ["kinesis", "0-2", "total"]]
 
@@ -147,8 +149,9 @@ def test_all_that_the_cases_ask_is_of_a_kind_that_was_foreseen() -> None:
     """Names in answers (shards, tables) make more signals; what is called for them is known before."""
     for case in cases():
         known = {call(s) for s in _foreseen(case.target.trigger)}
-        more = ALL["stream-lag"].more_signals(case.target, case.readings)
-        assert {call(signal) for signal in more.values()} <= known, case.name
+        book = ALL["stream-lag"]
+        asked = {**book.signals(case.target), **book.more_signals(case.target, case.readings)}
+        assert {call(signal) for signal in asked.values()} <= known, case.name
 
 
 def call(signal: Signal) -> tuple[str, ...]:

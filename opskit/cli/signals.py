@@ -83,7 +83,7 @@ def _line(one: "Foreseen", record: Mapping[str, Any]) -> Record:
         **{name: record.get(name, "") for name in ("round", "signal", "kind", "asks", "silence")},
         "calls": record.get("calls") or "",
         "metrics": record.get("metrics") or "",
-        "USD": f"{price:g} per GB" if price else f"{usd:.5f}" if usd else "",
+        "USD": f"{price:g}/GB" if price else f"{usd:.5f}" if usd else "",
     }
 
 
