@@ -38,6 +38,7 @@ docs: $(READY)
 	$(BIN)/python -m opskit.inventory.reference docs/manifest.md
 	$(BIN)/python tests/readme.py
 	$(BIN)/python tests/goldens.py
+	$(BIN)/python tests/exams.py
 
 clean:
 	rm -rf .venv build dist
