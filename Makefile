@@ -8,8 +8,9 @@ READY := .venv/.ready
 demo: $(READY)
 	$(BIN)/opskit demo
 
+# By file, because many share one embedded AWS; in the order of tests/conftest.py, the longest first.
 test: $(READY) lint
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -37,6 +38,7 @@ docs: $(READY)
 	$(BIN)/python -m opskit.inventory.reference docs/manifest.md
 	$(BIN)/python tests/readme.py
 	$(BIN)/python tests/goldens.py
+	$(BIN)/python tests/exams.py
 
 clean:
 	rm -rf .venv build dist

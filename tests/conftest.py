@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -96,6 +97,20 @@ class EmbeddedAws:
         kinesis = self.client("kinesis", region)
         kinesis.create_stream(StreamName=name, ShardCount=shards)
         return kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the files that take minutes, which are those whose tests ask for a longer timeout.
+
+    With --no-loadscope-reorder each free worker takes the next file in this order, so no minutes-long file
+    is left to one worker at the end. (By itself xdist starts with the files of most tests; the long ones have
+    few.)
+    """
+    patience_s: dict[Path, float] = {}
+    for item in items:
+        asked = item.get_closest_marker("timeout")
+        patience_s[item.path] = max(patience_s.get(item.path, 0.0), float(asked.args[0]) if asked else 0.0)
+    items.sort(key=lambda item: -patience_s[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)

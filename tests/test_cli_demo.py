@@ -44,7 +44,7 @@ def test_the_default_incident_is_named_rightly(capfd: pytest.CaptureFixture[str]
 def judged(monkeypatch: pytest.MonkeyPatch, incident: str, report: Report) -> int:
     """Run a demo whose look is replaced and whose AWS is not started."""
     monkeypatch.setattr(look, "look", lambda *_: report)
-    monkeypatch.setattr(demo, "_embedded_aws", lambda _: demo._no_aws())
+    monkeypatch.setattr(demo, "embedded_aws", lambda _: demo._no_aws())
     return main(["demo", incident])
 
 
@@ -81,7 +81,7 @@ def test_the_users_aws_is_back_after_a_fault(monkeypatch: pytest.MonkeyPatch) ->
         raise KeyboardInterrupt
 
     monkeypatch.setattr(look, "look", interrupted)
-    monkeypatch.setattr(demo, "_embedded_aws", lambda _: demo._no_aws())
+    monkeypatch.setattr(demo, "embedded_aws", lambda _: demo._no_aws())
     assert main(["demo"]) == 130
     assert dict(os.environ) == before
 

@@ -46,8 +46,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Replace the process functions; what they were called with is kept."""
     made: list[Any] = []
 
-    def start(port: int | None, *, empty: bool, incident: str) -> Running:
-        made.append(("start", port, empty, incident))
+    def start(port: int | None, *, empty: bool, incident: str, seed: int, strength: str) -> Running:
+        made.append(("start", port, empty, incident, seed, strength))
         return ONE
 
     def stop(port: int | None) -> Running:
@@ -57,7 +57,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr(process, "start", start)
     monkeypatch.setattr(process, "stop", stop)
     monkeypatch.setattr(process, "status", lambda: [ONE])
-    monkeypatch.setattr(process, "play", lambda port, incident: made.append(("play", port, incident)))
+    monkeypatch.setattr(process, "play", lambda *asked: made.append(("play", *asked)))
     monkeypatch.setattr(process, "tick", lambda port, seconds: made.append(("tick", port, seconds)))
     return made
 
@@ -65,9 +65,13 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 @pytest.mark.parametrize(
     ("arguments", "called"),
     [
-        ([], ("start", None, False, "healthy")),
-        (["--port", "0", "--empty"], ("start", 0, True, "healthy")),
-        (["--incident", "poison-record"], ("start", None, False, "poison-record")),
+        ([], ("start", None, False, "healthy", 1, "plain")),
+        (["--port", "0", "--empty"], ("start", 0, True, "healthy", 1, "plain")),
+        (["--incident", "poison-record"], ("start", None, False, "poison-record", 1, "plain")),
+        (
+            ["--incident", "surge", "--strength", "severe", "--seed", "7"],
+            ("start", None, False, "surge", 7, "severe"),
+        ),
     ],
 )
 def test_start_prints_lines_for_the_shell(
@@ -122,9 +126,15 @@ def test_no_sandbox(
     assert capfd.readouterr() == ("", "opskit: no sandbox is running; opskit sandbox start --empty\n")
 
 
-def test_play(calls: list[Any], capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["sandbox", "play", "poison-record"]) == 0
-    assert calls == [("play", 4620, "poison-record")]
+@pytest.mark.parametrize(
+    ("arguments", "how"),
+    [([], (1, "plain")), (["--strength", "mild", "--seed", "7"], (7, "mild"))],
+)
+def test_play(
+    calls: list[Any], capfd: pytest.CaptureFixture[str], arguments: list[str], how: tuple[int, str]
+) -> None:
+    assert main(["sandbox", "play", "poison-record", *arguments]) == 0
+    assert calls == [("play", 4620, "poison-record", *how)]
     line = "poison-record goes on at port 4620; try: opskit diagnose stream-lag --fn scoreUsers"
     assert capfd.readouterr() == ("", f"opskit: {line}\n")
 
@@ -175,7 +185,9 @@ def test_incidents_list_their_true_cause(capfd: pytest.CaptureFixture[str]) -> N
     assert set(told) == {incident.name for incident in catalogue()}
     assert told["poison-record"]["cause"] == "poison-record-shard"
     assert told["healthy"]["cause"] is None
-    assert all(set(i) == {"name", "runbook", "target", "cause", "title"} for i in told.values())
+    assert told["poison-record"]["strengths"] == ["mild", "plain", "severe"]
+    keys = {"name", "runbook", "target", "cause", "strengths", "title"}
+    assert all(set(incident) == keys for incident in told.values())
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "x"])

@@ -68,7 +68,7 @@ def test_version_imports_not_even_typer() -> None:
         ("opskit sandbox st", ["start", "status", "stop"]),
         ("opskit diagnose str", ["stream-lag"]),
         ("opskit diagnose stream-lag --fail", ["--fail-on"]),
-        ("opskit demo poi", ["poison-record"]),
+        ("opskit demo poi", ["poison-after-deploy", "poison-record", "poison-table"]),
         ("opskit signals str", ["stream-lag"]),
         ("opskit cases ", ["add", "check"]),
         ("opskit diagnose --re", ["--region", "--replay"]),

@@ -14,6 +14,7 @@ from conftest import EmbeddedAws
 from opskit.sandbox import resources, stage
 from opskit.sandbox.incidents import find
 
+pytestmark = pytest.mark.timeout(300)
 FUNCTION = "prd2011-prod-us-east-1-scoreUsers"
 STREAM = "prd2011-prod-us-east-1-fan-events"
 TABLE = "prd2011-prod-us-east-1-fan-scores"

@@ -156,7 +156,9 @@ def test_another_incident_is_played_into_an_empty_sandbox(
     assert [url.rsplit("/")[-1] for url in embedded_aws.client("sqs").list_queues()["QueueUrls"]] == [
         "esm-disabled"
     ]
-    assert embedded_aws.client("cloudtrail").lookup_events()["Events"] == []
+    events = embedded_aws.client("cloudtrail").lookup_events()["Events"]
+    changed = {(event["EventName"], event["Resources"][0]["ResourceName"]) for event in events}
+    assert changed == {("CreateStream", "esm-disabled"), ("CreateQueue", "esm-disabled")}
 
 
 def test_an_unknown_incident_leaves_the_sandbox_as_it_was(embedded_aws: EmbeddedAws) -> None:

@@ -91,13 +91,14 @@ def diagnose(
     from opskit.model import Severity
 
     settings = shared.settings(fail_on=fail_on)
-    since_s = since_seconds(since or SINCE)
+    back, longest = SINCE if since is None else since, DEADLINE if deadline is None else deadline
+    since_s = since_seconds(back)
     moment = None if at is None else at_seconds(at, time.time(), since_s)
-    asked = look.Asked(runbook, fn, since_s, deadline_seconds(deadline or DEADLINE), moment)
+    asked = look.Asked(runbook, fn, since_s, deadline_seconds(longest), moment)
     kept = saving.Kept(save, force=force)
     unseen = None
     try:
-        with out.working(f"asking AWS about the last {since or SINCE} of {fn}"):
+        with out.working(f"asking AWS about the last {back} of {fn}"):
             report = look.look(settings, asked, keep=kept)
     except look.UnseenError as error:
         unseen, report = str(error), error.report

@@ -22,7 +22,7 @@ from runbooks import ALL
 
 ANSWER_S = 1.0
 GOAL_S = 1.3
-SERVICES = ("sts", "lambda", "kinesis", "cloudwatch", "logs")
+SERVICES = ("sts", "lambda", "kinesis", "cloudwatch", "logs", "dynamodb")
 
 
 @pytest.fixture
@@ -59,6 +59,7 @@ def _delay(aws: Aws) -> None:
             "GetAccountSettings",
             "DescribeStreamSummary",
             "ListShards",
+            "DescribeTable",
             "GetMetricData",
             "StartQuery",
         ):

@@ -8,6 +8,9 @@ from moto.dynamodb.models import dynamodb_backends
 from opskit.sandbox.front import Call, Handlers, RefusedError
 
 PAGE = 100
+_MOTOS = 1_541_626_099_285
+"""The number in the name of the one shard that moto has, and in which it keeps a stream's records."""
+
 _SEQUENCE = 100_000_000_000_000_000_000
 
 
@@ -60,4 +63,4 @@ def _shard(number: int, *, closed: bool) -> dict[str, Any]:
     span = {"StartingSequenceNumber": str(_SEQUENCE + number)}
     if closed:
         span["EndingSequenceNumber"] = str(_SEQUENCE + number + 1)
-    return {"ShardId": f"shardId-{number:020d}-{number:08x}", "SequenceNumberRange": span}
+    return {"ShardId": f"shardId-{_MOTOS + number:020d}-f35f62ef", "SequenceNumberRange": span}
