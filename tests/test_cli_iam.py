@@ -87,7 +87,7 @@ def _about(operation: str, params: dict[str, Any]) -> str:
     return "*"
 
 
-def test_each_call_of_every_incident_is_allowed_and_nothing_else(
+def test_each_call_that_is_sent_is_allowed_and_nothing_else(
     embedded_aws: EmbeddedAws, capsys: pytest.CaptureFixture[str], calls: list[Call]
 ) -> None:
     rights = allowed(written(capsys))
