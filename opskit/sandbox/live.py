@@ -112,8 +112,10 @@ class Live:
 
     def _remapped(self, part: str, uuid: str) -> None:
         """Start where a new mapping starts: at the newest record, the oldest, or a moment between."""
-        place = self._staged.placed[part] = replace(self._staged.placed[part], uuid=uuid)
-        found = observed.mapping_of(self._planes, place) or {}
+        was = self._staged.placed[part]
+        found = observed.mapping_of(self._planes, was) or {}
+        reads_as = str(found.get("EventSourceArn")).partition("/consumer/")[2].partition(":")[0]
+        self._staged.placed[part] = replace(was, uuid=uuid, consumer=reads_as or was.consumer)
         now = self._staged.world.now_s
         position, at = found.get("StartingPosition"), found.get("StartingPositionTimestamp")
         since = {"LATEST": now, "TRIM_HORIZON": float("-inf")}.get(str(position), now)

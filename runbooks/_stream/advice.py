@@ -33,6 +33,14 @@ def update_mapping(target: Target, options: str) -> str:
     return f"aws lambda update-event-source-mapping --uuid {uuid} {options} --region {target.region}"
 
 
+def delete_mapping(target: Target) -> str:
+    """Return the command that deletes the target's mapping, once another one reads in its place."""
+    return (
+        f"aws lambda delete-event-source-mapping --uuid {target.mapping_uuid or '<UUID>'} "
+        f"--region {target.region}"
+    )
+
+
 def who_changed(target: Target, event: str) -> str:
     """Return the command that finds who made a change."""
     return (

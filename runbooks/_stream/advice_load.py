@@ -6,7 +6,7 @@ from opskit.model import Readings, Target
 from opskit.render.figures import clock, iso
 from runbooks._stream import facts as stream
 from runbooks._stream import readers, settings
-from runbooks._stream.advice import Advice, create_mapping, reserve, room, update_mapping
+from runbooks._stream.advice import Advice, create_mapping, delete_mapping, reserve, room, update_mapping
 from runbooks._stream.since import last_read
 
 CONCURRENCY_QUOTA = "L-B99A9384"
@@ -122,10 +122,7 @@ def share_less(target: Target, readings: Readings) -> Advice:
                 "for this function that is a second mapping, from before what it has not read (some records "
                 f"come twice): {create_mapping(target, '<ARN of the new consumer>', last_read(readings))}"
             ),
-            (
-                "then, when the new one is Enabled, end the polling: aws lambda delete-event-source-mapping "
-                f"--uuid {target.mapping_uuid or '<UUID>'} --region {target.region}"
-            ),
+            f"then, when the new one is Enabled, end the polling: {delete_mapping(target)}",
             "or take readers away that are not needed, or add shards: each brings 2 MB/s and 5 reads/s",
         ),
         (

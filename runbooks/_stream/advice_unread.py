@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from opskit.model import Json, Target
 from runbooks._stream import source as of_source
-from runbooks._stream.advice import Advice, create_mapping
+from runbooks._stream.advice import Advice, create_mapping, delete_mapping
 
 KINESIS_ACTIONS = "kinesis:GetRecords kinesis:GetShardIterator kinesis:DescribeStream kinesis:ListShards"
 FAN_OUT_ACTIONS = "kinesis:SubscribeToShard kinesis:DescribeStreamConsumer"
@@ -33,7 +33,7 @@ def repoint(
     return (
         *(() if again else (register,)),
         f"map the function to the consumer that is there, from before reading stopped: {create}",
-        f"when it reads, delete the old mapping {target.mapping_uuid}; expect some records twice",
+        f"when it reads, delete the old mapping; expect some records twice: {delete_mapping(target)}",
     ), avoid
 
 
@@ -47,7 +47,7 @@ def follow(target: Target, latest: str) -> Advice:
         create = create_mapping(target, latest, None)
         return (
             f"map the function to the table's stream, from its beginning: {create}",
-            f"when the old stream is read to its end, delete the old mapping {target.mapping_uuid}",
+            f"when the old stream is read to its end, delete the old mapping: {delete_mapping(target)}",
         ), avoid
     switch_on = (
         f"aws dynamodb update-table --table-name {target.source} --stream-specification "
