@@ -20,6 +20,9 @@ TOP_CONSUMERS = (
 
 SHARD_METRICS = "IncomingRecords IncomingBytes IteratorAgeMilliseconds"
 
+_NEW = "'<ARN of the new consumer>'"
+"""Quoted: a shell takes bare brackets for redirections."""
+
 
 def wait_for_it(target: Target, readings: Readings, late: stream.Age) -> str:
     """Advise on a surge that the stream works off already."""
@@ -120,7 +123,7 @@ def share_less(target: Target, readings: Readings) -> Advice:
             ),
             (
                 "for this function that is a second mapping, from before what it has not read (some records "
-                f"come twice): {create_mapping(target, '<ARN of the new consumer>', last_read(readings))}"
+                f"come twice): {create_mapping(target, _NEW, last_read(readings))}"
             ),
             f"then, when the new one is Enabled, end the polling: {delete_mapping(target)}",
             "or take readers away that are not needed, or add shards: each brings 2 MB/s and 5 reads/s",

@@ -16,6 +16,13 @@ CALL_FAILED = "PROBLEM: Function call failed"
 """The last result that speaks of the function, not of the stream."""
 
 
+WITH_BATCHES = (
+    *("iterator-age", "invocations", "duration", "duration-max"),
+    *("iterator-age-average", "iterator-age-min", "concurrency"),
+)
+"""What Lambda publishes where batches are sent; one that was not read may be the one that says so."""
+
+
 def esm_disabled(target: Target, readings: Readings) -> Finding | None:
     """Mapping disabled, disabling, or deleted."""  # noqa: D401 - the catalogue's words
     found = settings.mapping(target, readings)
@@ -152,7 +159,7 @@ def _read_all_the_same(target: Target, readings: Readings) -> bool:
     """Tell whether the function is sent batches although AWS lists no mapping of it at all."""
     if readings.document("mappings"):
         return False
-    published = [k for k in ("iterator-age", "invocations") if readings.reading(k).status is not Status.EMPTY]
+    published = [key for key in WITH_BATCHES if readings.reading(key).status is not Status.EMPTY]
     return any(len(stream.recent(target, readings, key)) for key in published)
 
 
