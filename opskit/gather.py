@@ -8,11 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from opskit.aws import describe, logs, metrics
+from opskit import lanes
+from opskit.aws import describe, logs, metrics, quotas
 from opskit.aws.faults import is_systemic
 from opskit.aws.price import Meter
 from opskit.aws.session import Aws
 from opskit.errors import UsageError
+from opskit.lanes import Lane
 from opskit.model import Cost, Describe, LogQuery, Metric, Reading, Signal, Status, Window
 
 SETTLE_S = 120
@@ -26,7 +28,8 @@ PAST_S = 900
 STOP_GRACE_S = 3.0
 """How long an interrupted run waits for its log queries to be stopped at AWS."""
 
-CALLS_IN_FLIGHT = 32
+QUERIES = Lane("log queries", 32)
+"""Log queries wait at AWS, not here; GetQueryResults' own limit is in how often they are polled."""
 
 Answers = Mapping[Signal, Reading]
 Task = Callable[[], Answers]
@@ -109,13 +112,10 @@ class Gatherer:
     def _ask(self, signals: Sequence[Signal]) -> Answers:
         queries = sum(isinstance(signal, LogQuery) for signal in signals)
         patience = logs.Patience(self.deadline_s, self._stopping, queries=queries)
-        slots = threading.BoundedSemaphore(CALLS_IN_FLIGHT)
-        wanted: dict[Future[Answers], tuple[Signal, ...]] = {}
-        for covered, task in self._tasks(signals, patience):
-            future = _spawn(task, slots)
-            wanted[future] = covered
-            if isinstance(covered[0], LogQuery):
-                self._asking.add(future)
+        tasks = self._tasks(signals, patience)
+        futures = lanes.run((lane, task) for lane, _, task in tasks)
+        wanted = {future: covered for future, (_, covered, _) in zip(futures, tasks, strict=True)}
+        self._asking |= {future for future, covered in wanted.items() if isinstance(covered[0], LogQuery)}
         wait(wanted, timeout=self.deadline_s)
         wait(self._asking, timeout=STOP_GRACE_S)  # queries past the deadline are being stopped
         return self._heard(wanted)
@@ -130,14 +130,19 @@ class Gatherer:
 
     def _tasks(
         self, signals: Sequence[Signal], patience: logs.Patience
-    ) -> list[tuple[tuple[Signal, ...], Task]]:
+    ) -> list[tuple[Lane, tuple[Signal, ...], Task]]:
         """Return what to run at once, with the signals that each task answers; the slow ones first."""
-        tasks: list[tuple[tuple[Signal, ...], Task]] = [
-            ((s,), partial(self._log_query, s, patience)) for s in signals if isinstance(s, LogQuery)
+        tasks: list[tuple[Lane, tuple[Signal, ...], Task]] = [
+            (QUERIES, (s,), partial(self._log_query, s, patience)) for s in signals if isinstance(s, LogQuery)
         ]
         wanted = (s for s in signals if isinstance(s, Metric))
-        tasks += [(b.metrics, partial(self._metrics, b)) for b in metrics.batches(wanted, self.window)]
-        tasks += [((s,), partial(self._describe, s)) for s in signals if isinstance(s, Describe)]
+        fetch = quotas.lane("cloudwatch", "GetMetricData")
+        tasks += [(fetch, b.metrics, partial(self._metrics, b)) for b in metrics.batches(wanted, self.window)]
+        tasks += [
+            (quotas.lane(s.service, s.operation), (s,), partial(self._describe, s))
+            for s in signals
+            if isinstance(s, Describe)
+        ]
         return tasks
 
     def _metrics(self, batch: metrics.Batch) -> Answers:
@@ -196,21 +201,3 @@ def _unknown(traffic: Metric, reading: Reading) -> str:
     if reading.status is Status.FAILED:
         return f"no datapoints, and {traffic.name} beside it could not be read: {reading.reason}"
     return f"no datapoints, and none of {traffic.name} beside it: unknown, not zero"
-
-
-def _spawn(task: Task, slots: threading.BoundedSemaphore) -> Future[Answers]:
-    """Run `task` in a daemon thread: a call that hangs must not keep the process from ending.
-
-    An executor's threads are joined when the interpreter exits.
-    """
-    future: Future[Answers] = Future()
-
-    def run() -> None:
-        with slots:
-            try:
-                future.set_result(task())
-            except BaseException as error:  # noqa: BLE001 - not caught: raised by the caller's result()
-                future.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return future
