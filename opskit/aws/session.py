@@ -8,6 +8,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
+    ClientError,
     CredentialRetrievalError,
     InvalidEndpointConfigurationError,
     NoCredentialsError,
@@ -29,17 +30,25 @@ class Aws:
     """Thread-safe access to AWS; `client` raises botocore's exceptions, which `faults.explain` words.
 
     Without `endpoint_url` botocore's own rules hold: AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE>, the
-    profile's `endpoint_url`, then AWS itself.
+    profile's `endpoint_url`, then AWS itself. With `role_arn` the profile's credentials assume that role
+    first, for an hour.
     """
 
-    def __init__(self, region: str, profile: str | None = None, endpoint_url: str | None = None) -> None:
+    def __init__(
+        self,
+        region: str,
+        profile: str | None = None,
+        endpoint_url: str | None = None,
+        role_arn: str | None = None,
+    ) -> None:
         self.region = region
         self.profile = profile or None
+        self.role_arn = role_arn or None
         self._endpoint_url = endpoint_url or None
         self._lock = threading.RLock()
         self._clients: dict[str, Any] = {}
         self._session: Any = None
-        self._fault: BotoCoreError | None = None
+        self._fault: BotoCoreError | ClientError | None = None
 
     def client(self, service: str) -> Any:
         """Return the one botocore client of `service`, such as "cloudwatch"."""
@@ -86,7 +95,9 @@ class Aws:
             session = botocore.session.Session(profile=self.profile)
             if session.get_credentials() is None:
                 raise NoCredentialsError
-        except BotoCoreError as fault:
+            if self.role_arn:
+                self._assume(session, self.role_arn)
+        except (BotoCoreError, ClientError) as fault:
             self._fault = fault
             raise
         except OSError as error:  # a profile's credential_process that cannot be started
@@ -94,6 +105,14 @@ class Aws:
             raise self._fault from error
         self._session = session
         return session
+
+    def _assume(self, session: Any, role_arn: str) -> None:
+        """Give the session the credentials of a role, as STS lends them."""
+        sts = session.create_client(
+            "sts", region_name=self.region or None, endpoint_url=self._endpoint_url, config=_config()
+        )
+        lent = sts.assume_role(RoleArn=role_arn, RoleSessionName="opskit")["Credentials"]
+        session.set_credentials(lent["AccessKeyId"], lent["SecretAccessKey"], lent["SessionToken"])
 
 
 def _config() -> Config:
