@@ -24,6 +24,7 @@ from opskit.model import (
 )
 
 T = TypeVar("T")
+S = TypeVar("S")
 T_co = TypeVar("T_co", covariant=True)
 
 UNEXPLAINED = "unexplained"
@@ -72,9 +73,9 @@ def judge(runbook: Runbook, target: Target, readings: Readings) -> Judgement:
 
     `readings` must be total: one reading for every named signal.
     """
-    runs = [_run(_cause(rule), rule, target, readings) for rule in runbook.RULES]
-    symptom = _run(runbook.NAME, runbook.symptom, target, readings)
-    facts = _run(f"{runbook.NAME} facts", runbook.facts, target, readings)
+    runs = [attempt(_cause(rule), rule, target, readings) for rule in runbook.RULES]
+    symptom = attempt(runbook.NAME, runbook.symptom, target, readings)
+    facts = attempt(f"{runbook.NAME} facts", runbook.facts, target, readings)
     found = [run.found for run in runs if run.found is not None]
     gaps = _gaps(runbook, target, readings, [*runs, symptom, facts])
     return Judgement(target, _ranked(found, symptom, runs, gaps), gaps, tuple(facts.found or ()))
@@ -100,7 +101,7 @@ def merge(judgements: Sequence[Judgement]) -> Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run(Generic[T_co]):
+class Attempt(Generic[T_co]):
     """What became of one rule: what it returned, what it read, and what kept it from an answer."""
 
     name: str
@@ -121,28 +122,26 @@ def _cause(rule: Rule) -> str:
     return str(rule.__name__).replace("_", "-")
 
 
-def _run(
-    name: str, rule: Callable[[Target, Readings], T | None], target: Target, readings: Readings
-) -> _Run[T]:
-    """Run one rule with a record of its own of what it read."""
+def attempt(name: str, rule: Callable[[S, Readings], T | None], about: S, readings: Readings) -> Attempt[T]:
+    """Run one rule with a record of its own of what it read; what it raises is its own and no other's."""
     seen = replace(readings, read=set())
     try:
-        found = rule(target, seen)
+        found = rule(about, seen)
     except UnreadError as error:
-        return _Run(name, None, frozenset(seen.read), (error.key, error.reason))
+        return Attempt(name, None, frozenset(seen.read), (error.key, error.reason))
     except Exception as error:  # noqa: BLE001 - one broken rule must not silence the others
         said = f"{type(error).__name__}: {error}"
-        return _Run(name, None, frozenset(seen.read), error=f"rule {name} failed: {said}")
+        return Attempt(name, None, frozenset(seen.read), error=f"rule {name} failed: {said}")
     finally:
         readings.read.update(seen.read)
-    return _Run(name, found, frozenset(seen.read))
+    return Attempt(name, found, frozenset(seen.read))
 
 
 # --- gaps -------------------------------------------------------------------------------------------
 
 
 def _gaps(
-    runbook: Runbook, target: Target, readings: Readings, runs: Sequence[_Run[object]]
+    runbook: Runbook, target: Target, readings: Readings, runs: Sequence[Attempt[object]]
 ) -> tuple[Gap, ...]:
     """Return one gap per signal that was not read, then what the rules missed besides."""
     gaps = [
@@ -169,13 +168,13 @@ def is_gap(signal: Signal, reading: Reading) -> bool:
 def _why_silent(runbook: Runbook, target: Target, readings: Readings, key: str) -> str:
     reading = readings.answers[readings.named[key]]
     if reading.status is Status.EMPTY and isinstance(runbook, ExplainsSilence):
-        explained = _run(key, lambda t, r: runbook.silence(t, r, key), target, readings).found
+        explained = attempt(key, lambda t, r: runbook.silence(t, r, key), target, readings).found
         if explained:
             return explained
     return reading.reason or "no data in the window"
 
 
-def _left_open(runs: Sequence[_Run[object]], key: str) -> tuple[str, ...]:
+def _left_open(runs: Sequence[Attempt[object]], key: str) -> tuple[str, ...]:
     """Return the rules that read `key` and found nothing: with it they might have."""
     return tuple(run.name for run in runs if key in run.read and not run.found)
 
@@ -193,8 +192,8 @@ def _united(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
 
 def _ranked(
     found: Sequence[Finding],
-    symptom: _Run[Finding],
-    rules: Sequence[_Run[Finding]],
+    symptom: Attempt[Finding],
+    rules: Sequence[Attempt[Finding]],
     gaps: Sequence[Gap],
 ) -> tuple[Finding, ...]:
     chains = chains_of(found)
@@ -208,7 +207,7 @@ def _ranked(
     return numbered(chains)
 
 
-def _unexplained(symptom: Finding, rules: Sequence[_Run[Finding]], gaps: Sequence[Gap]) -> Finding:
+def _unexplained(symptom: Finding, rules: Sequence[Attempt[Finding]], gaps: Sequence[Gap]) -> Finding:
     """Say of a symptom without a cause what was ruled out: only what missed nothing that it read."""
     open_ = [f"{run.name} ({run.undetermined})" for run in rules if run.undetermined]
     answered = [run.name for run in rules if not run.undetermined]

@@ -18,16 +18,20 @@ def written_down(report: Report) -> Report:
     """Return the report with its run id from the journal; as it is, and a note, if it cannot be."""
     from opskit.journal import Journal, JournalError, folder
 
-    command_line = shlex.join(["opskit", *sys.argv[1:]])
     try:
-        run = Journal(folder(os.environ)).record(report, command_line, _actor(), int(time.time()))
+        run = Journal(folder(os.environ)).record(report, command_line(), actor(), int(time.time()))
     except JournalError as error:
         out.note(f"this run is not in the journal: {error}")
         return report
     return replace(report, run=run)
 
 
-def _actor() -> str:
+def command_line() -> str:
+    """Return the command line as it could be typed again."""
+    return shlex.join(["opskit", *sys.argv[1:]])
+
+
+def actor() -> str:
     """Return the name of the user at this machine; "unknown" where the system has none for them."""
     try:
         return getpass.getuser()

@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,14 +72,32 @@ class Journal:
 
     def record(self, report: Report, command_line: str, actor: str, started_at: int) -> str:
         """Write a run down, secrets masked, and return its id: ten characters that sort by time."""
+        return self.write(lambda run: document(replace(report, run=run)), command_line, actor, started_at)
+
+    def write(
+        self,
+        document_of: Callable[[str], Mapping[str, Any]],
+        command_line: str,
+        actor: str,
+        started_at: int,
+    ) -> str:
+        """Write down the JSON contract's document, which is made once its run id is known; return the id."""
         with self._open() as connection:
             for _ in range(3):
                 run = _run_id(started_at)
-                if _insert(
-                    connection, replace(report, run=run), mask_secrets(command_line), actor, started_at
-                ):
+                if _insert(connection, document_of(run), mask_secrets(command_line), actor, started_at):
                     return run
         raise JournalError(f"{self.path}: no free run id for this second")
+
+    def last(self, command: str, account: str, region: str, env: str) -> Entry | None:
+        """Return the newest run of a command that looked at one place; None if there is none."""
+        where = "runbook = ? AND account = ? AND region = ? AND env = ?"
+        with self._open() as connection:
+            row = connection.execute(
+                f"{_SELECT} WHERE {where} ORDER BY started_at DESC, rowid DESC LIMIT 1",
+                (command, account, region, env),
+            ).fetchone()
+        return _entry(row) if row else None
 
     def recent(self, count: int) -> list[Entry]:
         """Return the newest `count` runs, newest first."""
@@ -137,22 +155,25 @@ def _version(connection: sqlite3.Connection) -> int | None:
 
 
 def _insert(
-    connection: sqlite3.Connection, report: Report, command_line: str, actor: str, started_at: int
+    connection: sqlite3.Connection,
+    said: Mapping[str, Any],
+    command_line: str,
+    actor: str,
+    started_at: int,
 ) -> bool:
-    """Insert a run; False if its id is taken."""
-    target = report.target
+    """Insert a run; False if its id is taken. A command without a runbook is found by its own name."""
     row = (
-        report.run,
+        said["run"],
         started_at,
         actor,
         command_line,
-        target.account,
-        target.region,
-        target.env,
-        target.function,
-        report.runbook,
-        report.verdict.value,
-        json.dumps(mask_document(document(report)), ensure_ascii=False),
+        said["account"] or "",
+        said["region"] or "",
+        said["env"],
+        (said["target"] or {}).get("function", ""),
+        said["runbook"] or said["command"],
+        said["verdict"],
+        json.dumps(mask_document(said), ensure_ascii=False),
     )
     marks = ", ".join("?" * len(row))
     return connection.execute(f"INSERT OR IGNORE INTO runs VALUES ({marks})", row).rowcount == 1  # noqa: S608

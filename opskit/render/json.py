@@ -5,7 +5,7 @@ import math
 import re
 from typing import Any
 
-from opskit.model import Cost, Evidence, Fact, Finding, Report, Target
+from opskit.model import Cost, Evidence, Fact, Finding, Gap, Report, Target
 from opskit.render.figures import iso
 from opskit.render.links import links
 from opskit.render.words import chains
@@ -17,7 +17,12 @@ _PAIR = re.compile(r'\[\n\s+("[^"\n]*"),\n\s+(\S+)\n\s+\]')
 
 def dumps(report: Report) -> str:
     """Return the report as indented JSON text."""
-    return _PAIR.sub(r"[\1, \2]", encoded(document(report)))
+    return compact(document(report))
+
+
+def compact(value: Any) -> str:
+    """Return any JSON value as indented text, a datapoint on one line."""
+    return _PAIR.sub(r"[\1, \2]", encoded(value))
 
 
 def encoded(value: Any) -> str:
@@ -40,12 +45,10 @@ def document(report: Report) -> dict[str, Any]:
         "window": {"start": iso(report.window.start), "end": iso(report.window.end)},
         "verdict": report.verdict.value,
         "severity": report.severity.value if report.severity else None,
-        "findings": [_finding(finding) for chain in chains(report) for finding in chain],
+        "findings": [finding_of(finding) for chain in chains(report) for finding in chain],
         "facts": [_fact(fact) for fact in report.facts],
-        "gaps": [
-            {"signal": gap.signal, "reason": gap.reason, "affects": list(gap.affects)} for gap in report.gaps
-        ],
-        "cost": _cost(report.cost),
+        "gaps": [gap_of(gap) for gap in report.gaps],
+        "cost": cost_of(report.cost),
         "steps": [],
         "next": list(report.next_commands),
         "links": links(report),
@@ -64,7 +67,13 @@ def _target(target: Target) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def gap_of(gap: Gap) -> dict[str, Any]:
+    """Return something that could not be looked at as the contract has it."""
+    return {"signal": gap.signal, "reason": gap.reason, "affects": list(gap.affects)}
+
+
+def finding_of(finding: Finding) -> dict[str, Any]:
+    """Return a finding as the contract has it."""
     return {
         "cause": finding.cause,
         "role": finding.role.value,
@@ -72,7 +81,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "severity": finding.severity.value,
         "subject": finding.subject,
         "summary": finding.summary,
-        "since": _time(finding.since),
+        "since": time_of(finding.since),
         "evidence": [_evidence(evidence) for evidence in finding.evidence],
         "fix": list(finding.fix),
         "avoid": list(finding.avoid),
@@ -84,11 +93,11 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
     return {
         "signal": evidence.signal,
         "text": evidence.text,
-        "value": _number(evidence.value),
-        "limit": _number(evidence.limit),
+        "value": number_of(evidence.value),
+        "limit": number_of(evidence.limit),
         "unit": evidence.unit or None,
-        "at": _time(evidence.at),
-        "series": [[iso(at), _number(value)] for at, value in evidence.series],
+        "at": time_of(evidence.at),
+        "series": [[iso(at), number_of(value)] for at, value in evidence.series],
     }
 
 
@@ -96,13 +105,14 @@ def _fact(fact: Fact) -> dict[str, Any]:
     return {
         "name": fact.name,
         "text": fact.text,
-        "value": _number(fact.value),
+        "value": number_of(fact.value),
         "unit": fact.unit or None,
-        "at": _time(fact.at),
+        "at": time_of(fact.at),
     }
 
 
-def _cost(cost: Cost) -> dict[str, Any]:
+def cost_of(cost: Cost) -> dict[str, Any]:
+    """Return what a look cost as the contract has it."""
     return {
         "api_calls": cost.api_calls,
         "metrics": cost.metrics,
@@ -111,10 +121,11 @@ def _cost(cost: Cost) -> dict[str, Any]:
     }
 
 
-def _time(at: int | None) -> str | None:
+def time_of(at: int | None) -> str | None:
+    """Return a time in ISO 8601, if there is one."""
     return None if at is None else iso(at)
 
 
-def _number(value: float | None) -> float | None:
-    """JSON has no infinity and no NaN: they are null."""
+def number_of(value: float | None) -> float | None:
+    """Return a number that JSON can hold: it has no infinity and no NaN, they are null."""
     return value if value is not None and math.isfinite(value) else None

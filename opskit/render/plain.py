@@ -45,7 +45,7 @@ def _findings(findings: Sequence[Finding]) -> list[str]:
         (f.chain, f.cause, f.role.value, f.severity.value, clean(f.subject), _when(f.since), clean(f.summary))
         for f in findings
     ]
-    return _columns(rows, ("chain", "cause", "role", "severity", "subject", "since", "summary"))
+    return columns(rows, ("chain", "cause", "role", "severity", "subject", "since", "summary"))
 
 
 def _evidence(findings: Sequence[Finding]) -> list[str]:
@@ -54,10 +54,11 @@ def _evidence(findings: Sequence[Finding]) -> list[str]:
         for f in findings
         for e in f.evidence
     ]
-    return _columns(rows, ("cause", "evidence", "value", "limit", "at"))
+    return columns(rows, ("cause", "evidence", "value", "limit", "at"))
 
 
-def _columns(rows: Sequence[tuple[object, ...]], headers: tuple[str, ...]) -> list[str]:
+def columns(rows: Sequence[tuple[object, ...]], headers: tuple[str, ...]) -> list[str]:
+    """Return rows as lines in columns, under their headers; no line without a row."""
     if not rows:
         return []
     table = tabulate(rows, headers, tablefmt="plain", disable_numparse=True)

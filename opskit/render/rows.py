@@ -1,7 +1,6 @@
 """A plain list of things, such as the runbooks or the incidents, in every output form; pure."""
 
 from collections.abc import Mapping, Sequence
-from io import StringIO
 from typing import Any
 
 from opskit.render.canvas import Canvas, Output
@@ -33,23 +32,16 @@ def _cell(value: Any) -> str:
 
 
 def _table(headers: Sequence[str], cells: Sequence[Sequence[str]], canvas: Canvas) -> str:
-    from rich.console import Console  # noqa: PLC0415 - JSON and plain text do without
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 - JSON and plain text do without
     from rich.text import Text  # noqa: PLC0415
+
+    from opskit.render.console import console, written  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for number, header in enumerate(headers):
         table.add_column(header, no_wrap=number == 0, overflow="fold")
     for row in cells:
         table.add_row(*map(Text, row))
-    file = StringIO()
-    console = Console(
-        file=file,
-        width=canvas.width,
-        force_terminal=canvas.color,
-        color_system="standard" if canvas.color else None,
-        no_color=not canvas.color,
-        _environ={},
-    )
-    console.print(table)
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+    screen = console(canvas)
+    screen.print(table)
+    return written(screen)

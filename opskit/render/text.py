@@ -3,9 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from io import StringIO
 
-from rich.console import Console
 from rich.padding import Padding
 from rich.style import Style
 from rich.text import Text
@@ -13,6 +11,7 @@ from rich.text import Text
 from opskit.model import Evidence, Finding, Report, Role, Severity, Verdict
 from opskit.render import evidence, words
 from opskit.render.canvas import Canvas
+from opskit.render.console import console, written
 from opskit.render.head import cut, head
 from opskit.render.links import LONGEST, addresses, links
 from opskit.render.safe import clean
@@ -67,24 +66,11 @@ class _Page:
         self._canvas = canvas
         self._prose = replace(canvas, width=min(canvas.width, PROSE_MAX))
         self._lines = head(report, self._prose)
-        self._file = StringIO()
-        self._console = Console(
-            file=self._file,
-            width=canvas.width,
-            force_terminal=canvas.color,
-            color_system="standard" if canvas.color else None,
-            no_color=not canvas.color,
-            highlight=False,
-            markup=False,
-            emoji=False,
-            legacy_windows=False,
-            _environ={},
-        )
+        self._console = console(canvas)
 
     def written(self) -> str:
         """Return what was written, without blanks at line ends."""
-        shown = self._file.getvalue().replace(GLUE, " ")
-        return "\n".join(line.rstrip() for line in shown.split("\n")).rstrip("\n")
+        return written(self._console).replace(GLUE, " ")
 
     def head(self) -> None:
         """Write the three lines that matter at 03:00."""
