@@ -40,6 +40,7 @@ def imported(arguments: list[str], **environ: str) -> tuple[str, set[str]]:
     [
         ["--help"],
         ["diagnose", "--help"],
+        ["health", "--help"],
         ["sandbox", "--help"],
         ["sandbox", "start", "--help"],
         ["demo", "-h"],
@@ -63,7 +64,10 @@ def test_version_imports_not_even_typer() -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("opskit ", ["cases", "demo", "diagnose", "iam-policy", "runbooks", "sandbox", "signals"]),
+        (
+            "opskit ",
+            ["cases", "demo", "diagnose", "health", "iam-policy", "runbooks", "sandbox", "signals"],
+        ),
         ("opskit di", ["diagnose"]),
         ("opskit sandbox st", ["start", "status", "stop"]),
         ("opskit diagnose str", ["stream-lag"]),

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from opskit.cli import cases, demo, diagnose, iam, runbooks, sandbox, signals
+from opskit.cli import cases, demo, diagnose, health, iam, runbooks, sandbox, signals
 from opskit.cli.options import SharedOptions, remember
 
 ON_CALL = "On call"
@@ -23,6 +23,7 @@ def command(*, completing: bool = False) -> Any:
         context_settings={"help_option_names": HELP},
     )
     app.callback()(remember(_root))
+    app.command("health", rich_help_panel=ON_CALL)(health.health)
     app.command("diagnose", rich_help_panel=ON_CALL)(diagnose.diagnose)
     app.command("demo", rich_help_panel=PRACTICE)(demo.demo)
     app.add_typer(sandbox.app(), name="sandbox", rich_help_panel=PRACTICE)

@@ -31,6 +31,11 @@ def result(text: str) -> None:
         raise OpskitError(f"cannot write the result to stdout: {error.strerror}") from error
 
 
+def screen(text: str) -> None:
+    """Write a result in the place of what the terminal shows; the lines before stay in its history."""
+    result(f"\x1b[H\x1b[2J{text}" if _is_terminal(sys.stdout) else text)
+
+
 def note(text: str) -> None:
     """Write a note, a warning or progress to stderr, if it takes it; it is never part of a result."""
     _say(f"opskit: {text}\n")

@@ -1,0 +1,89 @@
+"""Readings to cells, and cells to findings with what to type next. Pure."""
+
+from collections.abc import Iterable, Sequence
+
+from opskit.health.figures import figures
+from opskit.health.indicators import RULES
+from opskit.health.model import Cell, Place, Row, State
+from opskit.health.next import next_command
+from opskit.inventory.worker import Worker
+from opskit.judge import attempt
+from opskit.model import Evidence, Finding, Gap, Readings, Severity, Status
+
+
+def row(worker: Worker, place: Place, readings: Readings) -> Row:
+    """Judge every indicator that fits the worker, each on its own."""
+    cells = (_cell(name, worker, readings) for name in RULES)
+    return Row(worker, place, tuple(cell for cell in cells if cell), figures(worker, readings))
+
+
+def _cell(name: str, worker: Worker, readings: Readings) -> Cell | None:
+    tried = attempt(name, RULES[name], worker, readings)
+    if tried.undetermined:
+        key, reason = tried.unread or (name, tried.error)
+        return unknown(name, key, reason)
+    found = tried.found
+    if found is None or found.state is not State.OK:
+        return found
+    doubtful = [key for key in sorted(tried.read) if not _sure(readings, key)]
+    if doubtful:
+        return unknown(name, doubtful[0], readings.reading(doubtful[0]).reason)
+    return found
+
+
+def _sure(readings: Readings, key: str) -> bool:
+    """Tell whether a reading may carry an OK: what was read in part may hide what is wrong."""
+    return key in readings and readings.reading(key).status in (Status.OK, Status.EMPTY)
+
+
+def unknown(indicator: str, signal: str, reason: str) -> Cell:
+    """Return the cell of what could not be looked at."""
+    return Cell(indicator, State.UNKNOWN, "", reason or "no data in the judged time", signal=signal)
+
+
+def findings(rows: Iterable[Row]) -> tuple[Finding, ...]:
+    """Return a finding for each cell that warns or worse, worst first.
+
+    What is said of several workers in the same words, such as of a table that they share, is said once.
+    """
+    bad: dict[tuple[str, ...], list[tuple[Row, Cell]]] = {}
+    for row in rows:
+        for cell in row.cells:
+            if cell.state in (State.WARN, State.CRIT):
+                key = (row.place.account, row.place.region, cell.indicator, cell.summary)
+                bad.setdefault(key, []).append((row, cell))
+    return ranked(_finding([row for row, _ in same], same[0][1]) for same in bad.values())
+
+
+def ranked(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings worst first, in their order where they are equally bad."""
+    return tuple(sorted(found, key=lambda finding: -finding.severity.rank))
+
+
+def _finding(rows: Sequence[Row], cell: Cell) -> Finding:
+    name = ", ".join(dict.fromkeys(row.worker.name for row in rows))
+    measured = Evidence(
+        cell.indicator, cell.summary, cell.value, cell.limit, cell.unit, cell.since, cell.series
+    )
+    return Finding(
+        cause=cell.indicator,
+        severity=cell.severity or Severity.MEDIUM,
+        subject=name,
+        summary=cell.summary,
+        since=cell.since,
+        evidence=(measured,) if cell.value is not None else (),
+        fix=(next_command(rows[0].worker, rows[0].place, cell),),
+    )
+
+
+def gaps(rows: Iterable[Row]) -> tuple[Gap, ...]:
+    """Return what could not be looked at, each reason once, with the cells that it leaves unknown."""
+    affects: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        for cell in row.cells:
+            if cell.state is State.UNKNOWN:
+                named = f"{row.worker.name} {cell.indicator}"
+                affects.setdefault((cell.signal, cell.summary), []).append(named)
+    return tuple(
+        Gap(signal, reason, tuple(dict.fromkeys(cells))) for (signal, reason), cells in affects.items()
+    )

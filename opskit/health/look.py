@@ -1,0 +1,82 @@
+"""One look at the workers of one account and region: ask twice, judge each worker, add it all up."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from opskit.diagnose import Asks
+from opskit.errors import CannotLookError
+from opskit.health import asking, judging
+from opskit.health.model import Health, Place
+from opskit.inventory import round0
+from opskit.inventory.lookup import check_bound
+from opskit.inventory.worker import Worker
+from opskit.model import Describe, Reading, Readings, Signal, Status
+from opskit.settings import Settings
+
+SQS = "https://sqs.{region}.{suffix}"
+SUFFIXES = {"cn-": "amazonaws.com.cn"}
+
+
+def look(workers: Sequence[Worker], place: Place, gatherer: Asks, settings: Settings) -> Health:
+    """Look at all of `workers` in `place`.
+
+    CannotLookError when nothing could be asked at all, such as without credentials; UsageError when they
+    are of another account than the environment is bound to.
+    """
+    each = [one for worker in workers for one in asking.split(worker)]
+    listed = len(each) >= asking.LISTED_FROM
+    common = asking.shared()
+    named = [{**common, **asking.settings(worker, listed=listed)} for worker in each]
+    first = _read(gatherer, named, describes_only=True)
+    if gatherer.blocked:
+        raise CannotLookError(gatherer.blocked)
+    place = replace(place, account=_account(first[0], place, settings))
+    url = queue_url(place)
+    named = [
+        {**names, **asking.measures(worker, readings, url)}
+        for worker, names, readings in zip(each, named, first, strict=True)
+    ]
+    second = _read(gatherer, named)
+    rows = tuple(judging.row(worker, place, readings) for worker, readings in zip(each, second, strict=True))
+    return Health(
+        places=(place,),
+        window=gatherer.window,
+        rows=rows,
+        findings=judging.findings(rows),
+        gaps=judging.gaps(rows),
+        cost=gatherer.cost,
+    )
+
+
+def _read(
+    gatherer: Asks, named: Sequence[Mapping[str, Signal]], *, describes_only: bool = False
+) -> list[Readings]:
+    """Ask for every worker's signals together, equal ones once; metrics can wait for the second round."""
+    wanted = dict.fromkeys(
+        signal
+        for names in named
+        for signal in names.values()
+        if isinstance(signal, Describe) or not describes_only
+    )
+    answers: dict[Signal, Reading] = dict(gatherer.gather(list(wanted)))
+    return [Readings(_asked(names, answers), answers, window=gatherer.window) for names in named]
+
+
+def _asked(names: Mapping[str, Signal], answers: Mapping[Signal, Reading]) -> dict[str, Signal]:
+    return {key: signal for key, signal in names.items() if signal in answers}
+
+
+def _account(readings: Readings, place: Place, settings: Settings) -> str:
+    identity = readings.reading(round0.IDENTITY)
+    if identity.status is not Status.OK:
+        return place.account
+    account = str(identity.document["account"])
+    check_bound(settings, account, identity.document.get("arn") or "")
+    return account
+
+
+def queue_url(place: Place) -> str:
+    """Return where the account's queues stand; SQS finds a queue by the path of its URL alone."""
+    suffix = next((s for start, s in SUFFIXES.items() if place.region.startswith(start)), "amazonaws.com")
+    host = place.endpoint.rstrip("/") or SQS.format(region=place.region, suffix=suffix)
+    return f"{host}/{place.account}"

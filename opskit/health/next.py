@@ -1,0 +1,44 @@
+"""The command to type next for a cell that is not OK. Pure."""
+
+import shlex
+
+from opskit.health.model import Cell, Place
+from opskit.inventory.worker import Worker
+
+_RUNBOOKS = {
+    "errors": ("lambda-timeout", "stream-lag", "queue-depth", "api-5xx"),
+    "throttles": ("stream-lag", "queue-depth", "api-5xx"),
+    "duration": ("lambda-timeout", "stream-lag"),
+    "concurrency": ("stream-lag", "queue-depth", "api-5xx"),
+    "iterator-age": ("stream-lag",),
+    "depth": ("queue-depth",),
+    "queue-age": ("queue-depth",),
+    "api-5xx": ("api-5xx",),
+    "api-4xx": ("api-5xx",),
+    "endpoint": ("api-5xx",),
+    "mapping": ("stream-lag", "queue-depth"),
+    "filtered": ("stream-lag", "queue-depth"),
+    "dead-letters": ("queue-depth", "stream-lag"),
+    "dead-letter-errors": ("queue-depth", "stream-lag"),
+    "lost": ("stream-lag",),
+    "table-throttles": ("dynamodb-throttling", "stream-lag"),
+}
+"""By indicator the runbooks that may name the cause, the likeliest first; the first that fits is told."""
+_LOGS = ("errors", "throttles", "duration", "api-5xx", "dead-letters")
+"""Where no runbook fits, the logs say more; elsewhere the settings do."""
+
+
+def next_command(worker: Worker, place: Place, cell: Cell) -> str:
+    """Return the command that looks further, with the place it must look at."""
+    from runbooks import ALL  # noqa: PLC0415 - runbooks import what health does not need
+
+    may = (name for name in _RUNBOOKS.get(cell.indicator, ()) if name in ALL)
+    runbook = next((name for name in may if worker.trigger in ALL[name].TRIGGERS), "")
+    if runbook:
+        words = ["opskit", "diagnose", runbook, "--fn", worker.name]
+    elif cell.indicator in _LOGS:
+        words = ["opskit", "logs", "--fn", worker.name, "--level", "ERROR", "--since", "1h"]
+    else:
+        words = ["opskit", "find-resources", "--fn", worker.name]
+    words += ["--env", place.env, "--region", place.region]
+    return shlex.join([*words, *(["--profile", place.profile] if place.profile else [])])

@@ -1,0 +1,164 @@
+"""The same look in several accounts and regions at once; what one of them refuses is a gap, not the end."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from opskit import lanes
+from opskit.aws.faults import FAULTS
+from opskit.aws.session import Aws
+from opskit.errors import CannotLookError, UsageError
+from opskit.gather import Gatherer
+from opskit.health import fleet, judging
+from opskit.health.fleet import Choice
+from opskit.health.look import look
+from opskit.health.model import Health, Place
+from opskit.inventory import Inventory, Worker
+from opskit.model import Cost, Gap, Readings, Window
+from opskit.settings import Settings
+
+PLACES = lanes.Lane("places", 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """One account and region, by the credentials that lead there."""
+
+    inventory: Inventory
+    profile: str = ""
+    role_arn: str = ""
+
+    @property
+    def region(self) -> str:
+        """The region that is looked at."""
+        return self.inventory.settings.region
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """In which time, and how long to wait for AWS in a round."""
+
+    window: Window
+    deadline_s: float
+    now: Callable[[], float]
+
+
+def wheres(
+    inventory: Inventory, choice: Choice, *, all_regions: bool, roles: Sequence[str]
+) -> tuple[Where, ...]:
+    """Return the places: each profile or role, in this region or in all that the manifests name."""
+    settings = inventory.settings
+    profiles = [name.strip() for name in (settings.profile or "").split(",")]
+    workers = fleet.chosen(choice, inventory) if all_regions else ()
+    regions = dict.fromkeys((settings.region, *(region for w in workers for region in w.regions)))
+    return tuple(
+        Where(
+            Inventory(replace(settings, region=region, profile=profile or None), inventory.files),
+            profile,
+            role,
+        )
+        for profile in profiles
+        for role in (roles or ("",))
+        for region in regions
+    )
+
+
+def look_at(places: Sequence[Where], choice: Choice, how: How) -> Health:
+    """Look at every place at once and add it up.
+
+    CannotLookError when none of them could be asked anything, UsageError when there is no worker at all.
+    """
+    futures = lanes.run((PLACES, _task(where, choice, how)) for where in places)
+    seen: list[Health] = []
+    blocked: list[tuple[Where, CannotLookError]] = []
+    for where, future in zip(places, futures, strict=True):
+        try:
+            seen.append(future.result())
+        except CannotLookError as error:
+            blocked.append((where, error))
+    if not seen:
+        raise blocked[0][1]
+    health = _added(seen, [_blocked(where, error) for where, error in blocked], how.window)
+    if not health.rows and not health.gaps:
+        hint = "; ".join(health.notes) or "no manifest and no function in AWS fits"
+        raise UsageError("no worker to look at", hint)
+    return health
+
+
+def nothing(places: Sequence[Where], how: How, reason: str) -> Health:
+    """Return the look of places that could not be asked anything."""
+    settings = [where.inventory.settings for where in places]
+    blind = tuple(Place(one.account or "", one.region, one.env, one.endpoint_url or "") for one in settings)
+    return Health(blind, how.window, (), (), (Gap("aws", reason),), Cost())
+
+
+def _task(where: Where, choice: Choice, how: How) -> Callable[[], Health]:
+    return lambda: _look(where, choice, how)
+
+
+def _look(where: Where, choice: Choice, how: How) -> Health:
+    settings = where.inventory.settings
+    aws = Aws(settings.region, where.profile or None, role_arn=where.role_arn)
+    gatherer = Gatherer(aws, how.window, how.deadline_s, how.now)
+    try:
+        workers, gaps = _workers(where, choice, gatherer)
+        workers, notes = fleet.here(workers)
+        place = Place(
+            settings.account or "", settings.region, settings.env, _endpoint(aws, settings), where.profile
+        )
+        if not workers:
+            return Health((place,), how.window, (), (), gaps, gatherer.cost, notes=notes)
+        health = look(workers, place, gatherer, settings)
+        return replace(health, gaps=(*gaps, *health.gaps), notes=(*notes, *health.notes))
+    finally:
+        gatherer.close()
+        aws.close()
+
+
+def _workers(where: Where, choice: Choice, gatherer: Gatherer) -> tuple[tuple[Worker, ...], tuple[Gap, ...]]:
+    if not choice.lists(where.inventory):
+        return fleet.chosen(choice, where.inventory), ()
+    asked = choice.fleet.signals()
+    readings = Readings(asked, gatherer.gather(list(asked.values())), window=gatherer.window)
+    if gatherer.blocked:
+        raise CannotLookError(gatherer.blocked)
+    return fleet.listed(choice, where.inventory, readings)
+
+
+def _endpoint(aws: Aws, settings: Settings) -> str:
+    try:
+        return aws.endpoint()
+    except FAULTS:
+        return settings.endpoint_url or ""
+
+
+def _blocked(where: Where, error: CannotLookError) -> Gap:
+    by = where.role_arn or where.profile
+    return Gap(f"{where.region}{f' by {by}' if by else ''}", str(error), ("all workers there",))
+
+
+def _added(seen: Sequence[Health], gaps: Iterable[Gap], window: Window) -> Health:
+    places = tuple(place for health in seen for place in health.places)
+    if len(places) > 1:
+        seen = [_placed(health, places) for health in seen]
+    return Health(
+        places=places,
+        window=window,
+        rows=tuple(row for health in seen for row in health.rows),
+        findings=judging.ranked(finding for health in seen for finding in health.findings),
+        gaps=(*(gap for health in seen for gap in health.gaps), *gaps),
+        cost=sum((health.cost for health in seen), Cost()),
+        alarms="; ".join(filter(None, (health.alarms for health in seen))),
+        notes=tuple(dict.fromkeys(note for health in seen for note in health.notes)),
+    )
+
+
+def _placed(health: Health, places: Sequence[Place]) -> Health:
+    """Return a look in which what is said of a worker also says where, since there are several places."""
+    (place,) = health.places
+    accounts = len({one.account for one in places}) > 1
+    where = f"{place.account} {place.region}" if accounts else place.region
+    return replace(
+        health,
+        findings=tuple(replace(found, subject=f"{found.subject} ({where})") for found in health.findings),
+        gaps=tuple(replace(gap, signal=f"{gap.signal} ({where})") for gap in health.gaps),
+    )
