@@ -62,10 +62,9 @@ class Planes:
                 plane.shift(seconds)
 
     def close(self) -> None:
-        """Let waiting receives and running log queries go and free the stores."""
+        """Let waiting receives and log queries go; the stores are freed with the last call in them."""
         self.queues.close()
         self.logs.close()
-        self._connection.close()
 
 
 def _not_served(*_: Any) -> Iterable[bytes]:
