@@ -48,9 +48,9 @@ class Planes:
         self.control.trail.changed(call)
         self.watch.changed(call)
 
-    def read(self, call: Call) -> None:
-        """Note a call that is about to read telemetry or settings."""
-        self.watch.read(call)
+    def coming(self, call: Call) -> None:
+        """Note a call that is about to read telemetry or settings, or to change something."""
+        self.watch.coming(call)
         if call.service == "cloudwatch" and call.action in _ALARM_READS:
             self.metrics.evaluate()
 
