@@ -18,6 +18,8 @@ from opskit.render.words import step
 from opskit.sandbox import resources, stage
 from opskit.sandbox.incidents import find
 from opskit.settings import Settings
+from runbooks._stream.advice import delete_mapping
+from runbooks._stream.advice_mapping import create_mapping
 
 LIMIT_S = 120
 FUNCTION = "prd2011-prod-us-east-1-scoreUsers"
@@ -178,6 +180,25 @@ def test_right_after_a_cure_the_old_cause_is_not_named_and_nothing_is_called_hea
     said = fact(report, "settling")
     assert said
     assert "the event source mapping was changed at" in said.text
+
+
+@pytest.mark.parametrize("worker", ["scoreUsers", "publishScores"])
+def test_a_mapping_is_made_anew_as_it_was(worker: str, shift: Shift) -> None:
+    shift.begin("healthy")
+    shift.worker, shift.runbook = worker, "stream-lag"
+    target = shift.report().target
+    aws = shift.aws.client("lambda")
+    own = {"UUID", "EventSourceMappingArn", "LastModified", "LastProcessingResult", "ResponseMetadata"}
+
+    def settings(uuid: str) -> dict[str, Any]:
+        found = aws.get_event_source_mapping(UUID=uuid)
+        return {name: value for name, value in found.items() if name not in own}
+
+    before = settings(target.mapping_uuid)
+    shift.run(delete_mapping(target))
+    shift.run(create_mapping(target, target.source_arn, None))
+    (made,) = aws.list_event_source_mappings(FunctionName=target.function)["EventSourceMappings"]
+    assert settings(made["UUID"]) == before
 
 
 HARMS = (

@@ -167,6 +167,24 @@ def test_an_unknown_incident_leaves_the_sandbox_as_it_was(embedded_aws: Embedded
     assert embedded_aws.admin("health")[1]["empty"] is True
 
 
+def test_an_incident_is_not_played_over_what_somebody_made(embedded_aws: EmbeddedAws) -> None:
+    dynamodb, logs = embedded_aws.client("dynamodb"), embedded_aws.client("logs")
+    table = "prd2011-prod-us-east-1-fan-scores"
+    dynamodb.create_table(
+        TableName=table,
+        KeySchema=[{"AttributeName": "mine", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "mine", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    logs.create_log_group(logGroupName="/aws/lambda/prd2011-prod-us-east-1-scoreUsers")
+    status, answer = embedded_aws.admin("play", {"incident": "healthy"})
+    assert (status, answer["error"]) == (409, "Conflict")
+    assert f"table {table} and 1 more; delete them" in answer["message"]
+    assert embedded_aws.admin("health")[1]["empty"] is True
+    assert dynamodb.list_tables()["TableNames"] == [table]
+    assert embedded_aws.client("lambda").list_functions()["Functions"] == []
+
+
 def test_the_documentation_lists_every_admin_route() -> None:
     page = (Path(__file__).parent.parent / "docs" / "embedded-aws.md").read_text()
     documented = set(re.findall(r"^\| `(GET|POST) /_opskit/([^`]+)` \|", page, re.MULTILINE))

@@ -15,13 +15,13 @@ class Told:
 
     def __init__(self) -> None:
         self.changes: list[Call] = []
-        self.reads: list[tuple[str, str]] = []
+        self.coming_calls: list[tuple[str, str]] = []
 
     def changed(self, call: Call) -> None:
         self.changes.append(call)
 
-    def read(self, call: Call) -> None:
-        self.reads.append((call.service, call.action))
+    def coming(self, call: Call) -> None:
+        self.coming_calls.append((call.service, call.action))
 
     def names(self) -> list[tuple[str, str]]:
         return [(call.service, call.action) for call in self.changes]
@@ -87,7 +87,7 @@ def test_reads_of_telemetry_and_settings_are_told_and_are_no_changes(
     embedded_aws.client("iam").list_roles()
     embedded_aws.client("sts").get_caller_identity()
     embedded_aws.client("s3").list_buckets()
-    assert told.reads == [
+    assert told.coming_calls == [
         ("cloudwatch", "ListMetrics"),
         ("cloudwatch", "DescribeAlarms"),
         ("logs", "DescribeLogGroups"),
@@ -104,13 +104,18 @@ def test_a_read_is_told_before_it_is_answered(embedded_aws: EmbeddedAws) -> None
     planes = embedded_aws.planes
 
     class Sends(Told):
-        def read(self, call: Call) -> None:
-            super().read(call)
-            planes.queues.create(f"q{len(self.reads)}")
+        def coming(self, call: Call) -> None:
+            super().coming(call)
+            planes.queues.create(f"q{len(self.coming_calls)}")
 
     planes.watch = Sends()
     urls = embedded_aws.client("sqs").list_queues()["QueueUrls"]
     assert [url.rpartition("/")[2] for url in urls] == ["q1"]
+
+
+def test_a_change_is_told_before_it_is_made_and_after(embedded_aws: EmbeddedAws, told: Told) -> None:
+    embedded_aws.client("sns").create_topic(Name="alerts")
+    assert told.coming_calls == told.names() == [("sns", "CreateTopic")]
 
 
 class World:

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opskit.sandbox.workload import loglines, telemetry
-from opskit.sandbox.workload.parts import StreamWorker, Table
+from opskit.sandbox.workload.api import ApiModel
+from opskit.sandbox.workload.parts import ApiWorker, QueueWorker, StreamWorker, Table
+from opskit.sandbox.workload.queue import QueueModel
 from opskit.sandbox.workload.stream import StreamModel
 from opskit.sandbox.workload.table import TableModel
 
@@ -272,6 +274,32 @@ def test_every_execution_ends_in_one_report(json_format: bool) -> None:
     assert sum(mark in text for text in texts) == len(model.runs)
     failed = sum(bool(one.error) for one in model.runs)
     assert sum("RuntimeError" in text for text in texts) == failed
+
+
+KILLED_RUNS = {
+    "stream": lambda: run(StreamWorker(arrival_per_s=3, memory_base_mb=600), minutes=5).runs,
+    "queue": lambda: stepped(QueueModel(Random("1")), QueueWorker(memory_base_mb=600)),
+    "API": lambda: stepped(ApiModel(Random("1")), ApiWorker(memory_base_mb=600)),
+}
+
+
+def stepped(model: Any, p: Any) -> list[Any]:
+    model.step(0.0, 60.0, p, 1000, None, None)
+    return list(model.runs)
+
+
+@pytest.mark.parametrize("source", KILLED_RUNS)
+@pytest.mark.parametrize("json_format", [False, True])
+def test_an_execution_without_memory_is_logged_as_one_that_was_killed(source: str, json_format: bool) -> None:
+    writer = loglines.Writer("f", 512, 30.0, json_format=json_format)
+    runs = KILLED_RUNS[source]()
+    texts = [text for _, _, text in writer.lines(runs, 0, Random("1"))]
+    assert runs
+    assert not any("Traceback" in text for text in texts)
+    reports = [text for text in texts if "REPORT" in text or "platform.report" in text]
+    assert all("Runtime.OutOfMemory" in text for text in reports)
+    used = '"maxMemoryUsedMB": 512' if json_format else "Max Memory Used: 512 MB"
+    assert all(used in text for text in reports)
 
 
 @pytest.mark.parametrize(("old", "line", "status"), [(True, True, False), (False, False, True)])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opskit.sandbox.workload.execution import KILLED
 from opskit.sandbox.workload.function_series import function_series
 from opskit.sandbox.workload.parts import QueueWorker, Table
 from opskit.sandbox.workload.published import Published
@@ -257,7 +258,8 @@ def test_a_slow_function_reaches_its_timeout_and_fails_there() -> None:
 
 def test_too_little_memory_kills_every_execution() -> None:
     model = run((3, replace(CALM, memory_base_mb=600), 1000))
-    assert all(r.error.startswith("Runtime.OutOfMemory") for r in model.runs)
+    assert {r.error for r in model.runs} == {KILLED}
+    assert {r.used_mb for r in model.runs} == {CALM.memory_mb}
 
 
 def test_a_filter_deletes_what_it_holds_back_without_an_invocation() -> None:

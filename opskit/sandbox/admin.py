@@ -76,7 +76,7 @@ class Admin:
         return self.health(call, body)
 
     def play(self, _call: Call, body: Body) -> Mapping[str, Any]:
-        """POST play {incident, seed}: its last hours, up to now; what an earlier one left is gone first."""
+        """POST play {incident, seed, strength}: its last hours; what an earlier one left is gone first."""
         # An empty sandbox never pays for the workload model's import.
         from opskit.sandbox import stage  # noqa: PLC0415
         from opskit.sandbox.incidents import PLAIN, find  # noqa: PLC0415
@@ -88,6 +88,8 @@ class Admin:
         with self._playing:
             if self.incident is not None:
                 self._sandbox.renew()
+            else:
+                stage.check_free(self.planes)
             self.incident = name
             return stage.play(self.planes, incident, seed)
 

@@ -97,8 +97,8 @@ class Front:
         request = Request(_inflated(environ))
         call, url_params = named(request)
         watch = NOBODY if OWN in environ else self._watch
-        if is_read(call):
-            watch.read(call)
+        if is_read(call) or is_change(call):
+            watch.coming(call)
         handler = self._handlers.get((call.service, call.action))
         if handler is not None:
             answer = _answer(handler, call, request, url_params, watch)

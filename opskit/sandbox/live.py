@@ -17,6 +17,8 @@ from opskit.sandbox.workload.parts import SHARED_BY_ALL, StreamWorker
 from opskit.sandbox.workload.world import World
 
 MINUTE_S = 60
+REST_S = 3600
+"""A world that nobody asks for so long rests: what time passes beyond does not pass in it."""
 
 
 class Live:
@@ -37,35 +39,29 @@ class Live:
     def changed(self, _call: Call) -> None:
         """Take note of a change that somebody made by an AWS call."""
         with self._lock:
-            self._advance()
-            now = self._observed()
-            for part, values in now.items():
-                before = self._seen.get(part, {})
-                self._apply(part, {k: v for k, v in values.items() if k not in before or before[k] != v})
-            self._seen = now
+            self._keep_up()
+            before, self._seen = self._seen, self._observed()
+            for part, values in self._seen.items():
+                was = before[part]
+                self._apply(part, {k: v for k, v in values.items() if k not in was or was[k] != v})
 
-    def read(self, _call: Call) -> None:
-        """Bring what can be read up to the present minute."""
+    def coming(self, _call: Call) -> None:
+        """Bring what can be read, and what is to be changed, up to the present minute."""
         self.caught_up()
 
     def caught_up(self) -> None:
         """Let the world play up to now, and publish what it measured."""
         with self._lock:
-            if (
-                int(self._planes.now() - self._staged.start) // MINUTE_S
-                > int(self._staged.world.now_s) // MINUTE_S
-            ):
-                self._advance()
+            if int(self._passed()) // MINUTE_S > int(self._staged.world.now_s) // MINUTE_S:
+                self._keep_up()
                 self.publish()
 
     def tick(self, seconds: int) -> Mapping[str, Any]:
         """Let `seconds` (whole minutes) pass."""
         with self._lock:
-            self._planes.shift(seconds)
-            for source in self._logs.values():
-                source.shift(seconds)
-            self._staged.start -= seconds
-            self._advance()
+            self._keep_up()
+            self._shift(seconds)
+            self._staged.world.advance(self._passed())
             self.publish()
         return {"seconds": seconds}
 
@@ -74,6 +70,7 @@ class Live:
         batches, since = telling.batches(self._staged)
         self._planes.metrics.publish(batches, since)
         self._staged.world.clean()
+        self._staged.world.forget()
         self._planes.metrics.evaluate()
         results = {
             self._staged.placed[name].uuid: telling.last_result(self._staged.world.parts[name], model)
@@ -82,8 +79,23 @@ class Live:
         told = {uuid: result for uuid, result in results.items() if uuid and result}
         self._planes.control.mappings.set_results(told)
 
-    def _advance(self) -> None:
-        self._staged.world.advance(self._planes.now() - self._staged.start)
+    def _passed(self) -> float:
+        """Return the present on the world's clock."""
+        return self._planes.now() - self._staged.start
+
+    def _keep_up(self) -> None:
+        """Play up to now; of a long absence only the first REST_S, so that nobody waits long for it."""
+        rested = int(self._passed() - self._staged.world.now_s - REST_S) // MINUTE_S * MINUTE_S
+        if rested > 0:
+            self._shift(-rested)
+        self._staged.world.advance(self._passed())
+
+    def _shift(self, seconds: int) -> None:
+        """Let all that has happened be `seconds` longer ago."""
+        self._planes.shift(seconds)
+        for source in self._logs.values():
+            source.shift(seconds)
+        self._staged.start -= seconds
 
     def _observed(self) -> dict[str, dict[str, Any]]:
         planes, placed = self._planes, self._staged.placed

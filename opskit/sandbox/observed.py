@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
 
@@ -25,7 +27,7 @@ VERSIONS = 9
 def worker(planes: Planes, one: Worker, place: Placed) -> Values:
     """Return the parameters that can be read off a worker's function, mapping and source."""
     seen: Values = {}
-    for part in (_function(planes, place), _role(place), _mapping(planes, one, place), _source(planes, one)):
+    for part in (_function(planes, place), _mapping(planes, one, place), _source(planes, one)):
         seen.update(part)
     return seen
 
@@ -81,24 +83,33 @@ def _digest(version: int) -> str:
     return base64.b64encode(hashlib.sha256(package(version)).digest()).decode()
 
 
-def _role(place: Placed) -> Values:
+_RIGHTS = {
+    "kinesis": "kinesis:GetRecords",
+    "dynamodb-stream": "dynamodb:GetRecords",
+    "sqs": "sqs:ReceiveMessage",
+}
+"""The right that reading a worker's source takes, by its trigger."""
+
+
+def _readable(one: Worker, place: Placed) -> bool:
+    """Tell whether the role's policies let the mapping read; resources and conditions are not looked at."""
     role = next((r for r in iam_backends[ACCOUNT]["aws"].get_roles() if r.name == place.role), None)
     if role is None:
-        return {"readable": False}
+        return False
     documents = [*role.policies.values(), *(policy.document for policy in role.managed_policies.values())]
-    return {"readable": any(_lets_read(json.loads(document)) for document in documents if document)}
+    right = _RIGHTS[one.trigger]
+    effects = {effect for text in documents if text for effect in _effects(json.loads(text), right)}
+    return effects == {"Allow"}
 
 
-def _lets_read(document: Mapping[str, Any]) -> bool:
+def _effects(document: Mapping[str, Any], right: str) -> Iterator[str]:
+    """Yield what each statement that speaks of a right says of it."""
     statements = document.get("Statement", ())
-    statements = [statements] if isinstance(statements, Mapping) else statements
-    return any(one.get("Effect") == "Allow" and _reads(one.get("Action", ())) for one in statements)
-
-
-def _reads(actions: Any) -> bool:
-    named = [actions] if isinstance(actions, str) else actions
-    rights = ("GetRecords", "ReceiveMessage", "SubscribeToShard")
-    return any(action == "*" or action.endswith((":*", *rights)) for action in named)
+    for one in [statements] if isinstance(statements, Mapping) else statements:
+        actions = one.get("Action", ())
+        named = [actions] if isinstance(actions, str) else actions
+        if any(fnmatchcase(right.lower(), action.lower()) for action in named):
+            yield one["Effect"]
 
 
 _STREAM_SETTINGS = {
@@ -114,25 +125,33 @@ _QUEUE_SETTINGS = {"batch_size": "BatchSize", "batch_window_s": "MaximumBatching
 
 
 def mapping_of(planes: Planes, place: Placed) -> Values | None:
-    """Return a worker's event source mapping as GetEventSourceMapping tells it; None if it has none."""
+    """Return a worker's newest mapping of its source as GetEventSourceMapping tells it; None without one."""
     if not place.source_arn:
         return None
     try:
         found = planes.control.mappings.list(_call(FunctionName=place.function))["EventSourceMappings"]
     except RefusedError:
         return None
-    return dict(found[-1]) if found else None
+    source = _source_of(place.source_arn)
+    mine = [one for one in found if _source_of(one["EventSourceArn"]) == source]
+    return dict(mine[-1]) if mine else None
+
+
+def _source_of(arn: str) -> str:
+    """Return the ARN of the queue, the stream or the table that a mapping reads from, however it does."""
+    return re.sub(r"/(consumer|stream)/.*", "", arn)
 
 
 def _mapping(planes: Planes, one: Worker, place: Placed) -> Values:
     if not place.source_arn:
         return {}
     found = mapping_of(planes, place)
+    readable = {"readable": _readable(one, place)}
     if found is None:
-        return {"enabled": False}
+        return {**readable, "enabled": False}
     stream = one.trigger in STREAM_TRIGGERS
     names = _STREAM_SETTINGS if stream else _QUEUE_SETTINGS
-    seen = {mine: found[theirs] for mine, theirs in names.items() if found.get(theirs) is not None}
+    seen = readable | {mine: found[theirs] for mine, theirs in names.items() if found.get(theirs) is not None}
     seen["enabled"] = found["State"] not in {"Disabled", "Disabling", "Deleting"}
     seen["report_batch_item_failures"] = "ReportBatchItemFailures" in found.get("FunctionResponseTypes", ())
     seen["filter"] = json.dumps(found.get("FilterCriteria", {}).get("Filters", []))

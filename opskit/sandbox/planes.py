@@ -48,9 +48,9 @@ class Planes:
         self.control.trail.changed(call)
         self.watch.changed(call)
 
-    def read(self, call: Call) -> None:
-        """Note a call that is about to read telemetry or settings."""
-        self.watch.read(call)
+    def coming(self, call: Call) -> None:
+        """Note a call that is about to read telemetry or settings, or to change something."""
+        self.watch.coming(call)
         if call.service == "cloudwatch" and call.action in _ALARM_READS:
             self.metrics.evaluate()
 
@@ -62,10 +62,9 @@ class Planes:
                 plane.shift(seconds)
 
     def close(self) -> None:
-        """Let waiting receives and running log queries go and free the stores."""
+        """Let waiting receives and log queries go; the stores are freed with the last call in them."""
         self.queues.close()
         self.logs.close()
-        self._connection.close()
 
 
 def _not_served(*_: Any) -> Iterable[bytes]:

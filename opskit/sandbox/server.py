@@ -1,6 +1,7 @@
 """The embedded AWS's process: moto behind our planes, served by threads on loopback."""
 
 import argparse
+import gc
 import logging
 import os
 import sys
@@ -50,6 +51,8 @@ class Sandbox:
         old = self._planes
         self._serve(Planes(self._now))
         old.close()
+        del old
+        gc.collect()  # A played world is some hundred megabytes, in circles.
 
     def _serve(self, planes: Planes) -> None:
         from moto.moto_api._internal.models import moto_api_backend  # noqa: PLC0415

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from opskit import inventory, settings
 from opskit.inventory.worker import Worker
-from opskit.sandbox import alarms, contents, telling
+from opskit.sandbox import alarms, contents, taken, telling
 from opskit.sandbox import fleet as fleets
 from opskit.sandbox.fleet import STREAM_TRIGGERS, Fleet
 from opskit.sandbox.front import Call
@@ -94,6 +94,11 @@ def begun(
     fleet = fleet or fleets.load(_workers(), _valued(incident.start))
     changes = [Change(span_s - s.before_s, s.part, _plain(s.values)) for s in incident.shifts]
     return fleet, World(fleet.parts, changes, seed=f"{seed}:{incident.name}")
+
+
+def check_free(planes: Planes) -> None:
+    """RefusedError if something stands in `planes` already under a name that the fleet takes."""
+    taken.check_free(planes, fleets.load(_workers()))
 
 
 def _workers() -> Sequence[Worker]:

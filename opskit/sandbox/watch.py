@@ -1,4 +1,4 @@
-"""Who is told of calls, so that a workload that goes on can keep up with its readers and its changers."""
+"""Who is told of calls, so that a world that goes on can keep up with its readers and its changers."""
 
 import re
 from collections.abc import Mapping
@@ -31,8 +31,11 @@ class Watch(Protocol):
     def changed(self, call: "Call") -> None:
         """Note a call that has changed something; `params` are there for all protocols but S3's."""
 
-    def read(self, call: "Call") -> None:
-        """Note a call that is about to read telemetry or settings; its `params` are empty."""
+    def coming(self, call: "Call") -> None:
+        """Note a call that is about to read telemetry or settings, or to change something.
+
+        Its `params` are empty.
+        """
 
 
 class Live(Protocol):
@@ -51,7 +54,7 @@ class Nobody:
     def changed(self, call: "Call") -> None:
         """Do nothing."""
 
-    def read(self, call: "Call") -> None:
+    def coming(self, call: "Call") -> None:
         """Do nothing."""
 
 

@@ -1,12 +1,12 @@
 """What to do about each cause of stream-lag and what not to do: command lines with the values at hand."""
 
-import json
 import math
 from collections.abc import Mapping
 
 from opskit.model import Json, Readings, Target
 from runbooks._stream import facts as stream
 from runbooks._stream import settings
+from runbooks._stream.advice_mapping import create_mapping, destination
 
 RETRIES = 10
 """Bounded retries where the manifest names none: with pauses up to a minute, several minutes of trying."""
@@ -67,25 +67,14 @@ def enable(target: Target) -> Advice:
 def recreate(target: Target, read_until: int | None) -> Advice:
     """Advise on a mapping that is gone, and its checkpoint with it; all before `read_until` was read."""
     create = create_mapping(target, target.source_arn, read_until)
+    as_it_was = " with the manifest's settings" if target.expected else ", with the settings that it had"
     return (
         (
             f"find who deleted it and why: {who_changed(target, 'DeleteEventSourceMapping20150331')}",
-            f"then create it again with the manifest's settings, from before it stopped: {create}",
+            f"then create it again{as_it_was}, from before it stopped: {create}",
             "expect some records twice: the start is set so that none is skipped",
         ),
         ("do not start it at LATEST: every record since it was deleted would be skipped",),
-    )
-
-
-def create_mapping(target: Target, source_arn: str, read_until: int | None) -> str:
-    """Return the command that maps the function to a stream, from `read_until` or its oldest record on."""
-    start = "TRIM_HORIZON"
-    if target.trigger == "kinesis" and read_until is not None:
-        start = f"AT_TIMESTAMP --starting-position-timestamp {read_until}"
-    return (
-        f"aws lambda create-event-source-mapping --function-name {target.function} "
-        f"--event-source-arn {source_arn or '<ARN of the stream>'} --starting-position {start} "
-        f"--region {target.region}"
     )
 
 
@@ -113,17 +102,6 @@ def bound_retries(target: Target, found: Mapping[str, Json] | None) -> Advice:
             "do not set a small MaximumRecordAgeInSeconds: it drops the good records behind the bad one",
         ),
     )
-
-
-def destination(target: Target) -> str:
-    """Return the option's value that keeps failed batches in the manifest's queue."""
-    name = target.expected.get("on_failure")
-    arn = (
-        f"arn:aws:sqs:{target.region}:{target.account}:{name}"
-        if name and target.account
-        else "<ARN of a queue>"
-    )
-    return f"'{json.dumps({'OnFailure': {'Destination': arn}})}'"
 
 
 def mend(target: Target, *, deployed: bool, retention_h: float | None) -> Advice:

@@ -6,7 +6,8 @@ from opskit.model import Readings, Target
 from opskit.render.figures import clock, iso
 from runbooks._stream import facts as stream
 from runbooks._stream import readers, settings
-from runbooks._stream.advice import Advice, create_mapping, delete_mapping, reserve, room, update_mapping
+from runbooks._stream.advice import Advice, delete_mapping, reserve, room, update_mapping
+from runbooks._stream.advice_mapping import create_mapping
 from runbooks._stream.since import last_read
 
 CONCURRENCY_QUOTA = "L-B99A9384"

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from opskit.model import Json, Readings, Target
 from runbooks._stream import facts as stream
 from runbooks._stream import settings
-from runbooks._stream.advice import STOPGAP_RETENTION_H, destination, keep_longer, update_mapping
+from runbooks._stream.advice import STOPGAP_RETENTION_H, keep_longer, update_mapping
+from runbooks._stream.advice_mapping import destination
 
 NOT_OVER = (
     "do not close the incident because the age is low: what expired was not processed",

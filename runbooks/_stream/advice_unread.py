@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 from opskit.model import Json, Target
 from runbooks._stream import source as of_source
-from runbooks._stream.advice import Advice, create_mapping, delete_mapping
+from runbooks._stream.advice import Advice, delete_mapping
+from runbooks._stream.advice_mapping import create_mapping
 
 KINESIS_ACTIONS = "kinesis:GetRecords kinesis:GetShardIterator kinesis:DescribeStream kinesis:ListShards"
 FAN_OUT_ACTIONS = "kinesis:SubscribeToShard kinesis:DescribeStreamConsumer"

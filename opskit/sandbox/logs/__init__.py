@@ -57,6 +57,10 @@ class Logs:
         now_ms = round(self._now() * 1000)
         self._store.create(region, name, now_ms, log_class).retention_days = retention_days
 
+    def has_group(self, name: str, region: str = REGION) -> bool:
+        """Whether there is a log group of that name."""
+        return any(group.name == name for group in self._store.groups(region))
+
     def load(self, group: str, stream: str, events: Sequence[tuple[int, str]], region: str = REGION) -> None:
         """Store events (epoch ms, message) of any age in one stream, ingested as they happened."""
         self.load_lines(group, [(stream, ts, message) for ts, message in events], region)

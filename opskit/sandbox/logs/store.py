@@ -147,14 +147,18 @@ class Store:
         """Delete a group with its events."""
         with self._lock:
             del self._groups[group.region, group.name]
-        self.cursor().execute("DELETE FROM log_events WHERE group_key = ?", [group.key])
+        self._delete("group_key = ?", group.key)
 
     def drop_stream(self, group: Group, stream: Stream) -> None:
         """Delete a stream with its events."""
         with self._lock:
             del group.streams[stream.name]
-        sql = "DELETE FROM log_events WHERE group_key = ? AND stream = ?"
-        self.cursor().execute(sql, [group.key, stream.name])
+        self._delete("group_key = ? AND stream = ?", group.key, stream.name)
+
+    def _delete(self, where: str, *values: Any) -> None:
+        """Delete events; DuckDB refuses two that change the same ones at once."""
+        with self._writing:
+            self.cursor().execute(f"DELETE FROM log_events WHERE {where}", values)
 
     def add_stream(self, group: Group, name: str, now_ms: int) -> Stream:
         """Create a stream; refused if there is one of that name."""

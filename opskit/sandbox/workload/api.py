@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from random import Random
 
 from opskit.sandbox.workload.draws import binomial, erlang_b, most_at_once, poisson
-from opskit.sandbox.workload.execution import Environments, Fate, FunctionMinute, Run, outcome, usual_s
+from opskit.sandbox.workload.execution import (
+    Environments,
+    Fate,
+    FunctionMinute,
+    Run,
+    outcome,
+    used_mb,
+    usual_s,
+)
 from opskit.sandbox.workload.parts import ApiWorker, Table
 from opskit.sandbox.workload.table import TableModel
 
@@ -193,7 +201,8 @@ class ApiModel:
         error, duration_ms = outcome(self._random, p, 1, fate, waited_s=waited_s, refusal=refusal)
         init_ms = self._environments.init_ms(p) if self._cold > 0 else 0.0
         self._cold -= number
-        run = Run(at_s, 1, duration_ms, init_ms, error, p.version, 0, number)
+        used = used_mb(p, 1)
+        run = Run(at_s, 1, duration_ms, init_ms, error, p.version, stands_for=number, used_mb=used)
         self.runs.append(run)
         s.minute.add(run)
         self._reply(s, run)

@@ -4,6 +4,7 @@ import math
 from random import Random
 from statistics import NormalDist
 
+from opskit.sandbox.workload.execution import KILLED, TIMEOUT, memory_mb, used_mb
 from opskit.sandbox.workload.parts import Function, StreamWorker, Table
 from opskit.sandbox.workload.shard import Lane
 from opskit.sandbox.workload.table import PATIENCE_S, TableModel
@@ -18,7 +19,6 @@ NOISE = tuple(math.exp(NormalDist(0.0, 0.12).inv_cdf((n + 0.5) / 1024)) for n in
 """What durations are multiplied with: log-normal, each of its quantiles as likely as the others."""
 Outcome = tuple[float, float, str, int, int]
 """Duration and init time in ms, error, records that go back, memory used in MB."""
-KILLED = "Runtime.ExitError: RequestId: error: Runtime exited with error: signal: killed"
 
 
 class Executions:
@@ -42,13 +42,12 @@ class Executions:
         init_ms = 0.0
         if lane.free_at < t - COLD_AFTER_S or lane.version != p.version:
             init_ms, lane.version = p.init_ms * self._random.lognormvariate(0.0, 0.15), p.version
-        used_mb = int(p.memory_base_mb + records * p.memory_per_record_mb)
         error, duration_ms, failed = self._outcome(t, records, poisoned, p)
-        if used_mb > p.memory_mb:
-            error, failed, used_mb = KILLED, records, p.memory_mb
+        if memory_mb(p, records) > p.memory_mb:
+            error, failed = KILLED, records
         if duration_ms >= p.timeout_s * 1000:
-            error, duration_ms, failed = "timeout", p.timeout_s * 1000, records
-        return duration_ms, init_ms, error, failed, used_mb
+            error, duration_ms, failed = TIMEOUT, p.timeout_s * 1000, records
+        return duration_ms, init_ms, error, failed, used_mb(p, records)
 
     def _outcome(self, t: float, records: int, poisoned: int, p: StreamWorker) -> tuple[str, float, int]:
         """Return (error, duration in ms, records that go back) without what time and memory end."""

@@ -6,7 +6,15 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from opskit.sandbox.workload.draws import binomial
-from opskit.sandbox.workload.execution import Environments, Fate, FunctionMinute, Run, outcome, usual_s
+from opskit.sandbox.workload.execution import (
+    Environments,
+    Fate,
+    FunctionMinute,
+    Run,
+    outcome,
+    used_mb,
+    usual_s,
+)
 from opskit.sandbox.workload.messages import Cohort, count, split
 from opskit.sandbox.workload.parts import QueueWorker, Table
 from opskit.sandbox.workload.sqs import Lane, Queue
@@ -175,7 +183,17 @@ class Consumer:
         self._cold -= batches.number
         poison = [cohort for cohort in batches.cohorts if cohort.poison]
         items = -(-count(poison) // batches.number) if reported and not error else 0
-        run = Run(start_s, records, duration_ms, init_ms, error, p.version, items, batches.number)
+        run = Run(
+            start_s,
+            records,
+            duration_ms,
+            init_ms,
+            error,
+            p.version,
+            failed_items=items,
+            stands_for=batches.number,
+            used_mb=used_mb(p, records),
+        )
         self.runs.append(run)
         s.minute.add(run)
         s.minute.invoked += messages

@@ -10,7 +10,8 @@ from opskit.sandbox.workload.table import PATIENCE_S
 
 TIMEOUT = "timeout"
 """The error of a run that reached its function's timeout."""
-_KILLED = "Runtime.OutOfMemory: Error: Runtime exited with error: signal: killed"
+KILLED = "Runtime.ExitError: RequestId: error: Runtime exited with error: signal: killed"
+"""The error of a run that needed more memory than its function has."""
 _IDLE_KEPT = 0.9
 """Share of the idle execution environments that is still there a minute later."""
 
@@ -37,6 +38,7 @@ class Run:
     failed_items: int = 0
     """Items that a successful execution reported as failed."""
     stands_for: int = 1
+    used_mb: int = 0
 
 
 @dataclass(slots=True)
@@ -64,6 +66,11 @@ def memory_mb(p: Function, records: int) -> float:
     return p.memory_base_mb + records * p.memory_per_record_mb
 
 
+def used_mb(p: Function, records: int) -> int:
+    """Return what it is seen to use: no more than there is."""
+    return min(p.memory_mb, int(memory_mb(p, records)))
+
+
 def outcome(
     random: Random, p: Function, records: int, fate: Fate, *, waited_s: float, refusal: str
 ) -> tuple[str, float]:
@@ -74,7 +81,7 @@ def outcome(
     noise = random.lognormvariate(0.0, 0.12)
     error, took_ms = "", (p.overhead_ms + records * p.per_record_ms + p.http_ms) * noise
     if memory_mb(p, records) > p.memory_mb:
-        error, took_ms = _KILLED, took_ms * p.memory_mb / memory_mb(p, records)
+        error, took_ms = KILLED, took_ms * p.memory_mb / memory_mb(p, records)
     elif fate is Fate.POISON:
         error, took_ms = p.poison_error, took_ms * random.random()
     elif fate is Fate.FAILING:

@@ -13,8 +13,8 @@ from itertools import chain, repeat
 from random import Random
 from typing import Protocol
 
-OUT_OF_MEMORY = "Runtime.ExitError"
-TIMEOUT = "timeout"
+from opskit.sandbox.workload.execution import KILLED, TIMEOUT
+
 STREAMS = 8
 """Log streams that one version's executions of a day are spread over."""
 
@@ -37,6 +37,8 @@ class Execution(Protocol):
     def error(self) -> str: ...  # noqa: D102
     @property
     def version(self) -> int: ...  # noqa: D102
+    @property
+    def used_mb(self) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Writer:
         elif run.error == TIMEOUT:
             if self.old:
                 yield f"{stamp} {request} Task timed out after {self.timeout_s:.2f} seconds\n\n"
-        elif run.error.startswith(OUT_OF_MEMORY):
+        elif run.error == KILLED:
             killed = "Runtime exited with error: signal: killed\nRuntime.ExitError"
             yield f"RequestId: {request} Error: {killed}\n"
         else:
@@ -90,18 +92,15 @@ class Writer:
             f"Duration: {run.duration_ms:.2f} ms",
             f"Billed Duration: {int(run.duration_ms) + 1} ms",
             f"Memory Size: {self.memory_mb} MB",
-            f"Max Memory Used: {self._used_mb(run)} MB",
+            f"Max Memory Used: {run.used_mb} MB",
         ]
         if run.init_ms:
             fields.append(f"Init Duration: {run.init_ms:.2f} ms")
         if run.error and not self.old:
             fields.append("Status: timeout" if run.error == TIMEOUT else "Status: error")
-            if run.error.startswith(OUT_OF_MEMORY):
+            if run.error == KILLED:
                 fields.append("Error Type: Runtime.OutOfMemory")
         return "\t".join(fields) + "\t\n"
-
-    def _used_mb(self, run: Execution) -> int:
-        return min(self.memory_mb, int(getattr(run, "used_mb", 0)) or 90 + run.records // 20)
 
     def _json(self, run: Execution, request: str, begin: int) -> Iterator[tuple[int, str]]:
         end = round(run.init_ms + run.duration_ms)
@@ -129,12 +128,12 @@ class Writer:
         init = f', "initDurationMs": {run.init_ms:.3f}' if run.init_ms else ""
         metrics = (
             f'{{"durationMs": {run.duration_ms:.3f}, "billedDurationMs": {int(run.duration_ms) + 1}, '
-            f'"memorySizeMB": {self.memory_mb}, "maxMemoryUsedMB": {self._used_mb(run)}{init}}}'
+            f'"memorySizeMB": {self.memory_mb}, "maxMemoryUsedMB": {run.used_mb}{init}}}'
         )
         outcome = ""
         if not self.old:
             outcome = f', "status": "{_STATUS.get(run.error, "error")}"'
-        if not self.old and run.error.startswith(OUT_OF_MEMORY):
+        if not self.old and run.error == KILLED:
             outcome += ', "errorType": "Runtime.OutOfMemory"'
         return f'{{"requestId": "{request}", "metrics": {metrics}{outcome}}}'
 

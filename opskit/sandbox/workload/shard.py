@@ -82,6 +82,12 @@ class Lane:
         """Go on at another record."""
         self.head, self.pending, self.attempts = head, 0, 0
 
+    def forget(self, before: float) -> None:
+        """Let go of records that are done with and came before a time."""
+        gone = min(self.head, bisect_left(self.arrivals, before))
+        del self.arrivals[:gone]
+        self.head -= gone
+
     def older_than(self, t: float) -> int:
         """Return how many waiting records came before `t`."""
         return bisect_left(self.arrivals, t, self.head) - self.head

@@ -140,6 +140,11 @@ class StreamModel:
             self.reread += max(0, lane.head - head)
             lane.move(head)
 
+    def forget(self, before_s: float) -> None:
+        """Let go of records that came before a time and are done with: nobody can go back to them."""
+        for lane in self._every():
+            lane.forget(before_s)
+
     # --- what changes ------------------------------------------------------------------------------
 
     def _notice(self, t: float, p: StreamWorker) -> None:

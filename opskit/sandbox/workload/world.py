@@ -28,6 +28,10 @@ from opskit.sandbox.workload.table import TableModel
 from opskit.sandbox.workload.timeline import Agenda, Change
 
 MINUTE_S = 60
+SETTLED_S = 2 * 3600
+"""A minute so long ago changes no more: no execution lasts longer."""
+LINES_S = 6 * 3600
+"""Executions, and requests, are kept so long for a log that nobody reads."""
 EPSILON_S = 1e-6
 
 WorkerModel = StreamModel | QueueModel | ApiModel
@@ -60,8 +64,8 @@ class World:
                 self.workers[name] = _model(Random(f"{seed}:{name}"), part)
         self._order = sorted(self.workers, key=lambda name: (self._table_of(name) != "", name))
         """A table's stream carries what was written in the same minute, so its reader comes last."""
-        self._passed_on: dict[str, int] = {}
-        """Records that each table's stream has had."""
+        self._passed_on: dict[str, float] = {}
+        """Of what the kept minutes wrote, the records that each table's stream has had."""
         self._agenda = Agenda()
         for change in changes:
             self.plan(change)
@@ -106,6 +110,23 @@ class World:
         self.account_dirty.clear()
         for model in (*self.workers.values(), *self.tables.values()):
             model.dirty.clear()
+
+    def forget(self) -> None:
+        """Let go of what nobody asks for any more; call it when all that changed is published."""
+        settled = int(self.now_s - SETTLED_S) // MINUTE_S
+        for name, table in self.tables.items():
+            gone = _forget_minutes(table.minutes, settled)
+            if name in self._passed_on:
+                self._passed_on[name] -= sum(minute.writes for minute in gone)
+        _forget_minutes(self.account, settled)
+        for name, model in self.workers.items():
+            part = self.parts[name]
+            _forget_minutes(model.minutes, settled)
+            _forget_lines(model.runs, self.now_s - LINES_S)
+            if isinstance(model, ApiModel):
+                _forget_lines(model.accesses, self.now_s - LINES_S)
+            if isinstance(model, StreamModel) and isinstance(part, StreamWorker):
+                model.forget(self.now_s - part.retention_s)
 
     def _apply(self) -> None:
         for change in self._agenda.due(self.now_s + EPSILON_S):
@@ -171,8 +192,8 @@ class World:
         """Return how many records a table's stream got since it was asked last: one for each write unit."""
         now = int(t0 // MINUTE_S)
         written = sum(minute.writes for index, minute in self.tables[table].minutes.items() if index <= now)
-        came = int(written - self._passed_on.get(table, 0))
-        self._passed_on[table] = self._passed_on.get(table, 0) + came
+        came = int(written - self._passed_on.get(table, 0.0))
+        self._passed_on[table] = self._passed_on.get(table, 0.0) + came
         return came
 
     def _part(self, name: str, kind: type[Any]) -> Any:
@@ -180,6 +201,17 @@ class World:
         if not isinstance(part, kind):
             raise TypeError(f"{name} is no {kind.__name__}")
         return part
+
+
+def _forget_minutes(minutes: dict[int, Any], before: int) -> list[Any]:
+    """Take out and return the minutes before number `before`."""
+    return [minutes.pop(index) for index in [index for index in minutes if index < before]]
+
+
+def _forget_lines(executions: list[Any], before_s: float) -> None:
+    """Drop those at the front that began before a time."""
+    kept = (place for place, one in enumerate(executions) if one.at_s >= before_s)
+    del executions[: next(kept, len(executions))]
 
 
 def _model(random: Random, part: Worker) -> WorkerModel:
