@@ -1,0 +1,1 @@
+"""What `opskit health` measures and how it judges."""
