@@ -8,14 +8,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from opskit import lanes
+from opskit import lanes, probe
 from opskit.aws import describe, logs, metrics, quotas
 from opskit.aws.faults import is_systemic
 from opskit.aws.price import Meter
 from opskit.aws.session import Aws
 from opskit.errors import UsageError
 from opskit.lanes import Lane
-from opskit.model import Cost, Describe, LogQuery, Metric, Reading, Signal, Status, Window
+from opskit.model import Cost, Describe, LogQuery, Metric, Probe, Reading, Signal, Status, Window
 
 SETTLE_S = 120
 """Newest seconds left out of a window ending now: a minute's datapoints are stamped with the start of
@@ -28,6 +28,7 @@ PAST_S = 900
 STOP_GRACE_S = 3.0
 """How long an interrupted run waits for its log queries to be stopped at AWS."""
 
+PROBES = Lane("probes", 32)
 QUERIES = Lane("log queries", 32)
 """Log queries wait at AWS, not here; GetQueryResults' own limit is in how often they are polled."""
 
@@ -80,8 +81,8 @@ class Gatherer:
 
     @property
     def blocked(self) -> str:
-        """The reason why nothing at all could be asked (credentials, endpoint); "" if something could."""
-        readings = self._answers.values()
+        """Why nothing at all could be asked of AWS (credentials, endpoint); "" if something could."""
+        readings = [reading for signal, reading in self._answers.items() if not isinstance(signal, Probe)]
         if not readings or not all(r.status is Status.FAILED and is_systemic(r.code) for r in readings):
             return ""
         return next(iter(readings)).reason
@@ -97,6 +98,8 @@ class Gatherer:
         for signal in new:
             if isinstance(signal, Describe):
                 describe.check(signal)
+            elif isinstance(signal, Probe):
+                probe.check(signal)
         try:
             self._answers.update(self._ask(new))
         except BaseException:
@@ -143,6 +146,7 @@ class Gatherer:
             for s in signals
             if isinstance(s, Describe)
         ]
+        tasks += [(PROBES, (s,), partial(self._probe, s)) for s in signals if isinstance(s, Probe)]
         return tasks
 
     def _metrics(self, batch: metrics.Batch) -> Answers:
@@ -153,12 +157,18 @@ class Gatherer:
 
     def _describe(self, signal: Describe) -> Answers:
         reading = describe.ask(self.aws, signal, self._meter)
-        past = self.window.end < self._now() - PAST_S
-        if past and reading.status is Status.OK and not _is_dated(signal):
-            then = datetime.fromtimestamp(self.window.end, UTC)
-            reason = f"configuration as of now, not of {then:%Y-%m-%d %H:%M} UTC"
-            return {signal: replace(reading, status=Status.PARTIAL, reason=reason)}
-        return {signal: reading}
+        return {signal: reading if _is_dated(signal) else self._as_of_now(reading, "configuration")}
+
+    def _probe(self, signal: Probe) -> Answers:
+        return {signal: self._as_of_now(probe.ask(signal, self._now), "looked at")}
+
+    def _as_of_now(self, reading: Reading, what: str) -> Reading:
+        """Return an answer that only says how things are now: partial in a look at the past."""
+        if self.window.end >= self._now() - PAST_S or reading.status is not Status.OK:
+            return reading
+        then = datetime.fromtimestamp(self.window.end, UTC)
+        reason = f"{what} as of now, not of {then:%Y-%m-%d %H:%M} UTC"
+        return replace(reading, status=Status.PARTIAL, reason=reason)
 
 
 def _is_dated(signal: Describe) -> bool:

@@ -16,7 +16,7 @@ from opskit.aws.faults import iam_action
 from opskit.foresight import Foreseen
 from opskit.inventory import Worker, arns
 from opskit.inventory.worker import function_name
-from opskit.model import LogQuery, Metric, Signal
+from opskit.model import LogQuery, Metric, Probe, Signal
 from opskit.settings import Settings
 
 VERSION = "2012-10-17"
@@ -99,6 +99,8 @@ def actions(signal: Signal) -> tuple[str, ...]:
         return (iam_action("cloudwatch", "GetMetricData"),)
     if isinstance(signal, LogQuery):
         return tuple(iam_action("logs", call) for call in LOG_CALLS)
+    if isinstance(signal, Probe):
+        return ()  # no AWS call, though an API may refuse it
     return (iam_action(signal.service, signal.operation),)
 
 

@@ -110,7 +110,25 @@ class Describe:
     select: str = "@"
 
 
-Signal = Metric | LogQuery | Describe
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One look at an HTTP endpoint, from where opskit runs: name, connection, certificate, then one request.
+
+    Without a `method` nothing is sent. `host` is another Host header than the URL's; `expect` holds the
+    statuses that say the endpoint is well. The reading's document has `status` (null without an answer),
+    `latency_ms` (from connecting until the status came, null likewise), `dns` (addresses), `tls` (null, or
+    `days_left`, `not_after` in epoch seconds, `subject`, `issuer`), `error` (null, or `stage`: one of dns,
+    connect, tls, http, timeout, and `text`) and `body` (its masked beginning). A definite answer, a refused
+    connection too, is ok: it was looked at. What kept opskit from looking, such as its proxy, is failed.
+    """
+
+    url: str
+    method: str = "GET"
+    host: str = ""
+    expect: tuple[int, ...] = (200,)
+
+
+Signal = Metric | LogQuery | Describe | Probe
 
 
 @dataclass(frozen=True, slots=True)

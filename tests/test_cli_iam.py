@@ -19,7 +19,7 @@ from opskit.aws.faults import iam_action
 from opskit.cli import main
 from opskit.foresight import anyone, foresee, foresee_all
 from opskit.iam import RESOURCES, Place, actions, policy
-from opskit.model import LogQuery, Window
+from opskit.model import LogQuery, Probe, Window
 from opskit.sandbox.incidents import find
 from opskit.settings import Settings
 from runbooks import ALL
@@ -196,6 +196,10 @@ def test_a_log_group_of_its_own_is_named() -> None:
 
 def test_a_log_query_is_started_read_and_stopped() -> None:
     assert actions(LogQuery(("g",), "q", ())) == ("logs:StartQuery", "logs:GetQueryResults", "logs:StopQuery")
+
+
+def test_a_probe_takes_no_right() -> None:
+    assert actions(Probe("https://api.example.com/health")) == ()
 
 
 def test_an_unknown_runbook_is_refused(capfd: pytest.CaptureFixture[str]) -> None:

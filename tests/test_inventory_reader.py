@@ -316,3 +316,19 @@ def test_folders_without_a_manifest_are_no_workers(tmp_path: Path) -> None:
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^fleet: no such folder of workers$"):
         read_all(tmp_path / "fleet", "fleet", ENVIRONMENTS)
+
+
+API = QUEUE.replace("type: sqs", "type: http-api\n  api: fans\n  path: /v1\n  method: GET").replace(
+    "  queue: app-{env}-updates\n  visibility_timeout_s: 180\n", "  url: URL\n"
+)
+
+
+@pytest.mark.parametrize("url", ["https://api.example.com", "https://api-{env}.example.com/v1"])
+def test_an_apis_own_url_is_taken(tmp_path: Path, url: str) -> None:
+    assert read(tmp_path, API.replace("URL", url)).by_env["prod"].trigger.model_dump()["url"] == url
+
+
+@pytest.mark.parametrize("url", ["api.example.com", "ftp://api.example.com", "https://x/?a=1", "https:///v1"])
+def test_what_is_no_url_is_one_line(tmp_path: Path, url: str) -> None:
+    line = f'10: trigger.url: expected a URL such as https://api.example.com/v1, got "{url}"'
+    assert mistake(tmp_path, API.replace("URL", url)) == line

@@ -6,6 +6,7 @@ import pytest
 from render_reports import BREACH, HEALTHY, UNKNOWN
 
 from opskit.errors import ChannelError
+from opskit.loopback import is_loopback
 from opskit.model import Report, Severity
 from opskit.notify import channels
 from opskit.settings import Settings
@@ -140,4 +141,4 @@ def test_a_channels_address_that_is_none_is_one_line_and_not_repeated(
     ],
 )  # fmt: skip
 def test_loopback_is_what_is_written_as_such(url: str, loopback: bool) -> None:
-    assert channels.is_loopback(url) is loopback
+    assert is_loopback(url) is loopback

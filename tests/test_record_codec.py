@@ -16,7 +16,7 @@ from opskit.diagnose import Look
 from opskit.errors import UsageError
 from opskit.inventory import round0
 from opskit.mask import HIDDEN, mask_document, mask_row, mask_secrets
-from opskit.model import Describe, LogQuery, Metric, Reading, Readings, Signal, Status, Window
+from opskit.model import Describe, LogQuery, Metric, Probe, Reading, Readings, Signal, Status, Window
 from opskit.record import Snapshot, file, from_text, to_text
 from opskit.record.codec import masked
 from opskit.settings import Settings
@@ -42,7 +42,8 @@ PARAMS = st.recursive(
 DESCRIBES = st.builds(
     Describe, TEXT, TEXT, st.lists(st.tuples(TEXT, PARAMS), max_size=2).map(tuple), select=TEXT
 )
-SIGNALS: st.SearchStrategy[Signal] = st.one_of(METRICS, LOG_QUERIES, DESCRIBES)
+PROBES = st.builds(Probe, TEXT, TEXT, TEXT, st.lists(st.integers(100, 599), max_size=2).map(tuple))
+SIGNALS: st.SearchStrategy[Signal] = st.one_of(METRICS, LOG_QUERIES, DESCRIBES, PROBES)
 TIMES = st.integers(0, 4_000_000_000)
 POINTS = st.one_of(
     st.lists(st.tuples(TIMES, NUMBERS), max_size=8).map(tuple),

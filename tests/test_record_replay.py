@@ -12,7 +12,7 @@ from stream_cases import cases, find
 from test_record_codec import snapshot_of
 
 from opskit.judge import judge
-from opskit.model import Cost, Describe, LogQuery, Metric, Readings, Signal, Target, UnreadError
+from opskit.model import Cost, Describe, LogQuery, Metric, Probe, Readings, Signal, Target, UnreadError
 from opskit.record.replay import RESELECTED, UNASKED, _selected, replayed
 from runbooks import ALL
 
@@ -132,4 +132,4 @@ def test_no_snapshot_of_older_rules_breaks_a_rule_or_invents_a_cause(data: st.Da
 
 
 def test_the_kinds_of_signals_are_those_that_a_replay_compares() -> None:
-    assert Signal == Metric | LogQuery | Describe
+    assert Signal == Metric | LogQuery | Describe | Probe

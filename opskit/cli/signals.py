@@ -117,7 +117,7 @@ def _records(one: "Foreseen", window: "Window") -> Iterable[Record]:
 
 def _told(signal: "Signal", window: "Window") -> Record:
     """Return what a signal asks. Metrics share calls, so theirs are counted in the total alone."""
-    from opskit.model import LogQuery, Metric
+    from opskit.model import LogQuery, Metric, Probe
 
     cost = _cost([signal], window)
     if isinstance(signal, Metric):
@@ -126,6 +126,13 @@ def _told(signal: "Signal", window: "Window") -> Record:
     if isinstance(signal, LogQuery):
         asks = f"{_query_name(signal)} in {', '.join(signal.groups)}"
         return {"kind": "log query", "asks": asks, "silence": "no match", **cost, **_scanning([signal])}
+    if isinstance(signal, Probe):
+        return {
+            "kind": "probe",
+            "asks": f"{signal.method} {signal.url}".lstrip(),
+            "silence": "an answer",
+            **cost,
+        }
     params = " ".join(f"{name}={_given(name, value)}" for name, value in signal.params)
     asks = f"{signal.service} {signal.operation} {params}".rstrip()
     return {"kind": "describe", "asks": asks, "silence": "none there", **cost}

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from opskit.health import endpoint
 from opskit.inventory import arns, round0
 from opskit.inventory.worker import Worker
 from opskit.model import Describe, Json, Metric, Readings, Signal, Status
@@ -125,8 +126,12 @@ def redrive_target(policy: str | None) -> str:
 # --- round 2: what was measured ----------------------------------------------------------------------
 
 
-def measures(worker: Worker, readings: Readings, queue_url: str) -> dict[str, Signal]:
-    """Return the second round; `queue_url` is where queues stand, a name behind it makes one's URL."""
+def measures(worker: Worker, readings: Readings, queue_url: str, aws: str) -> dict[str, Signal]:
+    """Return the second round.
+
+    `queue_url` is where queues stand, a name behind it makes one's URL; `aws` is the AWS endpoint if it is
+    not AWS's own.
+    """
     asked: dict[str, Signal] = dict(_function(worker))
     if worker.trigger in ("kinesis", "dynamodb-stream"):
         asked |= _stream_metrics(worker)
@@ -134,6 +139,8 @@ def measures(worker: Worker, readings: Readings, queue_url: str) -> dict[str, Si
         asked |= _queue(worker.sources[0].name, queue_url)
     if worker.trigger in APIS:
         asked |= _api(worker, readings)
+        look = endpoint.probe(worker, api_id(worker, readings), aws)
+        asked |= {"endpoint": look} if look else {}
     if worker.trigger in MAPPED:
         asked |= _event_counts(worker, readings)
     if dead := dead_letter_queue(worker, readings):

@@ -33,7 +33,7 @@ def look(workers: Sequence[Worker], place: Place, gatherer: Asks, settings: Sett
     place = replace(place, account=_account(first[0], place, settings))
     url = queue_url(place)
     named = [
-        {**names, **asking.measures(worker, readings, url)}
+        {**names, **asking.measures(worker, readings, url, place.endpoint)}
         for worker, names, readings in zip(each, named, first, strict=True)
     ]
     second = _read(gatherer, named)

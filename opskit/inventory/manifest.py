@@ -14,6 +14,7 @@ INFINITE = -1
 """AWS's word for "without end" in retries and record ages."""
 _REGION = r"^[a-z]{2,4}(-[a-z]+)+-\d$"
 _ALIAS = r"^[A-Za-z0-9_-]{1,128}$"
+_URL = r"^https?://[^/?#\s]+[^?#\s]*$"
 _NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 
 
@@ -142,6 +143,9 @@ class Api(Part):
     )
     health_path: str | None = Field(
         None, pattern="^/", description="The route that says the API is well, if any."
+    )
+    url: Annotated[str, Field(pattern=_URL), AfterValidator(_known_placeholders)] | None = Field(
+        None, description="Where clients reach the API, such as a custom domain; unset is its own address."
     )
 
 

@@ -17,6 +17,7 @@ _KINDS = {
 _PATTERNS = {
     "^[A-Za-z0-9_-]{1,128}$": "letters, digits, - and _",
     "^/": "a path that begins with /",
+    r"^https?://[^/?#\s]+[^?#\s]*$": "a URL such as https://api.example.com/v1",
     "^[A-Za-z][A-Za-z0-9_-]{0,63}$": "letters, digits, - and _, a letter first",
 }
 

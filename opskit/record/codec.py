@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from opskit.mask import mask_document, mask_row, mask_secrets
-from opskit.model import Describe, Json, LogQuery, Metric, Reading, Signal, Status
+from opskit.model import Describe, Json, LogQuery, Metric, Probe, Reading, Signal, Status
 from opskit.render.figures import iso
 from opskit.series import Point
 
@@ -70,14 +70,16 @@ class SignalPart(Strict):
     metric: Metric | None = None
     log_query: LogQuery | None = None
     describe: _Describe | None = None
+    probe: Probe | None = None
     reading: ReadingPart
 
     def value(self) -> Signal:
         """Return the signal; ValueError unless it is of exactly one kind."""
         describe = self.describe.value() if self.describe else None
-        kinds = [signal for signal in (self.metric, self.log_query, describe) if signal is not None]
+        asked: tuple[Signal | None, ...] = (self.metric, self.log_query, describe, self.probe)
+        kinds = [signal for signal in asked if signal is not None]
         if len(kinds) != 1:
-            raise ValueError("a signal must be one of metric, log_query, describe")
+            raise ValueError("a signal must be one of metric, log_query, describe, probe")
         return kinds[0]
 
 
@@ -101,6 +103,8 @@ def _asked(signal: Signal) -> Document:
         return {"metric": _METRIC.dump_python(signal, mode="json", exclude_defaults=True)}
     if isinstance(signal, LogQuery):
         return {"log_query": _LOG_QUERY.dump_python(signal, mode="json")}
+    if isinstance(signal, Probe):
+        return {"probe": _PROBE.dump_python(signal, mode="json")}
     asked = {field.name: getattr(signal, field.name) for field in fields(signal)}
     return {"describe": asked}
 
@@ -159,3 +163,4 @@ _EARLIEST = int(datetime(1970, 1, 1, tzinfo=UTC).timestamp())
 _LATEST = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
 _METRIC = TypeAdapter(Metric)
 _LOG_QUERY = TypeAdapter(LogQuery)
+_PROBE = TypeAdapter(Probe)

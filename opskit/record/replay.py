@@ -13,6 +13,7 @@ from opskit.model import (
     Json,
     LogQuery,
     Metric,
+    Probe,
     Reading,
     Readings,
     Report,
@@ -82,6 +83,8 @@ def _same_question(before: Signal, now: Signal) -> bool:
         return replace(before, absent=None, beside=None) == replace(now, absent=None, beside=None)
     if isinstance(before, LogQuery) and isinstance(now, LogQuery):
         return set(now.columns) <= set(before.columns)
+    if isinstance(before, Probe) and isinstance(now, Probe):
+        return replace(before, expect=()) == replace(now, expect=())
     if isinstance(before, Describe) and isinstance(now, Describe):
         return replace(before, select="") == replace(now, select="")
     return False

@@ -13,6 +13,7 @@ from opskit.sandbox import observed, telling
 from opskit.sandbox.front import Call
 from opskit.sandbox.planes import Planes
 from opskit.sandbox.telling import LogSource, Staged
+from opskit.sandbox.workload.api import ApiModel
 from opskit.sandbox.workload.parts import SHARED_BY_ALL, StreamWorker
 from opskit.sandbox.workload.world import World
 
@@ -55,6 +56,16 @@ class Live:
             if int(self._passed()) // MINUTE_S > int(self._staged.world.now_s) // MINUTE_S:
                 self._keep_up()
                 self.publish()
+
+    def health(self, function: str, path: str) -> int | None:
+        """Return the status that a function's health route answers with; None: this path is none."""
+        with self._lock:
+            self.caught_up()
+            for name, worker in self._staged.fleet.workers.items():
+                if worker.function == function and worker.expected.get("health_path") == path:
+                    model = self._staged.world.workers[name]
+                    return model.usual_status() if isinstance(model, ApiModel) else None
+        return None
 
     def tick(self, seconds: int) -> Mapping[str, Any]:
         """Let `seconds` (whole minutes) pass."""

@@ -57,10 +57,13 @@ class Sandbox:
     def _serve(self, planes: Planes) -> None:
         from moto.moto_api._internal.models import moto_api_backend  # noqa: PLC0415
 
+        from opskit.sandbox.gateway import Gateway  # noqa: PLC0415 - moto's, after `_moto` has set it up
+
         # moto keeps its state per process: without this, a second sandbox would begin with the first one's.
         moto_api_backend.reset()
         planes.endpoint = self.endpoint
-        planes.app = Front(planes.handlers(), planes.control.tables.behind(self._moto), planes)
+        front = Front(planes.handlers(), planes.control.tables.behind(self._moto), planes)
+        planes.app = Gateway(planes, front)
         self._planes = planes
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

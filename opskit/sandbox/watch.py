@@ -47,6 +47,9 @@ class Live(Protocol):
     def caught_up(self) -> None:
         """Let pass what has passed outside."""
 
+    def health(self, function: str, path: str) -> int | None:
+        """Return the status that a function's health route answers with; None: this path is none."""
+
 
 class Nobody:
     """Is told and does nothing."""

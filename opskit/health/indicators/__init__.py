@@ -37,7 +37,11 @@ COLUMNS = (
             "api-4xx": api.client_errors,
         },
     ),
-    Column("input", "inp", {"mapping": mapping.mapping, "filtered": mapping.filtered}),
+    Column(
+        "input",
+        "inp",
+        {"mapping": mapping.mapping, "filtered": mapping.filtered, "endpoint": api.endpoint},
+    ),
     Column(
         "lost",
         "dlq",

@@ -1,10 +1,11 @@
 """An API's answers: server errors and client errors as shares of its requests."""
 
 from opskit.health.asking import APIS
-from opskit.health.holding import RECENT_S, judged, onset, recent
+from opskit.health.endpoint import judge
+from opskit.health.holding import RECENT_S, judged, onset, recent, said
 from opskit.health.model import Cell, State
 from opskit.inventory.worker import Worker
-from opskit.model import Readings, Status, UnreadError
+from opskit.model import Readings, Severity, Status, UnreadError
 from opskit.render.figures import counted, number
 from opskit.series import Series
 from opskit.thresholds import Threshold, When
@@ -18,6 +19,23 @@ def server_errors(worker: Worker, readings: Readings) -> Cell | None:
 def client_errors(worker: Worker, readings: Readings) -> Cell | None:
     """4XX answers: 429 is one, so a throttled client shows here."""
     return _errors(worker, readings, "api-4xx", "4xx", "api_4xx")
+
+
+def endpoint(worker: Worker, readings: Readings) -> Cell | None:
+    """The API as its clients see it: name, connection, certificate, and its health route's answer."""
+    if worker.trigger not in APIS:
+        return None
+    if "endpoint" not in readings:
+        readings.document("apis")
+        raise UnreadError("endpoint", f"there is no API named {worker.sources[0].name}")
+    document = readings.document("endpoint")
+    judged_as = judge(document, guarded=not worker.expected.get("health_path"))
+    if judged_as.state == "unknown":
+        raise UnreadError("endpoint", judged_as.text)
+    of = {"ok": State.OK, "warn": State.WARN, "crit": State.CRIT}[judged_as.state]
+    bad = {State.WARN: Severity.MEDIUM, State.CRIT: Severity.HIGH}.get(of)
+    shown = str(document["status"] or "") if of is not State.OK else ""
+    return said("endpoint", of, shown, judged_as.text, bad)
 
 
 def _errors(worker: Worker, readings: Readings, indicator: str, key: str, limit_name: str) -> Cell | None:

@@ -4,6 +4,7 @@ Requests that go alike are bundled. The sources of the laws are in `docs/workloa
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
@@ -22,8 +23,11 @@ from opskit.sandbox.workload.parts import ApiWorker, Table
 from opskit.sandbox.workload.table import TableModel
 
 STEP_S = 30.0
+RECENT_MINUTES = 5
+"""For so long the last requests say how the next one goes."""
 BUNDLES = 3
 """At most so many different requests of one fate in a step; each stands for as many as it takes."""
+CODE_OK = 200
 CODE_5XX = 503
 CODE_4XX = 404
 GATEWAY_MS = 8.0
@@ -122,6 +126,20 @@ class ApiModel:
             self.accesses[accesses:] = sorted(self.accesses[accesses:], key=lambda access: access.at_s)
             t_s = end_s
         self.in_use = busy_s / (t1_s - t0_s)
+
+    def usual_status(self) -> int:
+        """Return what most requests of the newest minutes with any got; 200 where none came.
+
+        A status that the code gives for what its clients ask counts as well answered.
+        """
+        latest = max(self.minutes, default=0)
+        for index in range(latest, latest - RECENT_MINUTES, -1):
+            minute = self.minutes.get(index)
+            if minute and minute.statuses:
+                statuses = Counter(minute.statuses)
+                statuses[CODE_OK] += statuses.pop(CODE_4XX, 0)
+                return statuses.most_common(1)[0][0]
+        return CODE_OK
 
     def _serve(self, s: Setting, concurrency: int) -> float:
         """Serve the requests of a step; return the seconds of execution."""
@@ -240,7 +258,7 @@ class ApiModel:
         client = binomial(self._random, number - server, p.client_error_share)
         yield CODE_5XX, server
         yield CODE_4XX, client
-        yield 200, number - server - client
+        yield CODE_OK, number - server - client
 
 
 def _parts(number: int) -> Iterator[int]:
