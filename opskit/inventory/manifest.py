@@ -44,6 +44,19 @@ def _expression(text: str) -> str:
     return text
 
 
+RETENTIONS_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+"""What CloudWatch Logs takes (its API Reference, PutRetentionPolicy, retentionInDays)."""
+
+
+def _retention(days: int) -> int:
+    if days not in RETENTIONS_DAYS:
+        raise ValueError(f"one of {', '.join(map(str, RETENTIONS_DAYS))}")
+    return days
+
+
 NamePattern = Annotated[str, Field(min_length=1), AfterValidator(_known_placeholders)]
 
 
@@ -235,6 +248,13 @@ class Manifest(Part):
         description="The log group; `{function}` is the full name.",
     )
     log_format: Literal["Text", "JSON"] = Field("Text", description="The function's log format.")
+    log_retention_days: Annotated[int, AfterValidator(_retention)] | None = Field(
+        None, description="How long the log group keeps events (1, 7, 14, 30, ...); unset is not compared."
+    )
+    tags: dict[str, str | None] = Field(
+        default_factory=dict,
+        description="Tags that the function must have, beside `stack`; null is not compared.",
+    )
     idempotent: bool = Field(default=False, description="The same event may be processed twice without harm.")
     regions: tuple[Annotated[str, Field(pattern=_REGION)], ...] = Field(
         ("us-east-1",), min_length=1, description="Where it is deployed."
