@@ -118,6 +118,9 @@ class DynamoDBStream(Streamed):
 
     type: Literal["dynamodb-stream"] = Field(description="The kind of trigger.")
     table: NamePattern = Field(description="The table whose stream is read.")
+    stream_view: Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"] | None = Field(
+        None, description="What the stream's records hold of an item; unset is not compared."
+    )
     starting_position: Literal["TRIM_HORIZON", "LATEST"] = Field(
         "TRIM_HORIZON", description="Where a new mapping begins to read."
     )

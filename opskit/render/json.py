@@ -5,7 +5,7 @@ import math
 import re
 from typing import Any
 
-from opskit.model import Cost, Evidence, Fact, Finding, Report, Target
+from opskit.model import Cost, Evidence, Fact, Finding, Gap, Report, Target
 from opskit.render.figures import iso
 from opskit.render.links import links
 from opskit.render.words import chains
@@ -40,12 +40,10 @@ def document(report: Report) -> dict[str, Any]:
         "window": {"start": iso(report.window.start), "end": iso(report.window.end)},
         "verdict": report.verdict.value,
         "severity": report.severity.value if report.severity else None,
-        "findings": [_finding(finding) for chain in chains(report) for finding in chain],
+        "findings": [finding_document(finding) for chain in chains(report) for finding in chain],
         "facts": [_fact(fact) for fact in report.facts],
-        "gaps": [
-            {"signal": gap.signal, "reason": gap.reason, "affects": list(gap.affects)} for gap in report.gaps
-        ],
-        "cost": _cost(report.cost),
+        "gaps": [gap_document(gap) for gap in report.gaps],
+        "cost": cost_document(report.cost),
         "steps": [],
         "next": list(report.next_commands),
         "links": links(report),
@@ -64,7 +62,8 @@ def _target(target: Target) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def finding_document(finding: Finding) -> dict[str, Any]:
+    """Return a finding as every judging command writes it."""
     return {
         "cause": finding.cause,
         "role": finding.role.value,
@@ -102,7 +101,13 @@ def _fact(fact: Fact) -> dict[str, Any]:
     }
 
 
-def _cost(cost: Cost) -> dict[str, Any]:
+def gap_document(gap: Gap) -> dict[str, Any]:
+    """Return a gap as every judging command writes it."""
+    return {"signal": gap.signal, "reason": gap.reason, "affects": list(gap.affects)}
+
+
+def cost_document(cost: Cost) -> dict[str, Any]:
+    """Return what a look cost as every judging command writes it."""
     return {
         "api_calls": cost.api_calls,
         "metrics": cost.metrics,
