@@ -73,13 +73,18 @@ class _Choice:
 
 
 ASKED = (
+    "API_GATEWAY",
+    "APIGATEWAYV2",
     "CLOUDWATCH",
     "CLOUDWATCH_LOGS",
     "DYNAMODB",
     "DYNAMODB_STREAMS",
+    "IAM",
     "KINESIS",
     "LAMBDA",
     "RESOURCE_GROUPS_TAGGING_API",
+    "SCHEDULER",
+    "SNS",
     "SQS",
     "STS",
 )

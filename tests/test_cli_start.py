@@ -66,7 +66,17 @@ def test_version_imports_not_even_typer() -> None:
     [
         (
             "opskit ",
-            ["cases", "demo", "diagnose", "health", "iam-policy", "runbooks", "sandbox", "signals"],
+            [
+                "cases",
+                "demo",
+                "diagnose",
+                "find-resources",
+                "health",
+                "iam-policy",
+                "runbooks",
+                "sandbox",
+                "signals",
+            ],
         ),
         ("opskit di", ["diagnose"]),
         ("opskit sandbox st", ["start", "status", "stop"]),

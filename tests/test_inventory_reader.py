@@ -97,6 +97,15 @@ def mistake(tmp_path: Path, text: str) -> str:
             "starting_position: FIRST",
             '11: trigger.starting_position: expected one of TRIM_HORIZON, LATEST, AT_TIMESTAMP, got "FIRST"',
         ),
+        (
+            "timeout_s: 60",
+            "timeout_s: 60\nlog_retention_days: 10",
+            (
+                "13: log_retention_days: expected one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, "
+                "400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653, got 10"
+            ),
+        ),
+        ("timeout_s: 60", "timeout_s: 60\ntags: {team: 7}", "13: tags.team: expected a string, got 7"),
         ("batch_size: 100", "filters: none", '11: trigger.filters: expected a list of strings, got "none"'),
         ("batch_size: 100", "filters: [1]", "11: trigger.filters.0: expected a string, got 1"),
         (

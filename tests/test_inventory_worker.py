@@ -129,6 +129,22 @@ def test_a_workers_own_limits_reach_the_worker(tmp_path: Path) -> None:
     assert worker.limits["lambda_errors"].crit == 5
 
 
+def test_a_worker_has_its_stacks_tag_and_its_own_and_its_logs_are_kept_as_its_manifest_says(
+    tmp_path: Path,
+) -> None:
+    assert packaged()["scoreUsers"].tags == {"stack": "scoring"}
+    assert (packaged()["scoreUsers"].log_retention_days, packaged("qa")["scoreUsers"].log_retention_days) == (
+        30,
+        14,
+    )
+    (tmp_path / "score").mkdir()
+    packaged_file = Path(__file__).parents[1] / "workers" / "score_users" / "worker.yaml"
+    own = "tags: {stack: null, team: scoring}\n"
+    (tmp_path / "score" / "worker.yaml").write_text(packaged_file.read_text() + own)
+    (worker,) = inventory.load(Settings(workers_dir=tmp_path)).workers
+    assert worker.tags == {"team": "scoring"}
+
+
 def test_reading_names_without_manifests_needs_no_pydantic() -> None:
     code = "import sys, opskit.inventory; sys.exit('pydantic' in sys.modules or 'botocore' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -89,3 +89,28 @@ def test_a_queue_holds_what_its_model_says(embedded_aws: EmbeddedAws) -> None:
     counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
     held = int(counts["Attributes"]["ApproximateNumberOfMessages"])
     assert held == world.workers["handleEvent"].visible
+
+
+def test_an_api_has_the_manifests_routes_a_deployed_stage_and_the_right_to_invoke(
+    embedded_aws: EmbeddedAws,
+) -> None:
+    stage.play(embedded_aws.planes, find("healthy"), 1, span_s=600)
+    api = embedded_aws.client("apigateway")
+    (made,) = api.get_rest_apis()["items"]
+    resources = api.get_resources(restApiId=made["id"], embed=["methods"])["items"]
+    routes = {one["path"]: list(one["resourceMethods"]) for one in resources if "resourceMethods" in one}
+    assert routes == {"/v1/tokens/validate": ["POST"], "/v1/health": ["GET"]}
+    (deployed,) = api.get_stages(restApiId=made["id"])["item"]
+    assert (deployed["stageName"], bool(deployed["deploymentId"])) == ("prod", True)
+    function = "prd2011-prod-us-east-1-validateToken"
+    policy = json.loads(embedded_aws.client("lambda").get_policy(FunctionName=function)["Policy"])
+    assert policy["Statement"][0]["Condition"]["ArnLike"]["AWS:SourceArn"].endswith(f":{made['id']}/*")
+
+
+def test_log_groups_topics_and_tags_are_those_of_the_manifests(embedded_aws: EmbeddedAws) -> None:
+    stage.play(embedded_aws.planes, find("healthy"), 1, span_s=600)
+    groups = embedded_aws.client("logs").describe_log_groups()["logGroups"]
+    assert {group.get("retentionInDays") for group in groups} == {30}
+    topics = [topic["TopicArn"] for topic in embedded_aws.client("sns").list_topics()["Topics"]]
+    assert any(topic.endswith(":prd2011-prod-us-east-1-score-changes") for topic in topics)
+    assert embedded_aws.client("lambda").get_function(FunctionName=FUNCTION)["Tags"] == {"stack": "scoring"}

@@ -60,14 +60,14 @@ def look(
 
     def kept(seen: Look) -> None:
         if keep is not None:
-            keep(Snapshot(book.NAME, asked.fn, seen, int(now()), asked.at, _endpoint(aws, settings)))
+            keep(Snapshot(book.NAME, asked.fn, seen, int(now()), asked.at, endpoint_of(aws, settings)))
 
     try:
         report = diagnose(book, lookup, gatherer, name=asked.fn, at=asked.at, keep=kept)
-        return replace(report, endpoint=_endpoint(aws, settings))
+        return replace(report, endpoint=endpoint_of(aws, settings))
     except CannotLookError as error:
         nothing = _unseen(book, lookup, gatherer, error)
-        unseen = replace(nothing, endpoint=_endpoint(aws, settings), at=asked.at)
+        unseen = replace(nothing, endpoint=endpoint_of(aws, settings), at=asked.at)
         raise UnseenError(str(error), unseen) from error
     finally:
         aws.close()
@@ -90,7 +90,7 @@ def _unseen(book: Runbook, lookup: Lookup, gatherer: Gatherer, error: CannotLook
     )
 
 
-def _endpoint(aws: Aws, settings: Settings) -> str:
+def endpoint_of(aws: Aws, settings: Settings) -> str:
     """Return the endpoint in use if it is not AWS's own; as configured where no client could be made."""
     configured = settings.endpoint_url or ""
     try:

@@ -5,12 +5,14 @@ import os
 import shlex
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from opskit.cli import out
 from opskit.cli.options import SharedOptions
 from opskit.exits import Exit
-from opskit.model import Report, Severity, Verdict
+from opskit.model import Finding, Gap, Report, Severity, Verdict
 from opskit.settings import Settings
 
 
@@ -65,7 +67,26 @@ def tell(report: Report, settings: Settings, *, page: bool, slack: bool) -> bool
     return all(delivered)
 
 
-def exit_code(report: Report, fail_on: Severity, *, delivered: bool = True) -> Exit:
+class Judged(Protocol):
+    """What a judging command found, whatever its form."""
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """What is wrong."""
+        ...
+
+    @property
+    def gaps(self) -> Sequence[Gap]:
+        """What could not be looked at."""
+        ...
+
+    @property
+    def verdict(self) -> Verdict:
+        """Both in one word."""
+        ...
+
+
+def exit_code(report: Judged, fail_on: Severity, *, delivered: bool = True) -> Exit:
     """Return what the report says to a script: findings win over gaps, gaps over a channel that failed."""
     if any(finding.severity.rank >= fail_on.rank for finding in report.findings):
         return Exit.FINDINGS

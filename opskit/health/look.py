@@ -8,7 +8,7 @@ from opskit.errors import CannotLookError
 from opskit.health import asking, judging
 from opskit.health.model import Health, Place
 from opskit.inventory import round0
-from opskit.inventory.lookup import check_bound
+from opskit.inventory.lookup import refuse_other_account
 from opskit.inventory.worker import Worker
 from opskit.model import Describe, Reading, Readings, Signal, Status
 from opskit.settings import Settings
@@ -70,9 +70,8 @@ def _account(readings: Readings, place: Place, settings: Settings) -> str:
     identity = readings.reading(round0.IDENTITY)
     if identity.status is not Status.OK:
         return place.account
-    account = str(identity.document["account"])
-    check_bound(settings, account, identity.document.get("arn") or "")
-    return account
+    refuse_other_account(settings, identity.document)
+    return str(identity.document["account"])
 
 
 def queue_url(place: Place) -> str:

@@ -98,7 +98,7 @@ class Lookup:
                 f"{self.asked} is in account {self.account}, but the credentials are of account {account}",
                 "choose others with --profile",
             )
-        check_bound(self.settings, account, identity.get("arn") or "")
+        refuse_other_account(self.settings, identity)
 
     def _target(self, readings: Readings, worker: Worker) -> Target:
         """Return what a worker's Targets have in common."""
@@ -177,12 +177,13 @@ class Lookup:
         return names[near] if near else None
 
 
-def check_bound(settings: Settings, account: str, arn: str) -> None:
-    """Refuse the credentials of another account than the one that the environment is bound to."""
-    if settings.account and account != settings.account:
+def refuse_other_account(settings: Settings, identity: Mapping[str, Json]) -> None:
+    """Raise UsageError if the credentials are of another account than their environment is bound to."""
+    account, bound = identity.get("account"), settings.account
+    if account and bound and account != bound:
         raise UsageError(
-            f"{settings.config_file} binds {settings.env} to account {settings.account}, but the credentials "
-            f"are of account {account} ({arn})",
+            f"{settings.config_file} binds {settings.env} to account {bound}, but the credentials are of "
+            f"account {account} ({identity.get('arn')})",
             "choose others with --profile, or another environment with --env",
         )
 

@@ -45,6 +45,19 @@ def _expression(text: str) -> str:
     return text
 
 
+RETENTIONS_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+"""What CloudWatch Logs takes (its API Reference, PutRetentionPolicy, retentionInDays)."""
+
+
+def _retention(days: int) -> int:
+    if days not in RETENTIONS_DAYS:
+        raise ValueError(f"one of {', '.join(map(str, RETENTIONS_DAYS))}")
+    return days
+
+
 NamePattern = Annotated[str, Field(min_length=1), AfterValidator(_known_placeholders)]
 
 
@@ -106,6 +119,9 @@ class DynamoDBStream(Streamed):
 
     type: Literal["dynamodb-stream"] = Field(description="The kind of trigger.")
     table: NamePattern = Field(description="The table whose stream is read.")
+    stream_view: Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"] | None = Field(
+        None, description="What the stream's records hold of an item; unset is not compared."
+    )
     starting_position: Literal["TRIM_HORIZON", "LATEST"] = Field(
         "TRIM_HORIZON", description="Where a new mapping begins to read."
     )
@@ -239,6 +255,13 @@ class Manifest(Part):
         description="The log group; `{function}` is the full name.",
     )
     log_format: Literal["Text", "JSON"] = Field("Text", description="The function's log format.")
+    log_retention_days: Annotated[int, AfterValidator(_retention)] | None = Field(
+        None, description="How long the log group keeps events (1, 7, 14, 30, ...); unset is not compared."
+    )
+    tags: dict[str, str | None] = Field(
+        default_factory=dict,
+        description="Tags that the function must have, beside `stack`; null is not compared.",
+    )
     idempotent: bool = Field(default=False, description="The same event may be processed twice without harm.")
     regions: tuple[Annotated[str, Field(pattern=_REGION)], ...] = Field(
         ("us-east-1",), min_length=1, description="Where it is deployed."

@@ -62,6 +62,9 @@ class Worker:
     expected: Mapping[str, Json] = field(default_factory=dict, hash=False)
     """The trigger's settings by the manifest's names, and the function's timeout, memory and concurrency."""
     file: str = ""
+    log_retention_days: int | None = None
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The tags that its function must have, its stack's among them; others are nobody's matter."""
 
     @property
     def trigger(self) -> str:
@@ -137,7 +140,14 @@ def from_manifest(file: "WorkerFile", settings: Settings, function: str = "") ->
         limits=thresholds.merge(thresholds.load(), _changes(manifest)),
         expected={**trigger, **{key: getattr(manifest, key) for key in _FUNCTION_FIELDS}},
         file=file.file,
+        log_retention_days=manifest.log_retention_days,
+        tags=_tags(manifest),
     )
+
+
+def _tags(manifest: "Manifest") -> dict[str, str]:
+    wanted = {"stack": manifest.stack, **manifest.tags}
+    return {key: value for key, value in wanted.items() if value is not None}
 
 
 def _changes(manifest: "Manifest") -> dict[str, dict[str, Any]]:

@@ -45,10 +45,10 @@ def document(report: Report) -> dict[str, Any]:
         "window": {"start": iso(report.window.start), "end": iso(report.window.end)},
         "verdict": report.verdict.value,
         "severity": report.severity.value if report.severity else None,
-        "findings": [finding_of(finding) for chain in chains(report) for finding in chain],
+        "findings": [finding_document(finding) for chain in chains(report) for finding in chain],
         "facts": [_fact(fact) for fact in report.facts],
-        "gaps": [gap_of(gap) for gap in report.gaps],
-        "cost": cost_of(report.cost),
+        "gaps": [gap_document(gap) for gap in report.gaps],
+        "cost": cost_document(report.cost),
         "steps": [],
         "next": list(report.next_commands),
         "links": links(report),
@@ -67,13 +67,8 @@ def _target(target: Target) -> dict[str, Any]:
     }
 
 
-def gap_of(gap: Gap) -> dict[str, Any]:
-    """Return something that could not be looked at as the contract has it."""
-    return {"signal": gap.signal, "reason": gap.reason, "affects": list(gap.affects)}
-
-
-def finding_of(finding: Finding) -> dict[str, Any]:
-    """Return a finding as the contract has it."""
+def finding_document(finding: Finding) -> dict[str, Any]:
+    """Return a finding as every judging command writes it."""
     return {
         "cause": finding.cause,
         "role": finding.role.value,
@@ -111,8 +106,13 @@ def _fact(fact: Fact) -> dict[str, Any]:
     }
 
 
-def cost_of(cost: Cost) -> dict[str, Any]:
-    """Return what a look cost as the contract has it."""
+def gap_document(gap: Gap) -> dict[str, Any]:
+    """Return a gap as every judging command writes it."""
+    return {"signal": gap.signal, "reason": gap.reason, "affects": list(gap.affects)}
+
+
+def cost_document(cost: Cost) -> dict[str, Any]:
+    """Return what a look cost as every judging command writes it."""
     return {
         "api_calls": cost.api_calls,
         "metrics": cost.metrics,

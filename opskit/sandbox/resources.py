@@ -11,6 +11,7 @@ from typing import Any
 from moto.dynamodb.models import dynamodb_backends
 
 from opskit.inventory.worker import Worker
+from opskit.sandbox import apis
 from opskit.sandbox.calls import Calls
 from opskit.sandbox.front import ACCOUNT
 from opskit.sandbox.planes import Planes
@@ -79,19 +80,26 @@ class Resources:
         if worker.dead_letter_queue:
             self._queue(worker.dead_letter_queue, {"MessageRetentionPeriod": str(_DEAD_LETTER_RETENTION_S)})
         self._function(worker, p)
+        self.downstream(worker)
         source = worker.sources[0]
         if source.trigger == "kinesis" and isinstance(p, StreamWorker):
             return self._of_stream(worker, p, placed)
         if source.trigger == "sqs":
             self._source_queue(worker)
             return replace(placed, source_arn=arn("sqs", source.name))
+        invoked = arn("lambda", f"function:{_invoked(worker)}")
         if source.trigger == "rest-api":
-            self.call("apigateway", "CreateRestApi", name=source.name)
+            apis.rest(self.call, worker, invoked, REGION)
             return replace(placed, api=source.name)
         if source.trigger == "http-api":
-            made = self.call("apigatewayv2", "CreateApi", Name=source.name, ProtocolType="HTTP")
-            return replace(placed, api=str(made["ApiId"]))
+            return replace(placed, api=apis.http(self.call, worker, invoked, REGION))
         return placed
+
+    def downstream(self, worker: Worker) -> None:
+        """Create the topics that a worker writes to; making one that is there changes nothing."""
+        for kind, name in worker.downstream:
+            if kind == "topic":
+                self.call("sns", "CreateTopic", Name=name)
 
     def _role(self, name: str, *, reads: bool) -> None:
         self.call("iam", "CreateRole", RoleName=name, AssumeRolePolicyDocument="{}")
@@ -113,7 +121,7 @@ class Resources:
             Timeout=int(p.timeout_s),
             MemorySize=p.memory_mb,
             LoggingConfig={"LogFormat": expected.get("log_format", "Text"), "LogGroup": worker.log_group},
-            Tags={"stack": worker.stack},
+            Tags=dict(worker.tags),
         )
         if p.version > 1:
             self.call(
@@ -126,6 +134,10 @@ class Resources:
                 FunctionName=worker.function,
                 ReservedConcurrentExecutions=p.reserved_concurrency,
             )
+        if worker.alias:
+            version = self.call("lambda", "PublishVersion", FunctionName=worker.function)["Version"]
+            alias = {"FunctionName": worker.function, "Name": worker.alias}
+            self.call("lambda", "CreateAlias", **alias, FunctionVersion=version)
 
     def _of_stream(self, worker: Worker, p: StreamWorker, placed: Placed) -> Placed:
         name = worker.sources[0].name
@@ -196,7 +208,7 @@ class Resources:
         made = self.call(
             "lambda",
             "CreateEventSourceMapping",
-            FunctionName=worker.function,
+            FunctionName=_invoked(worker),
             EventSourceArn=placed.source_arn,
             BatchSize=p.batch_size,
             MaximumBatchingWindowInSeconds=int(p.batch_window_s),
@@ -226,6 +238,11 @@ def _label(table: str, at: float) -> None:
     """Name a table's stream after the time of the incident; moto names it after the present."""
     label = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
     dynamodb_backends[ACCOUNT][REGION].tables[table].latest_stream_label = label
+
+
+def _invoked(worker: Worker) -> str:
+    """Return what a worker's source invokes: the function, or its alias."""
+    return f"{worker.function}:{worker.alias}" if worker.alias else worker.function
 
 
 def arn(service: str, resource: str) -> str:

@@ -78,7 +78,7 @@ def _played(
         for name, model in world.workers.items()
     }
     for name, source in sources.items():
-        planes.logs.create_group(fleet.workers[name].log_group)
+        planes.logs.create_group(fleet.workers[name].log_group, fleet.workers[name].log_retention_days)
         planes.logs.lazy(fleet.workers[name].log_group, source)
     live = Live(planes, staged, sources)
     live.publish()

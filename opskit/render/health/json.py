@@ -4,7 +4,15 @@ from typing import Any
 
 from opskit.health.model import Cell, Figure, Health, Place, Row
 from opskit.render.figures import iso
-from opskit.render.json import SCHEMA, compact, cost_of, finding_of, gap_of, number_of, time_of
+from opskit.render.json import (
+    SCHEMA,
+    compact,
+    cost_document,
+    finding_document,
+    gap_document,
+    number_of,
+    time_of,
+)
 
 
 def dumps(health: Health) -> str:
@@ -28,10 +36,10 @@ def document(health: Health) -> dict[str, Any]:
         "window": {"start": iso(health.window.start), "end": iso(health.window.end)},
         "verdict": health.verdict.value,
         "severity": health.severity.value if health.severity else None,
-        "findings": [finding_of(finding) for finding in health.findings],
+        "findings": [finding_document(finding) for finding in health.findings],
         "facts": [],
-        "gaps": [gap_of(gap) for gap in health.gaps],
-        "cost": cost_of(health.cost),
+        "gaps": [gap_document(gap) for gap in health.gaps],
+        "cost": cost_document(health.cost),
         "steps": [],
         "next": list(dict.fromkeys(command for finding in health.findings for command in finding.fix)),
         "links": {},

@@ -1,0 +1,62 @@
+"""Which workers are looked at: those named, those of a stack, those deployed in the region."""
+
+from collections.abc import Sequence
+
+from opskit.errors import UsageError
+from opskit.inventory import Inventory, Worker
+from opskit.settings import Settings, nearest, show, suggestion
+
+
+def named(fleet: Inventory, names: Sequence[str]) -> tuple[Settings, tuple[Worker, ...], tuple[str, ...]]:
+    """Return the settings that the names imply, their workers, each once, and notes on what they decided.
+
+    UsageError for a name without a manifest, or for names of different environments or regions.
+    """
+    found = [fleet.find(name) for name in names]
+    workers: dict[str, Worker] = {}
+    for lookup in found:
+        if lookup.worker is None:
+            raise _unknown(lookup.asked, lookup.known)
+        workers[lookup.worker.name] = lookup.worker
+    places = {(lookup.settings.env, lookup.settings.region) for lookup in found}
+    if len(places) > 1:
+        said = " and ".join(f"{env} in {region}" for env, region in sorted(places))
+        raise UsageError(f"--fn: the names are of {said}", "ask for one environment and region at a time")
+    notes = dict.fromkeys(line for lookup in found for line in lookup.notes)
+    return found[0].settings, tuple(workers.values()), tuple(notes)
+
+
+def _unknown(name: str, known: Sequence[str]) -> UsageError:
+    near = nearest(name, known)
+    hint = f"did you mean {near}?" if near else f"workers with one: {', '.join(known) or 'none'}"
+    return UsageError(f"--fn: no manifest is of {show(name)}", hint)
+
+
+def of_stack(workers: Sequence[Worker], stack: str | None) -> tuple[Worker, ...]:
+    """Return the workers of a stack, all of them for None; UsageError if there is none."""
+    if stack is None:
+        return tuple(workers)
+    found = tuple(worker for worker in workers if worker.stack == stack)
+    if not found:
+        stacks = tuple(dict.fromkeys(worker.stack for worker in workers))
+        raise UsageError(f"--stack: no worker is of stack {show(stack)}{suggestion(stack, stacks)}")
+    return found
+
+
+def somewhere_here(workers: Sequence[Worker], settings: Settings) -> tuple[Worker, ...]:
+    """Return the workers if at least one is deployed in the settings' region, else raise UsageError."""
+    if not workers:
+        folder = settings.workers_dir or "the packaged workers"
+        raise UsageError(f"{folder}: no worker has a manifest", "set workers_dir to the folder of your own")
+    if not any(worker.deployed_here for worker in workers):
+        regions = dict.fromkeys(region for worker in workers for region in worker.regions)
+        who = workers[0].name if len(workers) == 1 else f"none of {len(workers)} workers"
+        verb = "is not deployed" if len(workers) == 1 else "is deployed"
+        raise UsageError(f"{who} {verb} in {settings.region}", f"the manifests say {', '.join(regions)}")
+    return tuple(workers)
+
+
+def prefix_of(worker: Worker) -> str:
+    """Return what a worker's function's name has before its short name, "" where the pattern has nothing."""
+    prefix = worker.function.removesuffix(worker.name)
+    return "" if prefix == worker.function else prefix
