@@ -1,0 +1,228 @@
+"""`opskit health` over a thousand workers whose every call takes 50 ms, and the way most scripts do it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from canned import Answer, served
+from scripted import scripted_aws
+
+from opskit.aws.session import Aws
+from opskit.gather import Gatherer
+from opskit.health import asking
+from opskit.health.look import look
+from opskit.health.model import Place
+from opskit.inventory.worker import Source, Worker
+from opskit.model import Metric, Window
+from opskit.settings import Settings
+from opskit.thresholds import load
+
+WORKERS = 1000
+WAIT_S = 0.05
+GOAL, GOAL_MB = 1.5, 300
+GET_FUNCTION_PER_S = 100
+"""AWS's own limit, which no client can be faster than (Lambda guide, "Lambda quotas")."""
+SAMPLE = 100
+ACCOUNT, REGION = "123456789012", "us-east-1"
+END = int(time.time()) // 60 * 60 - 120
+WINDOW = Window(END - 3600, END)
+KINDS = ("kinesis", "dynamodb-stream", "sqs", "rest-api")
+
+
+def workers() -> list[Worker]:
+    """Return the fleet: as many of each kind, every one with a table of its own."""
+    return [_worker(number, KINDS[number % len(KINDS)]) for number in range(WORKERS)]
+
+
+def _worker(number: int, kind: str) -> Worker:
+    return Worker(
+        name=f"worker{number}",
+        function=f"app-worker{number}",
+        env="prod",
+        region=REGION,
+        sources=(Source(kind, f"source{number}"),),
+        dead_letter_queue=f"dead{number}" if kind != "rest-api" else "",
+        tables=(f"table{number}",),
+        limits=load(),
+        expected={"stage": "prod", "retention_h": 24},
+    )
+
+
+# --- what the server says ----------------------------------------------------------------------------
+
+
+def _rest(document: object) -> Answer:
+    return {"content-type": "application/json"}, json.dumps(document).encode()
+
+
+def _mapping(worker: Worker) -> dict[str, Any]:
+    services = {"kinesis": "kinesis:{}:{}:stream/{}", "sqs": "sqs:{}:{}:{}"}
+    form = services.get(worker.trigger, "dynamodb:{}:{}:table/{}/stream/1")
+    return {
+        "UUID": f"uuid-{worker.name}",
+        "EventSourceArn": "arn:aws:" + form.format(REGION, ACCOUNT, worker.sources[0].name),
+        "FunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{worker.function}",
+        "State": "Enabled",
+        "LastProcessingResult": "OK",
+        "BatchSize": 100,
+        "MetricsConfig": {"Metrics": ["EventCount"]} if worker.trigger == "kinesis" else {},
+    }
+
+
+def _mapping_pages(fleet: list[Worker]) -> dict[str, Answer]:
+    rows = [_mapping(worker) for worker in fleet if worker.trigger in asking.MAPPED]
+    pages = [rows[start : start + 100] for start in range(0, len(rows), 100)]
+    return {
+        f"ListEventSourceMappings {number}": _rest(
+            {"EventSourceMappings": page}
+            | ({"NextMarker": str(number + 1)} if number + 1 < len(pages) else {})
+        )
+        for number, page in enumerate(pages)
+    }
+
+
+def answers(fleet: list[Worker]) -> dict[str, Answer]:
+    function = {"FunctionName": "f", "Timeout": 60, "MemorySize": 512, "State": "Active"}
+    queue = {
+        "MessageRetentionPeriod": "345600",
+        "ApproximateNumberOfMessages": "0",
+        "ApproximateNumberOfMessagesNotVisible": "0",
+        "ApproximateNumberOfMessagesDelayed": "0",
+    }
+    streams = [
+        {"StreamName": w.sources[0].name, "StreamARN": "arn:aws:kinesis:::stream/s", "StreamStatus": "ACTIVE"}
+        for w in fleet
+        if w.trigger == "kinesis"
+    ]
+    apis = [{"id": f"api{w.name}", "name": w.sources[0].name} for w in fleet if w.trigger == "rest-api"]
+    return {
+        "GetFunction": _rest({"Configuration": function, "Concurrency": {"ReservedConcurrentExecutions": 50}}),
+        "GetQueueAttributes": _rest({"Attributes": queue}),
+        "DescribeTable": _rest({"Table": {"TableName": "t", "TableStatus": "ACTIVE"}}),
+        "ListStreams": _rest({"StreamNames": [], "HasMoreStreams": False, "StreamSummaries": streams}),
+        "GET /restapis": _rest({"item": apis}),
+        "GET /2016-08-19/account-settings": _rest({"AccountLimit": {"ConcurrentExecutions": 1000}}),
+        "GET /2016-08-19/account-settings/": _rest({"AccountLimit": {"ConcurrentExecutions": 1000}}),
+        **_mapping_pages(fleet),
+        **_recorded(),
+    }
+
+
+def _recorded() -> dict[str, Answer]:
+    """Return what CloudWatch and STS answer, in their own protocols."""
+    times = list(range(WINDOW.start, WINDOW.end, 60))
+    series = [
+        {"Id": f"m{n}", "StatusCode": "Complete", "Timestamps": times, "Values": [1.0] * len(times)}
+        for n in range(500)
+    ]
+    said: dict[str, Answer] = {}
+
+    def keep(operation_model: Any, response_dict: Any, **_: Any) -> None:
+        kept = {k: v for k, v in response_dict["headers"].items() if k.lower() in {"content-type", "smithy-protocol"}}
+        said[operation_model.name] = (kept, response_dict["body"])
+
+    handlers = {
+        ("cloudwatch", "GetMetricData"): lambda _: {"MetricDataResults": series},
+        ("sts", "GetCallerIdentity"): lambda _: {"Account": ACCOUNT, "Arn": "a", "UserId": "u"},
+    }
+    with scripted_aws(handlers) as aws:
+        for service in ("cloudwatch", "sts"):
+            aws.client(service).meta.events.register("before-parse", keep)
+        Gatherer(aws, WINDOW).gather([Metric("N", f"M{n}", (), "Sum") for n in range(500)])
+        aws.client("sts").get_caller_identity()
+    return said
+
+
+# --- what is measured --------------------------------------------------------------------------------
+
+
+def measure(endpoint: str) -> dict[str, float]:
+    """Look at all workers once, in a process of its own; return seconds, peak memory, findings."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import test_bench_health as b; b.look_once()"],
+        env={
+            **os.environ,
+            "AWS_ENDPOINT_URL": endpoint,
+            "PYTHONPATH": os.pathsep.join(map(str, (Path(__file__).parent, Path(__file__).parent.parent))),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def look_once() -> None:
+    import resource
+
+    fleet = workers()
+    aws = Aws(REGION)
+    place = Place(ACCOUNT, REGION, "prod", os.environ["AWS_ENDPOINT_URL"])
+    gatherer = Gatherer(aws, WINDOW, 120)
+    before_s, cpu_s = time.perf_counter(), time.process_time()
+    health = look(fleet, place, gatherer, Settings())
+    told = {
+        "seconds": time.perf_counter() - before_s,
+        "cpu_s": time.process_time() - cpu_s,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "rows": len(health.rows),
+        "metrics": health.cost.metrics,
+        "gaps": len(health.gaps),
+        "calls": health.cost.api_calls,
+    }
+    sys.stdout.write(json.dumps(told))
+
+
+def _per_call_s(work: Callable[[], object], times: int) -> float:
+    """Return the client's own time for one call: processor time, so that no wait is in it."""
+    work()
+    start = time.process_time()
+    for _ in range(times):
+        work()
+    return (time.process_time() - start) / times
+
+
+def _own_cost_s(aws: Aws, seen: dict[str, int]) -> float:
+    """Return the calls of the look times what each costs the client, measured one by one."""
+    metrics = [Metric("N", f"M{n}", (), "Sum") for n in range(500)]
+    per_call = {
+        "GetFunction": _per_call_s(lambda: aws.client("lambda").get_function(FunctionName="f"), 50),
+        "GetQueueAttributes": _per_call_s(
+            lambda: aws.client("sqs").get_queue_attributes(QueueUrl="http://q/1/q"), 50
+        ),
+        "DescribeTable": _per_call_s(lambda: aws.client("dynamodb").describe_table(TableName="t"), 50),
+        "GetMetricData": _per_call_s(lambda: Gatherer(aws, WINDOW).gather(metrics), 5),
+    }
+    other = per_call["GetFunction"]
+    return sum(count * per_call.get(name, other) for name, count in seen.items())
+
+
+def test_a_thousand_workers(tmp_path: Path, monkeypatch: Any) -> None:
+    fleet = workers()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    said = answers(fleet)
+    with served(said, WAIT_S, tmp_path) as (endpoint, seen):
+        told = sorted((measure(endpoint) for _ in range(3)), key=lambda one: one["seconds"])[1]
+    with served(said, WAIT_S, tmp_path) as (endpoint, _):
+        aws = Aws(REGION, endpoint_url=endpoint)
+        own_s = _own_cost_s(aws, {name: count // 3 for name, count in seen.items()})
+        start = time.perf_counter()
+        for n in range(SAMPLE):
+            Gatherer(aws, WINDOW).gather([Metric("N", f"M{n}", (), "Sum")])
+        naive_s = (time.perf_counter() - start) / SAMPLE * told["metrics"]
+    chain_s = (WORKERS - GET_FUNCTION_PER_S) / GET_FUNCTION_PER_S + 2 * WAIT_S
+    bound_s = max(chain_s, own_s)
+    print(f"\nhealth of {WORKERS} workers, every call answered after {WAIT_S * 1000:g} ms")
+    print(f"  requests       {sum(seen.values()) // 3}, {told['metrics']:g} metrics, {told['gaps']:g} gaps")
+    print(f"  wall           {told['seconds']:6.2f} s, {told['seconds'] / bound_s:.2f} x the bound (goal {GOAL})")
+    print(f"  bound          {bound_s:6.2f} s: the larger of {chain_s:.2f} s (GetFunction at AWS's 100/s) and")
+    print(f"                 {own_s:6.2f} s (calls x the client's own cost)")
+    print(f"  peak memory    {told['peak_mb']:6.0f} MB (goal {GOAL_MB})")
+    print(f"  metric by metric {naive_s:6.0f} s, scaled from {SAMPLE}: {naive_s / told['seconds']:.0f} x")
