@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import jmespath
 import pytest
 
 from opskit import inventory
 from opskit.health import alarms
-from opskit.health.alarm_list import About
+from opskit.health.alarm_list import SELECT_ALARMS, About, Watched, read, spoken_for
 from opskit.health.alarms_wanted import wanted
 from opskit.inventory.worker import Worker
 from opskit.model import Finding, Reading, Readings, Severity, Status, Window
@@ -43,13 +44,14 @@ def alarm(name: str = f"{SCORE} Errors", **changed: Any) -> Said:
         "updated": NOW - 60,
         "series": ["AWS/Lambda", "Errors", [["FunctionName", SCORE]]],
         "more": None,
+        "expressions": None,
     }
     return {**said, **changed}
 
 
 def composite(rule: str, **changed: Any) -> Said:
     said = {**alarm(f"{SCORE} any"), "rule": rule, "suppressor": None, "suppressed": None, **changed}
-    return {name: value for name, value in said.items() if name not in ("series", "more")}
+    return {name: value for name, value in said.items() if name not in ("series", "more", "expressions")}
 
 
 def complete(worker: Worker, api_id: str = "") -> list[Said]:
@@ -276,6 +278,17 @@ def unmeasured(series: list[Any], **changed: Any) -> Said:
     )
 
 
+GREEN = (
+    "Threshold Crossed: no datapoints were received for 1 period and 1 missing datapoint was treated as "
+    "[NonBreaching]."
+)
+DEAD = [
+    "AWS/SQS",
+    "ApproximateNumberOfMessagesVisible",
+    [["QueueName", BY_NAME["scoreUsers"].dead_letter_queue]],
+]
+DLQ = BY_NAME["scoreUsers"].dead_letter_queue
+DEAD = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", [["QueueName", DLQ]]]
 ERRORS = f"{alarms.SERIES}AWS/Lambda Errors"
 PUBLISHED = [{"dimensions": [["FunctionName", SCORE]]}, {"dimensions": []}]
 
@@ -307,6 +320,11 @@ def test_an_alarm_on_a_metric_that_there_is_not_is_told_so() -> None:
     assert found.fix == ("check the metric's name and namespace: nothing published Error in two weeks",)
 
 
+def test_a_green_alarm_that_never_had_data_watches_nothing_either() -> None:
+    green = unmeasured(["AWS/Lambda", "Error", [["FunctionName", SCORE]]], state="OK", reason=GREEN)
+    the_one(looked([green]), "alarm-never-measured")
+
+
 def test_an_http_apis_alarm_on_a_rest_apis_metric_watches_nothing() -> None:
     about = replace(ABOUT, api_ids={"validateToken": "a1b2"})
     wrong = unmeasured(["AWS/ApiGateway", "5XXError", [["ApiId", "a1b2"]]])
@@ -320,8 +338,9 @@ def test_an_http_apis_alarm_on_a_rest_apis_metric_watches_nothing() -> None:
         unmeasured(["AWS/Lambda", "Errors", [["FunctionName", BY_NAME["handleEvent"].function]]]),
         unmeasured(["Fans", "Scored", [["Kind", "x"]]], since=NOW - 3600),
         unmeasured(["Fans", "Scored", [["Kind", "x"]]], state="OK"),
+        unmeasured(DEAD, state="OK", reason=GREEN),
     ],
-    ids=["published", "idle", "for an hour", "green"],
+    ids=["published", "idle", "for an hour", "green", "empty dead letters"],
 )
 def test_an_alarm_that_waits_for_an_idle_series_or_not_for_long_is_not_accused(said: Said) -> None:
     assert causes(looked([said], **{ERRORS: PUBLISHED})) == {}
@@ -390,6 +409,36 @@ def test_an_alarm_on_an_alias_or_in_metric_math_counts() -> None:
     assert alarms.judge(looked([*some, alias]), ABOUT) == ()
 
 
+QUERY = 'SELECT MAX(Errors) FROM SCHEMA("AWS/Lambda", FunctionName)'
+
+
+@pytest.mark.parametrize(
+    ("changed", "covers"),
+    [
+        ({"series": ["AWS/Lambda", "Errors", []]}, True),
+        ({"series": [None, None, None], "expressions": [f"{QUERY} GROUP BY FunctionName"]}, True),
+        ({"series": [None, None, None], "expressions": [f"{QUERY} WHERE FunctionName = '{SCORE}'"]}, True),
+        ({"series": [None, None, None], "expressions": [f"{QUERY} WHERE FunctionName = 'other'"]}, False),
+        ({"series": [None, None, None], "expressions": ["100 * errors / invocations"]}, False),
+        ({"series": ["AWS/Lambda", "Duration", []]}, False),
+    ],
+)
+def test_an_alarm_on_the_whole_fleet_counts_for_every_worker(changed: Said, covers: bool) -> None:
+    some = [one for one in EVERY if one["name"] != f"{SCORE} errors"]
+    found = alarms.judge(looked([*some, alarm("fleet", **changed)]), ABOUT)
+    assert [finding.summary for finding in found] == ([] if covers else ["no alarm on errors"])
+
+
+def test_an_alarm_on_the_whole_fleet_is_judged() -> None:
+    fleet = alarm("fleet", series=[None, None, None], expressions=[QUERY], actions=[])
+    assert the_one(looked([fleet]), "alarm-no-action").subject == "fleet"
+
+
+def test_a_worker_that_is_not_deployed_here_lacks_nothing() -> None:
+    about = About(tuple(replace(worker, regions=("eu-west-1",)) for worker in WORKERS))
+    assert alarms.judge(looked([], about=about), about) == ()
+
+
 def test_an_http_apis_alarms_are_missed_only_where_its_id_is_known() -> None:
     rest = BY_NAME["validateToken"]
     http = replace(rest, sources=(replace(rest.sources[0], trigger="http-api"),))
@@ -404,3 +453,36 @@ def test_thousands_of_alarms_are_judged_in_a_moment() -> None:
     about = About(workers, "prd2011-")
     readings = looked([one for worker in workers for one in complete(worker)], about=about)
     assert alarms.judge(readings, about) == ()
+
+
+def test_what_aws_answers_is_read_with_metric_math_queries_and_composite_alarms() -> None:
+    metric = {
+        "Namespace": "AWS/Lambda",
+        "MetricName": "Errors",
+        "Dimensions": [{"Name": "FunctionName", "Value": "f"}],
+    }
+    common = {
+        "AlarmArn": f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm:a",
+        "StateValue": "OK",
+        "ActionsEnabled": True,
+    }
+    told = {"StateReason": "why", "StateUpdatedTimestamp": 7, "AlarmActions": [TOPIC]}
+    math = {"Metrics": [{"Id": "e", "Expression": "m / 2"}, {"Id": "m", "MetricStat": {"Metric": metric}}]}
+    answer = {
+        "MetricAlarms": [
+            {**common, **told, **metric, "AlarmName": "plain", "StateTransitionedTimestamp": 5},
+            {**common, **told, **math, "AlarmName": "math", "AlarmDescription": "No page"},
+        ],
+        "CompositeAlarms": [
+            {**common, "AlarmName": "both", "AlarmRule": "ALARM(plain)", "ActionsSuppressor": "x",
+             "ActionsSuppressedBy": "WaitPeriod", "ActionsEnabled": False},
+        ],
+    }  # fmt: skip
+    plain, mixed, both = read(jmespath.search(SELECT_ALARMS, answer))
+    watched = Watched("AWS/Lambda", "Errors", (("FunctionName", "f"),))
+    assert (plain.series, plain.since, plain.topics, plain.account) == ((watched,), 5, (TOPIC,), ACCOUNT)
+    assert (mixed.series, mixed.since, mixed.expressions) == ((watched,), 7, ("m / 2",))
+    assert (plain.on_purpose, mixed.on_purpose) == (False, True)
+    assert (both.rule, both.suppressed, both.enabled, both.actions) == ("ALARM(plain)", True, False, ())
+    assert spoken_for([both]) == {"x"}
+    assert read(jmespath.search(SELECT_ALARMS, {})) == ()

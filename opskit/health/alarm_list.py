@@ -12,6 +12,10 @@ from opskit.model import Json
 ON_PURPOSE = re.compile(r"\b(?:silent|no[- ]page)\b", re.IGNORECASE)
 """Such a word in an alarm's name or description says that it is to wake nobody."""
 SNS, SCALING = "sns", "autoscaling"
+NAMESPACES = frozenset({"AWS/Lambda", "AWS/SQS", "AWS/Kinesis", "AWS/DynamoDB", "AWS/ApiGateway"})
+_QUERY = re.compile(r"\(\s*\"?([\w.]+)\"?\s*\)\s+FROM\s+(?:SCHEMA\s*\(\s*)?\"?([\w/]+)", re.IGNORECASE)
+"""SELECT MAX(Errors) FROM SCHEMA("AWS/Lambda", FunctionName) (CloudWatch User Guide, "Metrics Insights")."""
+_CHOSEN = re.compile(r"\bWHERE\b", re.IGNORECASE)
 
 _METRIC = "Namespace, MetricName, Dimensions[].[Name, Value]"
 _STATE = (
@@ -21,7 +25,8 @@ _STATE = (
 )
 SELECT_ALARMS = (
     f"{{metric: MetricAlarms[].{{{_STATE}, series: [{_METRIC}], "
-    f"more: Metrics[?MetricStat].MetricStat.Metric.[{_METRIC}]}}, "
+    f"more: Metrics[?MetricStat].MetricStat.Metric.[{_METRIC}], "
+    "expressions: Metrics[?Expression].Expression}, "
     f"composite: CompositeAlarms[].{{{_STATE}, rule: AlarmRule, suppressor: ActionsSuppressor, "
     "suppressed: ActionsSuppressedBy}}"
 )
@@ -51,6 +56,8 @@ class Alarm:
     reason: str
     since: int | None
     series: tuple[Watched, ...] = ()
+    expressions: tuple[str, ...] = ()
+    """Metric math, and queries of Metrics Insights."""
     rule: str = ""
     """A composite alarm's rule."""
     suppressor: str = ""
@@ -62,6 +69,13 @@ class Alarm:
     def scales(self) -> bool:
         """Whether it only scales something: such an alarm is in ALARM for hours and meant for nobody."""
         return bool(self.actions) and all(_service(action) == SCALING for action in self.actions)
+
+    @property
+    def wide(self) -> bool:
+        """Whether it watches all resources of a service at once: ours are among them."""
+        whole = any(not one.dimensions and one.namespace in NAMESPACES for one in self.series)
+        queries = (one for one in self.expressions if not _CHOSEN.search(one))
+        return whole or any(namespace in NAMESPACES for one in queries for _, namespace in queried(one))
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -95,7 +109,8 @@ class About:
 
     def is_ours(self, alarm: Alarm) -> bool:
         """Tell whether an alarm is about the fleet."""
-        return bool(self.prefix and alarm.name.startswith(self.prefix)) or self.owner(alarm) is not None
+        named = self.prefix and alarm.name.startswith(self.prefix)
+        return bool(named) or alarm.wide or self.owner(alarm) is not None
 
     @cached_property
     def _by_function(self) -> dict[str, Worker]:
@@ -130,11 +145,17 @@ def _alarm(said: Mapping[str, Any]) -> Alarm:
         reason=str(said["reason"] or ""),
         since=said["since"] or said["updated"],
         series=tuple(_watched(one) for one in series if one[0]),
+        expressions=tuple(map(str, said.get("expressions") or ())),
         rule=str(said.get("rule") or ""),
         suppressor=str(said.get("suppressor") or ""),
         suppressed=bool(said.get("suppressed")),
         on_purpose=bool(ON_PURPOSE.search(f"{said['name']} {said['about'] or ''}")),
     )
+
+
+def queried(expression: str) -> tuple[tuple[str, str], ...]:
+    """Return the metric and namespace that an expression queries; none if it is metric math."""
+    return tuple((metric, namespace) for metric, namespace in _QUERY.findall(expression))
 
 
 def _watched(said: Json) -> Watched:

@@ -209,7 +209,7 @@ def alarm_in_alarm(seen: Seen) -> Iterator[Finding]:
 def alarm_missing(seen: Seen) -> Iterator[Finding]:
     """Alarms that the handbook has for a worker do not exist."""
     looked_at = alarms_wanted.looks(seen.everything)
-    for worker in seen.about.workers:
+    for worker in filter(lambda one: one.deployed_here, seen.about.workers):
         lacks = alarms_wanted.missing(worker, seen.about, looked_at)
         if lacks:
             yield Finding(

@@ -7,6 +7,8 @@ from opskit.health.alarm_list import About, Alarm, Dimensions, Watched, pairs
 from opskit.model import Json
 
 DAY_S = 86_400
+NO_DATA = "no datapoints were received"
+"""CloudWatch's words in the reason of a state that rests on missing data."""
 _FUNCTION = "Errors Throttles Duration IteratorAge Invocations ConcurrentExecutions DeadLetterErrors"
 _QUEUE = (
     "ApproximateNumberOfMessagesVisible ApproximateNumberOfMessagesNotVisible ApproximateAgeOfOldestMessage "
@@ -42,9 +44,12 @@ def listed(document: Json) -> tuple[Dimensions, ...]:
 
 
 def never_measured(alarm: Alarm, now: int) -> tuple[Watched, ...]:
-    """Return the series of an alarm that has had no data for more than a day."""
-    waiting = alarm.state == "INSUFFICIENT_DATA" and alarm.since is not None and alarm.since < now - DAY_S
-    return alarm.series if waiting else ()
+    """Return the series of an alarm that came into its state without data, more than a day ago.
+
+    So may a green one: where missing data is not breaching, it says that no datapoints were received.
+    """
+    blind = alarm.state == "INSUFFICIENT_DATA" or (alarm.state == "OK" and NO_DATA in alarm.reason)
+    return alarm.series if blind and alarm.since is not None and alarm.since < now - DAY_S else ()
 
 
 def is_idle(series: Watched, about: About) -> bool:

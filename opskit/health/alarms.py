@@ -48,6 +48,7 @@ def more_signals(readings: Readings, about: About) -> dict[str, Signal]:
         (series.namespace, series.metric)
         for alarm in ours
         for series in alarm_series.never_measured(alarm, readings.window.end)
+        if not alarm_series.is_idle(series, about)
     }
     return {
         **{f"{TOPIC}{topic}": _subscriptions(topic) for topic in sorted(topics)},

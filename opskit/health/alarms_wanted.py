@@ -1,15 +1,19 @@
 """The alarms that the handbook's alerting section has for each worker, and which of them there are; pure."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from opskit.health.alarm_list import About, Alarm
+from opskit.health.alarm_list import About, Alarm, queried
 from opskit.inventory.worker import Worker
 from opskit.model import Severity
 
 VISIBLE, AGE = "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"
 Look = tuple[str, str, tuple[str, str]]
 """Namespace, metric, and the dimension that names the resource."""
+WHOLE = ("", "")
+_VALUES = re.compile(r"(\w+)\s*=\s*'([^']*)'")
+"""WHERE FunctionName = 'x' of a query."""
 STREAMS = ("kinesis", "dynamodb-stream")
 
 
@@ -27,7 +31,8 @@ class Wanted:
     @property
     def looks(self) -> tuple[Look, ...]:
         """Any of which does."""
-        return tuple((self.namespace, metric, self.dimension) for metric in self.metrics)
+        places = (self.dimension, WHOLE)
+        return tuple((self.namespace, metric, place) for metric in self.metrics for place in places)
 
 
 def wanted(worker: Worker, api_id: str = "") -> Iterator[Wanted]:
@@ -59,9 +64,18 @@ def _of_api(worker: Worker, api_id: str) -> Iterator[Wanted]:
 
 
 def looks(alarms: Iterable[Alarm]) -> frozenset[Look]:
-    """Return all that alarms look at."""
-    series = (one for alarm in alarms for one in alarm.series)
-    return frozenset((one.namespace, one.metric, dimension) for one in series for dimension in one.dimensions)
+    """Return all that alarms look at; WHOLE stands for every resource."""
+    return frozenset(look for alarm in alarms for look in _looks(alarm))
+
+
+def _looks(alarm: Alarm) -> Iterator[Look]:
+    for one in alarm.series:
+        for dimension in one.dimensions or (WHOLE,):
+            yield one.namespace, one.metric, dimension
+    for expression in alarm.expressions:
+        for metric, namespace in queried(expression):
+            for chosen in _VALUES.findall(expression) or (WHOLE,):
+                yield namespace, metric, chosen
 
 
 def missing(worker: Worker, about: About, looked_at: frozenset[Look]) -> tuple[Wanted, ...]:
