@@ -14,6 +14,7 @@ import urllib.request
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import closing
+from functools import cache
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from opskit import __version__
@@ -167,10 +168,15 @@ def _secured(connection: http.client.HTTPConnection, url: SplitResult, context: 
 
 def _trusting() -> ssl.SSLContext:
     """Return a context that trusts what the AWS calls trust, AWS_CA_BUNDLE too."""
+    return _context(*map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR", "AWS_CA_BUNDLE")))
+
+
+@cache
+def _context(_file: str | None, _folder: str | None, bundle: str | None) -> ssl.SSLContext:
+    """Return one context for all looks: reading the authorities takes longer than a look."""
     import httpx  # noqa: PLC0415 - loaded when there is an endpoint to look at
 
-    context = httpx.create_ssl_context()
-    bundle = os.environ.get("AWS_CA_BUNDLE")
+    context = httpx.create_ssl_context()  # reads the first two variables itself
     try:
         if bundle:
             context.load_verify_locations(bundle)

@@ -57,6 +57,11 @@ def test_a_drill_never_leaves_this_machine(endpoint: str, url: str | None, api_i
     assert at == (f"{endpoint.rstrip('/')}/restapis/{api_id}/prod/_user_request_/v1/health" if api_id else "")
 
 
+def test_a_drills_api_may_have_an_address_of_its_own_on_this_machine() -> None:
+    made = worker(url="https://localhost:8443")
+    assert address(made, "a1b2", "http://127.0.0.1:4620") == "https://localhost:8443/v1/health"
+
+
 def test_an_endpoint_elsewhere_that_is_not_aws_own_changes_no_address() -> None:
     at = address(worker(), "a1b2", "https://vpce-1.sts.eu-west-1.vpce.amazonaws.com")
     assert at == "https://a1b2.execute-api.eu-west-1.amazonaws.com/prod/v1/health"

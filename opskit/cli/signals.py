@@ -140,8 +140,8 @@ def _told(signal: "Signal", window: "Window") -> Record:
 
 def _given(name: str, value: "Param") -> str:
     """Return a parameter as the AWS CLI writes it; times are those of the run, which is still to come."""
-    if name in ("StartTime", "EndTime"):
-        return "<start>" if name == "StartTime" else "<end>"
+    if name in ("StartTime", "StartDate", "EndTime"):
+        return "<end>" if name == "EndTime" else "<start>"
     return _shorthand(value)
 
 

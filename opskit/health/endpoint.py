@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from opskit.inventory import arns
 from opskit.inventory.worker import Worker
-from opskit.loopback import is_drill
+from opskit.loopback import is_drill, is_loopback
 from opskit.model import Json, Probe
 
 CERTIFICATE_WARN_DAYS = 14
@@ -45,19 +45,18 @@ def address(worker: Worker, api_id: str, endpoint: str) -> str:
     """Return the URL of the health route, without one the API's own; "" if nothing tells it.
 
     `endpoint` is the AWS endpoint in use, "" for AWS's own. If that is this machine's, the address is the
-    one that local AWS endpoints serve (LocalStack's documentation, "API Gateway", has both forms; the path
-    needs no name server): the manifest's own `url` would leave it.
+    one that local AWS endpoints serve (LocalStack's documentation, "API Gateway", has two forms; this one
+    needs no name server), unless the manifest's own `url` is on this machine too.
     """
     path = str(worker.expected.get("health_path") or "")
     stage = str(worker.expected.get("stage") or _DEFAULT_STAGE)
-    if is_drill(endpoint):
-        base = f"{endpoint.rstrip('/')}/restapis/{api_id}/{quote(stage, safe='$')}/_user_request_"
-        return base + path if api_id else ""
     url = str(worker.expected.get("url") or "")
-    if url:
+    if url and (is_loopback(url) or not is_drill(endpoint)):
         return url.rstrip("/") + path
     if not api_id:
         return ""
+    if is_drill(endpoint):
+        return f"{endpoint.rstrip('/')}/restapis/{api_id}/{quote(stage, safe='$')}/_user_request_{path}"
     domain = _DOMAINS.get(arns.partition(worker.region), "amazonaws.com")
     named = "" if stage == _DEFAULT_STAGE else f"/{quote(stage)}"
     return f"https://{api_id}.execute-api.{worker.region}.{domain}{named}{path}"

@@ -5,26 +5,30 @@ from typing import Any
 
 from opskit.inventory.worker import Worker
 from opskit.sandbox.calls import Calls
-from opskit.sandbox.workload.parts import Part, QueueWorker, StreamWorker
+from opskit.sandbox.workload.parts import ApiWorker, Part, QueueWorker, StreamWorker
 from opskit.sandbox.workload.parts import Worker as WorkerPart
 
 Alarm = dict[str, Any]
 TOPICS = ("critical", "warning")
 """One topic for each way of telling people: a page, a post."""
+LISTENER = "on-call@example.com"
 
 
 def topics(aws: Calls) -> dict[str, str]:
-    """Make the topics that alarms tell; return their ARNs."""
-    return {topic: aws("sns", "CreateTopic", Name=f"alerts-{topic}")["TopicArn"] for topic in TOPICS}
+    """Make the topics that alarms tell, and who hears them; return their ARNs."""
+    made = {topic: str(aws("sns", "CreateTopic", Name=f"alerts-{topic}")["TopicArn"]) for topic in TOPICS}
+    for arn in made.values():
+        aws("sns", "Subscribe", TopicArn=arn, Protocol="email", Endpoint=LISTENER)
+    return made
 
 
-def create(aws: Calls, worker: Worker, p: Part, told: Mapping[str, str]) -> None:
-    """Make a worker's alarms, each with the topic of its severity."""
-    for topic, alarm in alarms(worker, p):
+def create(aws: Calls, worker: Worker, p: Part, told: Mapping[str, str], api: str = "") -> None:
+    """Make a worker's alarms, each with the topic of its severity; `api` is what its API publishes under."""
+    for topic, alarm in alarms(worker, p, api):
         aws("cloudwatch", "PutMetricAlarm", AlarmActions=[told[topic]], **alarm)
 
 
-def alarms(worker: Worker, p: Part) -> Iterator[tuple[str, Alarm]]:
+def alarms(worker: Worker, p: Part, api: str = "") -> Iterator[tuple[str, Alarm]]:
     """Yield (topic, alarm) for a worker, as the handbook's alerting section has them."""
     function = _of(worker, "AWS/Lambda", FunctionName=worker.function)
     limits = worker.limits
@@ -39,9 +43,24 @@ def alarms(worker: Worker, p: Part) -> Iterator[tuple[str, Alarm]]:
     if isinstance(p, QueueWorker):
         queue = _of(worker, "AWS/SQS", QueueName=worker.sources[0].name)
         yield "warning", queue("ApproximateNumberOfMessagesVisible", "Maximum", limits["queue_depth"].warn)
-    if isinstance(p, QueueWorker) and worker.dead_letter_queue:
+    if worker.dead_letter_queue:
         dead = _of(worker, "AWS/SQS", "dead letters", QueueName=worker.dead_letter_queue)
-        yield "critical", dead("ApproximateNumberOfMessagesVisible", "Maximum", limits["dead_letters"].crit)
+        alarm = dead("ApproximateNumberOfMessagesVisible", "Maximum", limits["dead_letters"].crit)
+        # A queue that nothing comes to publishes nothing: that is how it should be.
+        yield "critical", {**alarm, "TreatMissingData": "notBreaching"}
+    if isinstance(p, ApiWorker) and api:
+        yield from _of_api(worker, p, api)
+
+
+def _of_api(worker: Worker, p: ApiWorker, api: str) -> Iterator[tuple[str, Alarm]]:
+    """Yield the alarms on an API's answers: the average of an error series is their share of the requests."""
+    named, server, client = (
+        ("ApiId", "5xx", "4xx") if p.kind == "http" else ("ApiName", "5XXError", "4XXError")
+    )
+    answers = _of(worker, "AWS/ApiGateway", **{named: api})
+    crit, warn = worker.limits["api_5xx"].crit, worker.limits["api_4xx"].warn
+    yield "critical", answers(server, "Average", (crit or 0) / 100, period_s=300)
+    yield "warning", answers(client, "Average", (warn or 0) / 100, period_s=300)
 
 
 def _of(worker: Worker, namespace: str, what: str = "", **dimensions: str) -> Any:

@@ -132,7 +132,7 @@ def _place(planes: Planes, fleet: Fleet, world: World, start: int, seed: int) ->
     placed = {name: _placed(aws, fleet.workers[name], world, start) for name in fleet.workers}
     told = alarms.topics(aws.call)
     for name, worker in fleet.workers.items():
-        alarms.create(aws.call, worker, world.parts[name], told)
+        alarms.create(aws.call, worker, world.parts[name], told, placed[name].api)
     return placed
 
 

@@ -114,11 +114,11 @@ class AlarmStates:
             starts = range(end - rule.looks_at * rule.period, end, rule.period)
             verdict = judge(rule, [(at, points.get(at)) for at in starts], due.alarm.state_value)
             if verdict:
-                yield _change(due, verdict, end)
+                yield from _change(due, verdict, end)
         self._watched[due.region, due.alarm.name] = Watched(due.alarm, due.ends[-1])
 
 
-def _change(due: Due, verdict: Verdict, at: int) -> HistoryItem:
+def _change(due: Due, verdict: Verdict, at: int) -> list[HistoryItem]:
     rule = due.rule
     data = {
         "version": "1.0",

@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 from moto.cloudwatch.models import cloudwatch_backends
+from moto.sns.models import sns_backends
 
 from opskit.sandbox.front import ACCOUNT, Call, RefusedError
 from opskit.sandbox.metrics import checks, tokens
@@ -118,7 +119,7 @@ class Alarms:
         if alarm is None:
             raise RefusedError("ResourceNotFound", f"The alarm {name} does not exist.", 404)
         new = State(state, reason, _json(params.get("StateReasonData")))
-        self.record(changed(call.region, alarm, new, self._now()))
+        self.record_all(changed(call.region, alarm, new, self._now()))
         return alarm
 
     def describe_alarm_history(self, call: Call) -> dict[str, Any]:
@@ -140,14 +141,40 @@ class Alarms:
         return answer
 
 
-def changed(region: str, alarm: Any, state: State, at_s: float) -> HistoryItem:
+def changed(region: str, alarm: Any, state: State, at_s: float) -> list[HistoryItem]:
     """Give moto's alarm another state, as of `at_s` (epoch s), and return what its history says of that."""
     before = State(alarm.state_value, alarm.state_reason, _json(alarm.state_reason_data))
     alarm.update_state(state.reason, json.dumps(state.data or {}), state.value)
     alarm.state_updated_timestamp = datetime.fromtimestamp(at_s, UTC).replace(tzinfo=None)
     change = {"version": "1.0", "oldState": before.told(), "newState": state.told()}
     summary = f"Alarm updated from {before.value} to {state.value}"
-    return HistoryItem(alarm.name, at_s, summary, change, region=region)
+    update = HistoryItem(alarm.name, at_s, summary, change, region=region)
+    acts = alarm.actions_enabled and state.value != before.value
+    asked = _actions(alarm, state.value) if acts else []
+    return [update, *(_acted(region, alarm.name, action, at_s) for action in asked)]
+
+
+def _actions(alarm: Any, state: str) -> list[str]:
+    """Return what an alarm does when it comes into a state."""
+    by_state = {"ALARM": alarm.alarm_actions, "OK": alarm.ok_actions}
+    return list(by_state.get(state, alarm.insufficient_data_actions) or ())
+
+
+def _acted(region: str, alarm: str, action: str, at_s: float) -> HistoryItem:
+    """Return what the history says of an action; nothing is sent, but a topic that is gone is missed."""
+    gone = ":sns:" in action and action not in sns_backends[ACCOUNT][region].topics
+    error = f'"The topic {action} does not exist."' if gone else None
+    data = {
+        "actionState": "Failed" if gone else "Succeeded",
+        "notificationResource": action,
+        "stateUpdateTimestamp": int(at_s * 1000),
+        "error": error,
+    }
+    failed, done = (
+        f"Failed to execute action {action}. Received error: {error}",
+        "Successfully executed action",
+    )
+    return HistoryItem(alarm, at_s, failed if gone else f"{done} {action}", data, "Action", region=region)
 
 
 def put_composite_alarm(_: Call) -> None:
