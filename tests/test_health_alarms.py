@@ -9,8 +9,8 @@ import pytest
 
 from opskit import inventory
 from opskit.health import alarms
-from opskit.health.alarm_list import SELECT_ALARMS, About, Watched, read, spoken_for
-from opskit.health.alarms_wanted import wanted
+from opskit.health.alarms.listed import SELECT_ALARMS, About, Watched, read, spoken_for
+from opskit.health.alarms.wanted import wanted
 from opskit.inventory.worker import Worker
 from opskit.model import Finding, Reading, Readings, Severity, Status, Window
 from opskit.settings import Settings
@@ -105,13 +105,13 @@ def the_one(readings: Readings, cause: str, about: About = ABOUT) -> Finding:
 def test_a_complete_set_of_alarms_that_somebody_hears_is_clean() -> None:
     readings = looked(EVERY)
     assert alarms.judge(readings, ABOUT) == ()
-    assert alarms.gaps(readings, ABOUT) == ()
+    assert alarms.gaps(readings) == ()
 
 
 def test_round_one_asks_two_lists_and_round_two_each_topic_once() -> None:
     readings = looked([alarm(), alarm(f"{SCORE} Throttles"), alarm("elsewhere", series=[None, None, []])])
     assert list(readings) == [alarms.ALARMS, alarms.ACTIONS, f"{alarms.TOPIC}{TOPIC}"]
-    assert alarms.others(readings, ABOUT) == 1
+    assert "1 others in the account" in alarms.told(readings, ABOUT)
 
 
 def test_an_alarm_is_ours_by_its_dimensions_or_its_name() -> None:
@@ -124,7 +124,7 @@ def test_an_alarm_is_ours_by_its_dimensions_or_its_name() -> None:
     named = alarm(f"{SCORE} custom", series=["Fans", "Scored", []])
     foreign = alarm("other-team errors", series=["AWS/Lambda", "Errors", [["FunctionName", "other"]]])
     readings = looked([math, alias, named, foreign])
-    assert alarms.others(readings, ABOUT) == 1
+    assert "1 others in the account" in alarms.told(readings, ABOUT)
 
 
 # --- topics ------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def test_a_topic_that_is_gone_is_named_with_the_alarms_that_tell_it() -> None:
     assert (found.severity, found.subject) == (Severity.HIGH, "alerts-critical")
     assert found.summary == f"2 alarms tell a topic that does not exist: {TOPIC}"
     assert found.evidence[0].text == f"{SCORE} Errors, {SCORE} Throttles"
-    assert alarms.gaps(readings, ABOUT) == ()
+    assert alarms.gaps(readings) == ()
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_one_confirmed_subscription_beside_pending_ones_is_enough() -> None:
 def test_a_topic_that_may_not_be_listed_is_a_gap_and_accuses_nobody() -> None:
     readings = looked([alarm()], **{f"{alarms.TOPIC}{TOPIC}": DENIED})
     assert causes(readings) == {}
-    (gap,) = alarms.gaps(readings, ABOUT)
+    (gap,) = alarms.gaps(readings)
     assert (gap.signal, gap.reason) == (f"{alarms.TOPIC}{TOPIC}", "denied: needs it")
     assert gap.affects == ("alarm-topic-missing", "alarm-topic-unheard")
 
@@ -164,12 +164,11 @@ def test_a_topic_that_may_not_be_listed_is_a_gap_and_accuses_nobody() -> None:
 @pytest.mark.parametrize(
     "topic", ["arn:aws:sns:us-east-1:999999999999:alerts", f"arn:aws:sns:eu-west-1:{ACCOUNT}:alerts"]
 )
-def test_a_topic_elsewhere_is_not_asked_and_is_a_gap(topic: str) -> None:
+def test_a_topic_elsewhere_is_not_asked_and_is_told(topic: str) -> None:
     readings = looked([alarm(actions=[topic])])
     assert list(readings) == [alarms.ALARMS, alarms.ACTIONS]
-    (gap,) = alarms.gaps(readings, ABOUT)
-    assert gap.signal == f"{alarms.TOPIC}{topic}"
-    assert "cannot be looked at from here" in gap.reason
+    assert alarms.gaps(readings) == ()
+    assert f"who hears {topic} cannot be seen from" in alarms.told(readings, ABOUT)
     assert causes(readings) == {}
 
 
@@ -256,7 +255,7 @@ def test_an_action_that_worked_since_or_is_not_ours_is_not_accused(items: list[S
 def test_a_history_that_was_denied_is_a_gap_and_leaves_the_other_causes() -> None:
     readings = looked([alarm(actions=[])], actions=DENIED)
     the_one(readings, "alarm-no-action")
-    (gap,) = alarms.gaps(readings, ABOUT)
+    (gap,) = alarms.gaps(readings)
     assert (gap.signal, gap.affects) == (alarms.ACTIONS, ("alarm-action-failed",))
 
 
@@ -264,7 +263,7 @@ def test_without_the_alarms_nothing_is_found_and_every_cause_is_open() -> None:
     readings = looked([], **{alarms.ALARMS: DENIED})
     assert list(readings) == [alarms.ALARMS, alarms.ACTIONS]
     assert alarms.judge(readings, ABOUT) == ()
-    (gap,) = alarms.gaps(readings, ABOUT)
+    (gap,) = alarms.gaps(readings)
     assert (gap.signal, gap.affects) == (alarms.ALARMS, alarms.ALL_CAUSES)
 
 
@@ -349,7 +348,7 @@ def test_an_alarm_that_waits_for_an_idle_series_or_not_for_long_is_not_accused(s
 def test_a_list_of_series_that_was_denied_is_a_gap() -> None:
     readings = looked([unmeasured(["AWS/Lambda", "Errors", [["FunctionName", "x"]]])], **{ERRORS: DENIED})
     assert causes(readings) == {}
-    assert [(gap.signal, gap.affects) for gap in alarms.gaps(readings, ABOUT)] == [
+    assert [(gap.signal, gap.affects) for gap in alarms.gaps(readings)] == [
         (ERRORS, ("alarm-never-measured",))
     ]
 

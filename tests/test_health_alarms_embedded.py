@@ -10,7 +10,7 @@ from faults import FaultProxy, denied
 from opskit import gather, inventory
 from opskit.aws.session import Aws
 from opskit.health import alarms
-from opskit.health.alarm_list import About
+from opskit.health.alarms.listed import About
 from opskit.model import Finding, Gap, Readings
 from opskit.sandbox import stage
 from opskit.sandbox.incidents import find
@@ -39,7 +39,7 @@ def looked(aws: EmbeddedAws, endpoint: str = "") -> tuple[tuple[Finding, ...], t
     answers = {**readings.answers, **run.gather(more.values())}
     readings = Readings({**first, **more}, answers, window=run.window)
     client.close()
-    return alarms.judge(readings, ABOUT), alarms.gaps(readings, ABOUT)
+    return alarms.judge(readings, ABOUT), alarms.gaps(readings)
 
 
 def causes(aws: EmbeddedAws) -> dict[str, list[str]]:

@@ -1,11 +1,12 @@
 """Readings to cells, and cells to findings with what to type next. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from opskit.health.figures import figures
 from opskit.health.indicators import RULES
 from opskit.health.model import Cell, Place, Row, State
-from opskit.health.next import next_command
+from opskit.health.next import IN_ALARM, next_command
 from opskit.inventory.worker import Worker
 from opskit.judge import attempt
 from opskit.model import Evidence, Finding, Gap, Readings, Severity, Status
@@ -55,6 +56,19 @@ def findings(rows: Iterable[Row]) -> tuple[Finding, ...]:
     return ranked(_finding([row for row, _ in same], same[0][1]) for same in bad.values())
 
 
+def of_alarms(found: Iterable[Finding], rows: Sequence[Row]) -> Iterator[Finding]:
+    """Yield findings on alarms, called by their worker where they are one's, with what to type next."""
+    by_function = {row.worker.function: row for row in rows}
+    for finding in found:
+        row = by_function.get(finding.subject)
+        if row is None:
+            yield finding
+            continue
+        looks = finding.cause == IN_ALARM and not finding.fix
+        further = (next_command(row.worker, row.place, finding.cause),) if looks else finding.fix
+        yield replace(finding, subject=row.worker.name, fix=further)
+
+
 def ranked(found: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return findings worst first, in their order where they are equally bad."""
     return tuple(sorted(found, key=lambda finding: -finding.severity.rank))
@@ -72,7 +86,7 @@ def _finding(rows: Sequence[Row], cell: Cell) -> Finding:
         summary=cell.summary,
         since=cell.since,
         evidence=(measured,) if cell.value is not None else (),
-        fix=(next_command(rows[0].worker, rows[0].place, cell),),
+        fix=(next_command(rows[0].worker, rows[0].place, cell.indicator),),
     )
 
 

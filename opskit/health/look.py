@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from opskit.diagnose import Asks
 from opskit.errors import CannotLookError
-from opskit.health import asking, judging
+from opskit.health import alarms, asking, judging
 from opskit.health.model import Health, Place
 from opskit.inventory import round0
 from opskit.inventory.lookup import refuse_other_account
@@ -25,27 +25,42 @@ def look(workers: Sequence[Worker], place: Place, gatherer: Asks, settings: Sett
     """
     each = [one for worker in workers for one in asking.split(worker)]
     listed = len(each) >= asking.LISTED_FROM
-    common = asking.shared()
+    common = {**asking.shared(), **alarms.signals(gatherer.window)}
     named = [{**common, **asking.settings(worker, listed=listed)} for worker in each]
     first = _read(gatherer, named, describes_only=True)
     if gatherer.blocked:
         raise CannotLookError(gatherer.blocked)
     place = replace(place, account=_account(first[0], place, settings))
     url = queue_url(place)
+    about = _about(workers, each, first)
+    heard = alarms.more_signals(first[0], about)
     named = [
         {**names, **asking.measures(worker, readings, url, place.endpoint)}
         for worker, names, readings in zip(each, named, first, strict=True)
     ]
-    second = _read(gatherer, named)
+    *second, of_alarms = _read(gatherer, [*named, {**common, **heard}])
     rows = tuple(judging.row(worker, place, readings) for worker, readings in zip(each, second, strict=True))
     return Health(
         places=(place,),
         window=gatherer.window,
         rows=rows,
-        findings=judging.findings(rows),
-        gaps=judging.gaps(rows),
+        findings=judging.ranked(
+            (*judging.findings(rows), *judging.of_alarms(alarms.judge(of_alarms, about), rows))
+        ),
+        gaps=(*judging.gaps(rows), *alarms.gaps(of_alarms)),
         cost=gatherer.cost,
+        alarms=alarms.told(of_alarms, about),
     )
+
+
+def _about(workers: Sequence[Worker], each: Sequence[Worker], first: Sequence[Readings]) -> alarms.About:
+    """Return whose alarms are meant: those that name a resource of these workers."""
+    ids = {
+        worker.name: asking.api_id(worker, readings)
+        for worker, readings in zip(each, first, strict=True)
+        if worker.trigger in asking.APIS
+    }
+    return alarms.About(tuple(workers), api_ids=ids)
 
 
 def _read(

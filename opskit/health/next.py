@@ -2,9 +2,10 @@
 
 import shlex
 
-from opskit.health.model import Cell, Place
+from opskit.health.model import Place
 from opskit.inventory.worker import Worker
 
+IN_ALARM = "alarm-in-alarm"
 _RUNBOOKS = {
     "errors": ("lambda-timeout", "stream-lag", "queue-depth", "api-5xx"),
     "throttles": ("stream-lag", "queue-depth", "api-5xx"),
@@ -21,22 +22,23 @@ _RUNBOOKS = {
     "dead-letters": ("queue-depth", "stream-lag"),
     "dead-letter-errors": ("queue-depth", "stream-lag"),
     "lost": ("stream-lag",),
+    IN_ALARM: ("stream-lag", "queue-depth", "api-5xx"),
     "table-throttles": ("dynamodb-throttling", "stream-lag"),
 }
 """By indicator the runbooks that may name the cause, the likeliest first; the first that fits is told."""
-_LOGS = ("errors", "throttles", "duration", "api-5xx", "dead-letters")
+_LOGS = ("errors", "throttles", "duration", "api-5xx", "dead-letters", IN_ALARM)
 """Where no runbook fits, the logs say more; elsewhere the settings do."""
 
 
-def next_command(worker: Worker, place: Place, cell: Cell) -> str:
+def next_command(worker: Worker, place: Place, indicator: str) -> str:
     """Return the command that looks further, with the place it must look at."""
     from runbooks import ALL  # noqa: PLC0415 - runbooks import what health does not need
 
-    may = (name for name in _RUNBOOKS.get(cell.indicator, ()) if name in ALL)
+    may = (name for name in _RUNBOOKS.get(indicator, ()) if name in ALL)
     runbook = next((name for name in may if worker.trigger in ALL[name].TRIGGERS), "")
     if runbook:
         words = ["opskit", "diagnose", runbook, "--fn", worker.name]
-    elif cell.indicator in _LOGS:
+    elif indicator in _LOGS:
         words = ["opskit", "logs", "--fn", worker.name, "--level", "ERROR", "--since", "1h"]
     else:
         words = ["opskit", "find-resources", "--fn", worker.name]

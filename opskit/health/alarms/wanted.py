@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from opskit.health.alarm_list import About, Alarm, queried
+from opskit.health.alarms.listed import About, Alarm, queried
 from opskit.inventory.worker import Worker
 from opskit.model import Severity
 

@@ -6,10 +6,11 @@ and each doubtful metric's series.
 
 from collections.abc import Iterator
 
-from opskit.health import alarm_rules, alarm_series
-from opskit.health.alarm_list import SELECT_ALARMS, About, Alarm, Dimensions, read
-from opskit.inventory import arns
+from opskit.health.alarms import rules, unmeasured
+from opskit.health.alarms.listed import SELECT_ALARMS, About, Alarm, Dimensions, read
 from opskit.model import Describe, Finding, Gap, Readings, Signal, Status, UnreadError, Window
+
+__all__ = ["ALL_CAUSES", "About", "gaps", "judge", "more_signals", "signals", "told"]
 
 ALARMS, ACTIONS = "alarms", "alarm-actions"
 TOPIC, SERIES = "topic ", "series "
@@ -20,7 +21,7 @@ DOUBTFUL_METRICS = 20
 _TYPES = ("AlarmTypes", ("CompositeAlarm", "MetricAlarm"))
 _PAGE = ("MaxRecords", 100)
 _NOT_FOUND = ("NotFound", "NotFoundException")
-ALL_CAUSES = tuple(rule.__name__.replace("_", "-") for rule in alarm_rules.RULES)
+ALL_CAUSES = tuple(rule.__name__.replace("_", "-") for rule in rules.RULES)
 
 
 def signals(window: Window) -> dict[str, Signal]:
@@ -47,8 +48,8 @@ def more_signals(readings: Readings, about: About) -> dict[str, Signal]:
     doubtful = {
         (series.namespace, series.metric)
         for alarm in ours
-        for series in alarm_series.never_measured(alarm, readings.window.end)
-        if not alarm_series.is_idle(series, about)
+        for series in unmeasured.never_measured(alarm, readings.window.end)
+        if not unmeasured.is_idle(series, about)
     }
     return {
         **{f"{TOPIC}{topic}": _subscriptions(topic) for topic in sorted(topics)},
@@ -77,7 +78,7 @@ def judge(readings: Readings, about: About) -> tuple[Finding, ...]:
         seen = _seen(readings, about)
     except UnreadError:
         return ()
-    for rule in alarm_rules.RULES:
+    for rule in rules.RULES:
         try:
             found += rule(seen)
         except UnreadError:
@@ -85,14 +86,30 @@ def judge(readings: Readings, about: About) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: -finding.severity.rank))
 
 
-def gaps(readings: Readings, about: About) -> tuple[Gap, ...]:
-    """Return what could not be read, or not be looked at from here, with the causes that it leaves open."""
-    return (*_unread(readings), *_far(readings, about))
+def gaps(readings: Readings) -> tuple[Gap, ...]:
+    """Return what could not be read, with the causes that it leaves open.
+
+    A topic of another account or region is none: `told` names it. Central alerting would else leave every
+    look undetermined.
+    """
+    return tuple(_unread(readings))
 
 
-def others(readings: Readings, about: About) -> int:
-    """Return how many alarms of the account are about something else; UnreadError if that was not read."""
-    return sum(not about.is_ours(alarm) for alarm in read(readings.document(ALARMS)))
+def told(readings: Readings, about: About) -> str:
+    """Return in one line how many alarms were judged, and what cannot be told of them from here."""
+    try:
+        everything = read(readings.document(ALARMS))
+    except UnreadError:
+        return ""
+    ours = [alarm for alarm in everything if about.is_ours(alarm)]
+    parts = [
+        f"{len(ours)} judged",
+        f"{sum(alarm.state == 'ALARM' for alarm in ours)} in ALARM",
+        f"{len(everything) - len(ours)} others in the account",
+    ]
+    if far := sorted({topic for alarm in ours for topic in alarm.topics if not _is_near(topic, alarm)}):
+        parts.append(f"who hears {', '.join(far)} cannot be seen from this account and region")
+    return ", ".join(parts)
 
 
 def _unread(readings: Readings) -> Iterator[Gap]:
@@ -114,17 +131,6 @@ def _affected(key: str) -> tuple[str, ...]:
     return next((causes for start, causes in special.items() if key.startswith(start)), ALL_CAUSES)
 
 
-def _far(readings: Readings, about: About) -> Iterator[Gap]:
-    try:
-        ours = _ours(readings, about)
-    except UnreadError:
-        return
-    far = {topic for alarm in ours for topic in alarm.topics if not _is_near(topic, alarm)}
-    for topic in sorted(far):
-        reason = f"account {arns.account_of(topic)}, {topic.split(':')[3]}: it cannot be looked at from here"
-        yield Gap(f"{TOPIC}{topic}", reason, _affected(TOPIC))
-
-
 def _is_near(topic: str, alarm: Alarm) -> bool:
     return topic.split(":")[3:5] == [alarm.region, alarm.account]
 
@@ -133,7 +139,7 @@ def _ours(readings: Readings, about: About) -> tuple[Alarm, ...]:
     return tuple(alarm for alarm in read(readings.document(ALARMS)) if about.is_ours(alarm))
 
 
-def _seen(readings: Readings, about: About) -> alarm_rules.Seen:
+def _seen(readings: Readings, about: About) -> rules.Seen:
     """Return what the rules look at; UnreadError without the alarms."""
     everything = read(readings.document(ALARMS))
     topics: dict[str, tuple[str, ...] | None] = {}
@@ -144,8 +150,8 @@ def _seen(readings: Readings, about: About) -> alarm_rules.Seen:
         if key.startswith(TOPIC) and (answered or reading.code in _NOT_FOUND):
             topics[key.removeprefix(TOPIC)] = tuple(reading.document or ()) if answered else None
         elif key.startswith(SERIES) and answered:
-            listed[_metric_of(readings.named[key])] = alarm_series.listed(reading.document)
-    return alarm_rules.Seen(
+            listed[_metric_of(readings.named[key])] = unmeasured.listed(reading.document)
+    return rules.Seen(
         about=about,
         everything=everything,
         ours=tuple(alarm for alarm in everything if about.is_ours(alarm)),

@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from opskit.health import alarm_series, alarms_wanted
-from opskit.health.alarm_list import SNS, About, Alarm, Dimensions, spoken_for
+from opskit.health.alarms import unmeasured, wanted
+from opskit.health.alarms.listed import SNS, About, Alarm, Dimensions, spoken_for
 from opskit.model import Evidence, Finding, Json, Severity
 
 SHOWN = 6
@@ -166,19 +166,19 @@ def alarm_no_action(seen: Seen) -> Iterator[Finding]:
 def alarm_never_measured(seen: Seen) -> Iterator[Finding]:
     """Alarms without data for more than a day, whose series does not exist, watch nothing."""
     for alarm in seen.judged():
-        for series in alarm_series.never_measured(alarm, seen.now):
+        for series in unmeasured.never_measured(alarm, seen.now):
             known = seen.listed.get((series.namespace, series.metric))
-            if known is None or series.dimensions in known or alarm_series.is_idle(series, seen.about):
+            if known is None or series.dimensions in known or unmeasured.is_idle(series, seen.about):
                 continue
             owner = seen.about.owner(alarm)
             yield Finding(
                 "alarm-never-measured",
                 Severity.MEDIUM,
                 owner.function if owner else alarm.name,
-                f"{alarm.name} watches a series that nothing publishes: {alarm_series.words(series)}",
+                f"{alarm.name} watches a series that nothing publishes: {unmeasured.words(series)}",
                 since=alarm.since,
                 evidence=(Evidence("alarms", alarm.reason, at=alarm.since),),
-                fix=(alarm_series.likely(series, known),),
+                fix=(unmeasured.likely(series, known),),
                 avoid=(
                     "treating missing data as not breaching: the alarm is green and still watches nothing",
                 ),
@@ -191,9 +191,7 @@ def alarm_in_alarm(seen: Seen) -> Iterator[Finding]:
     red = [alarm for alarm in seen.judged() if alarm.state == "ALARM" and not alarm.suppressed]
     for subject, alarms in seen.by_owner(red):
         owner = seen.about.owner(alarms[0])
-        worst = max(
-            (alarms_wanted.severity(owner, alarm, seen.about) for alarm in alarms), key=lambda one: one.rank
-        )
+        worst = max((wanted.severity(owner, alarm, seen.about) for alarm in alarms), key=lambda one: one.rank)
         starts = [alarm.since for alarm in alarms if alarm.since is not None]
         yield Finding(
             "alarm-in-alarm",
@@ -208,9 +206,9 @@ def alarm_in_alarm(seen: Seen) -> Iterator[Finding]:
 
 def alarm_missing(seen: Seen) -> Iterator[Finding]:
     """Alarms that the handbook has for a worker do not exist."""
-    looked_at = alarms_wanted.looks(seen.everything)
+    looked_at = wanted.looks(seen.everything)
     for worker in filter(lambda one: one.deployed_here, seen.about.workers):
-        lacks = alarms_wanted.missing(worker, seen.about, looked_at)
+        lacks = wanted.missing(worker, seen.about, looked_at)
         if lacks:
             yield Finding(
                 "alarm-missing",

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Mapping, Sequence
 
-from opskit.health.alarm_list import About, Alarm, Dimensions, Watched, pairs
+from opskit.health.alarms.listed import About, Alarm, Dimensions, Watched, pairs
 from opskit.model import Json
 
 DAY_S = 86_400
