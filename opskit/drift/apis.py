@@ -26,8 +26,9 @@ def things(worker: Worker, place: Place) -> Iterator[Thing]:
     own = (worker.expected["method"], worker.expected["path"])
     yield Thing("api", worker, api, lambda _: (_all(worker),), lambda seen: _compare_api(worker, seen))
     stage = f"{api}/{worker.expected['stage']}"
-    stages = asks.rest_stages if worker.trigger == REST else asks.http_stages
-    yield Thing("stage", worker, stage, _within(worker, stages), lambda seen: _compare_stage(worker, seen))
+    yield Thing(
+        "stage", worker, stage, _within(worker, _stages(worker)), lambda seen: _compare_stage(worker, seen)
+    )
     yield _route(worker, *own, invokes=True)
     health = worker.expected["health_path"]
     if health and ("GET", health) != own:
@@ -44,11 +45,23 @@ def _ids(worker: Worker, seen: Seen) -> list[str]:
 
 
 def _id(worker: Worker, seen: Seen) -> str:
-    """Return the id of the API of that name, the first if there are more; AbsentError if there is none."""
+    """Return the id of the API of that name; AbsentError if there is none.
+
+    Names are not unique: of several APIs it is the one with the stage, if that can be told.
+    """
     found = _ids(worker, seen)
     if not found:
         raise AbsentError
-    return found[0]
+    return next((api for api in found[1:] if _stage(api, worker, seen)), found[0])
+
+
+def _stage(api: str, worker: Worker, seen: Seen) -> Mapping[str, Json] | None:
+    rows = seen.known(_stages(worker)(api)) or ()
+    return next((row for row in rows if row["name"] == worker.expected["stage"]), None)
+
+
+def _stages(worker: Worker) -> Callable[[str], Describe]:
+    return asks.rest_stages if worker.trigger == REST else asks.http_stages
 
 
 def _within(worker: Worker, *asked: Callable[[str], Describe]) -> Callable[[Seen], Iterator[Describe]]:
@@ -56,8 +69,8 @@ def _within(worker: Worker, *asked: Callable[[str], Describe]) -> Callable[[Seen
 
     def signals(seen: Seen) -> Iterator[Describe]:
         yield _all(worker)
-        if seen.known(_all(worker)) is not None and (found := _ids(worker, seen)):
-            yield from (ask(found[0]) for ask in asked)
+        if seen.known(_all(worker)) is not None:
+            yield from (ask(api) for api in _ids(worker, seen) for ask in asked)
 
     return signals
 
@@ -70,9 +83,9 @@ def _compare_api(worker: Worker, seen: Seen) -> Iterator[Said]:
 
 
 def _compare_stage(worker: Worker, seen: Seen) -> Iterator[Said]:
-    asked = asks.rest_stages if worker.trigger == REST else asks.http_stages
-    rows = seen.document(asked(_id(worker, seen)))
-    live = next((row for row in rows if row["name"] == worker.expected["stage"]), None)
+    api = _id(worker, seen)
+    seen.document(_stages(worker)(api))
+    live = _stage(api, worker, seen)
     if live is None:
         raise AbsentError
     if not live["deployment"] and not live.get("automatic"):

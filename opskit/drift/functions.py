@@ -110,7 +110,7 @@ def role(worker: Worker) -> Thing:
 
     def name(seen: Seen) -> str:
         try:
-            return arns.resource_of(seen.document(asked)["role"]).rpartition("/")[2]
+            return str(seen.document(asked)["role"]).rpartition("/")[2]  # a role may have a path
         except AbsentError:
             return ""  # only the function could tell
         except UnreadError:
