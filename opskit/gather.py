@@ -7,6 +7,7 @@ from concurrent.futures import Future, wait
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import TypeVar
 
 from opskit.aws import describe, logs, metrics
 from opskit.aws.faults import is_systemic
@@ -30,6 +31,7 @@ CALLS_IN_FLIGHT = 32
 
 Answers = Mapping[Signal, Reading]
 Task = Callable[[], Answers]
+T = TypeVar("T")
 
 
 def window(now: float, since_s: int, at: float | None = None) -> Window:
@@ -112,7 +114,7 @@ class Gatherer:
         slots = threading.BoundedSemaphore(CALLS_IN_FLIGHT)
         wanted: dict[Future[Answers], tuple[Signal, ...]] = {}
         for covered, task in self._tasks(signals, patience):
-            future = _spawn(task, slots)
+            future = spawn(task, slots)
             wanted[future] = covered
             if isinstance(covered[0], LogQuery):
                 self._asking.add(future)
@@ -198,12 +200,12 @@ def _unknown(traffic: Metric, reading: Reading) -> str:
     return f"no datapoints, and none of {traffic.name} beside it: unknown, not zero"
 
 
-def _spawn(task: Task, slots: threading.BoundedSemaphore) -> Future[Answers]:
+def spawn(task: Callable[[], T], slots: threading.BoundedSemaphore) -> Future[T]:
     """Run `task` in a daemon thread: a call that hangs must not keep the process from ending.
 
     An executor's threads are joined when the interpreter exits.
     """
-    future: Future[Answers] = Future()
+    future: Future[T] = Future()
 
     def run() -> None:
         with slots:
