@@ -70,7 +70,7 @@ def logs(
     ] = None,
     limit: Annotated[
         int,
-        typer.Option(min=1, max=MOST, metavar="N", help="The newest N lines.", rich_help_panel=FILTERS),
+        typer.Option(metavar="N", help=f"The newest N lines, at most {MOST:,}.", rich_help_panel=FILTERS),
     ] = LIMIT,
     raw: Annotated[
         bool, typer.Option("--raw", help="Lines as they were written.", rich_help_panel=SHOWN)
@@ -98,8 +98,8 @@ def logs(
     )
     if ignore_case and grep is None:
         raise UsageError("--ignore-case is for --grep")
-    if raw and shared.output == "json":
-        raise UsageError("--raw and --output json exclude each other", "JSON has the parts of a line")
+    if not 1 <= limit <= MOST:
+        raise UsageError(f"--limit: expected from 1 to {MOST:,} lines, got {limit}")
     now = time.time()
     zone: tzinfo = times.local_zone() if local_time else UTC
     end = int(now) if until is None else times.parse_moment(until, "--until", now, zone)
