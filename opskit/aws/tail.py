@@ -1,6 +1,7 @@
 """Lines as they come, by live tail and by polling: none is lost between polls, none told twice by them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +73,15 @@ class Poll:
         self._seen = {name: at_ms for name, at_ms in self._seen.items() if at_ms >= self.from_ms}
 
 
+@contextmanager
+def _as_faults(url: str) -> Iterator[None]:
+    """Raise what a broken stream raises below botocore as botocore's own exception."""
+    try:
+        yield
+    except (HTTPError, ParserError) as error:
+        raise ConnectionClosedError(endpoint_url=url) from error
+
+
 @dataclass(frozen=True, slots=True)
 class Update:
     """What live tail says in a second. `sampled`: there were more than the 500 lines that it sends."""
@@ -88,19 +98,18 @@ class LiveTail:
         self._names = {arn: name for name, arn in groups.items()}
         filtered = {"logEventFilterPattern": pattern} if pattern else {}
         self._url = aws.client("logs").meta.endpoint_url
-        answer = aws.client("logs").start_live_tail(logGroupIdentifiers=list(groups.values()), **filtered)
+        with _as_faults(self._url):
+            answer = aws.client("logs").start_live_tail(logGroupIdentifiers=list(groups.values()), **filtered)
         self._stream = answer["responseStream"]
 
     def updates(self) -> Iterator[Update]:
         """Yield an update a second until the session ends: Update() also when nothing was written."""
-        try:
+        with _as_faults(self._url):
             for event in self._stream:
                 if "sessionUpdate" in event:
                     yield self._update(event["sessionUpdate"])
                 elif "sessionStart" in event:
                     yield Update()
-        except (HTTPError, ParserError) as error:
-            raise ConnectionClosedError(endpoint_url=self._url) from error
 
     def close(self) -> None:
         """End the session."""
