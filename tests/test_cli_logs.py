@@ -17,7 +17,7 @@ from conftest import REGION, EmbeddedAws
 from faults import FaultProxy, Rule, denied, throttled
 
 from opskit.cli import main
-from opskit.lines import NO_SUCH_GROUP
+from opskit.lines.reader import NO_SUCH_GROUP
 
 PREFIX = "prd2011-prod-us-east-1-"
 REQUEST = "8c1b4a52-6f0e-4b7a-9d53-0a4f3c2b1e6d"

@@ -63,7 +63,7 @@ def test_version_imports_not_even_typer() -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("opskit ", ["cases", "demo", "diagnose", "iam-policy", "runbooks", "sandbox", "signals"]),
+        ("opskit ", ["cases", "demo", "diagnose", "iam-policy", "logs", "runbooks", "sandbox", "signals"]),
         ("opskit di", ["diagnose"]),
         ("opskit sandbox st", ["start", "status", "stop"]),
         ("opskit diagnose str", ["stream-lag"]),

@@ -8,12 +8,12 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from logs_plane import GROUP, NOW_MS, NOW_S, Plane, plane
 
-from opskit import following
 from opskit.aws.events import Pace
 from opskit.aws.session import Aws
 from opskit.aws.tail import Update
-from opskit.following import Batch, Follower
-from opskit.lines import Reader, Span
+from opskit.lines import following
+from opskit.lines.following import Batch, Follower
+from opskit.lines.reader import Reader, Span
 from opskit.logs.line import Line
 from opskit.logs.sieve import Sieve, compiled
 from opskit.logs.sources import Sources, of_group

@@ -12,11 +12,13 @@ from opskit.cli import out
 from opskit.cli.options import SharedOptions
 from opskit.errors import UsageError
 from opskit.exits import Exit
-from opskit.following import Follower
 from opskit.gather import Gatherer
 from opskit.gather import window as gatherer_window
 from opskit.inventory import Inventory, Lookup
-from opskit.lines import Read, Reader, Span
+from opskit.lines.following import Follower
+from opskit.lines.reader import Read, Reader, Span
+from opskit.lines.resolving import Resolved, one_region, resolve
+from opskit.lines.stories import tell
 from opskit.logs.line import Event
 from opskit.logs.sieve import Sieve
 from opskit.logs.sources import Source, Sources, of_group
@@ -25,9 +27,7 @@ from opskit.render.figures import number
 from opskit.render.logs import Look, fenced, shown, span_words
 from opskit.render.safe import clean
 from opskit.render.story import told
-from opskit.resolving import Resolved, one_region, resolve
 from opskit.settings import Settings, show, suggestion
-from opskit.storytelling import tell
 
 NAMED_MOST = 4
 """Workers that the first line names; of more it says how many."""

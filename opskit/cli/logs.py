@@ -85,7 +85,7 @@ def logs(
     """Show recent log lines of one or more workers, oldest first; exit 3 if some could not be read."""
     from opskit.cli import times
     from opskit.cli.logreading import Shape, Wanted, opened
-    from opskit.lines import Span
+    from opskit.lines.reader import Span
     from opskit.logs import ids, sieve
     from opskit.logs.levels import Level
 

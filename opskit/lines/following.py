@@ -11,7 +11,7 @@ from opskit.aws.events import FILTERS_PER_S
 from opskit.aws.faults import FAULTS, explain
 from opskit.aws.loggroups import DELIVERY
 from opskit.aws.tail import LIVE_GROUPS, OVERLAP_MS, LiveTail, Poll
-from opskit.lines import NOT_FOUND, Read, Reader, at_once
+from opskit.lines.reader import NOT_FOUND, Read, Reader, at_once
 from opskit.logs.line import Event, Line
 from opskit.logs.shown import Shown
 from opskit.logs.sieve import Sieve

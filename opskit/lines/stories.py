@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from opskit.lines import Reader, Span
+from opskit.lines.reader import Reader, Span
 from opskit.logs import ids
 from opskit.logs.line import Event, is_lambda
 from opskit.logs.story import LONGEST_MS, Story, chapters
