@@ -84,6 +84,20 @@ def mask_document(document: Json) -> Json:
     return document
 
 
+def mask_fields(document: Json) -> Json:
+    """Return a log line's document with every text masked; a member named like a secret is hidden whole."""
+    if isinstance(document, str):
+        return mask(document)
+    if isinstance(document, Mapping):
+        return {
+            mask(key): HIDDEN if value and _NAMED.fullmatch(key) else mask_fields(value)
+            for key, value in document.items()
+        }
+    if isinstance(document, (list, tuple)):
+        return [mask_fields(value) for value in document]
+    return document
+
+
 _NAMED = re.compile(rf"[\w.@-]*(?:{_PASSWORD}|{_TOKEN}|{_USER})", re.IGNORECASE)
 
 

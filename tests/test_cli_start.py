@@ -73,6 +73,7 @@ def test_version_imports_not_even_typer() -> None:
                 "find-resources",
                 "health",
                 "iam-policy",
+                "logs",
                 "runbooks",
                 "sandbox",
                 "signals",

@@ -119,6 +119,21 @@ def test_filter_pages_and_streams(aws: Plane) -> None:
     ]
 
 
+def test_filter_reads_backwards_from_2024_on(aws: Plane) -> None:
+    aws.logs.load(GROUP, "s", [(NOW_MS + n // 2, str(n)) for n in range(6)])
+    asked: dict[str, Any] = {"logGroupName": GROUP, "startFromHead": False, "limit": 4}
+    with pytest.raises(ClientError, match="on or after 2024"):
+        aws.client.filter_log_events(**asked)
+    newest = aws.client.filter_log_events(**asked, startTime=1_704_067_200_000)
+    assert messages(newest) == ["5", "4", "3", "2"]
+    assert messages(
+        aws.client.filter_log_events(**asked | {"startFromHead": True}, nextToken=newest["nextToken"])
+    ) == [
+        "1",
+        "0",
+    ]
+
+
 def test_an_answer_stays_under_a_megabyte(aws: Plane) -> None:
     aws.logs.load(GROUP, "s", [(NOW_MS + n, str(n) * 400_000) for n in range(5)])
     pages = aws.client.get_paginator("filter_log_events").paginate(logGroupName=GROUP)

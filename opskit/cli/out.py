@@ -19,16 +19,34 @@ _COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
 """What Python itself writes into LC_CTYPE where it was C (PEP 538)."""
 
 
-def result(text: str) -> None:
-    """Write a result and a line break to stdout; OpskitError if it does not take them."""
+def result(text: str) -> bool:
+    """Write a result and a line break to stdout and tell whether its reader is still there.
+
+    OpskitError if stdout does not take them.
+    """
     if sys.stdout is None:
         raise OpskitError("cannot write the result: stdout is closed")
     try:
         _write(sys.stdout, f"{text}\n")
     except BrokenPipeError:
-        pass  # the reader has what it wanted; the exit code still speaks
+        return False  # the reader has what it wanted; the exit code still speaks
     except OSError as error:
         raise OpskitError(f"cannot write the result to stdout: {error.strerror}") from error
+    return True
+
+
+def reader_gone() -> bool:
+    """Tell whether whoever read stdout has closed the pipe, before anything is written to it."""
+    import select
+
+    if sys.stdout is None or not hasattr(select, "poll"):
+        return False
+    watched = select.poll()
+    try:
+        watched.register(sys.stdout.fileno(), 0)
+        return any(event & select.POLLERR for _, event in watched.poll(0))
+    except OSError:  # no file behind it
+        return False
 
 
 def screen(text: str) -> None:

@@ -21,6 +21,8 @@ OVERHEAD_BYTES = 26
 FUTURE_MS = 2 * 3_600_000
 PAST_MS = 14 * DAY_MS
 FOREVER_MS = 2**53
+BACKWARDS_FROM_MS = 1_704_067_200_000
+"""2024-01-01 UTC."""
 
 
 class Events:
@@ -77,15 +79,17 @@ class Events:
         binder = Binder()
         where = [pattern.condition(utf8(call.params.get("filterPattern") or ""), binder)]
         where += _streams(call, binder)
+        forward = _forward(call)
         token = call.params.get("nextToken")
         if token:
-            _, ts, key = _cursor(token)
-            where.append(f"(ts, id) > ({ts}, {key})")
+            forward, ts, key = _cursor(token)
+            where.append(f"(ts, id) {'>' if forward else '<'} ({ts}, {key})")
         limit = limit_of(call, "limit", MOST_EVENTS)
+        order = "ts, id" if forward else "ts DESC, id DESC"
         sql = (
             "SELECT ts, id, message, ingested, size, stream "
             f"FROM {self._relation(call, [group], inclusive=True)} "
-            f"WHERE {' AND '.join(where)} ORDER BY ts, id LIMIT {limit + 1}"
+            f"WHERE {' AND '.join(where)} ORDER BY {order} LIMIT {limit + 1}"
         )
         try:
             found = self._store.cursor().execute(sql, used(sql, binder.values)).fetchall()
@@ -95,13 +99,22 @@ class Events:
         named = [_event(row) | {"logStreamName": row[5], "eventId": f"{row[1]:056d}"} for row in rows]
         answer: dict[str, Any] = {"events": named, "searchedLogStreams": []}
         more = len(rows) < len(found)
-        return answer | ({"nextToken": f"f/{rows[-1][0]}:{rows[-1][1]}"} if more else {})
+        way = "f" if forward else "b"
+        return answer | ({"nextToken": f"{way}/{rows[-1][0]}:{rows[-1][1]}"} if more else {})
 
     def _relation(self, call: Call, groups: Sequence[Group], *, inclusive: bool) -> str:
         start = int(call.params.get("startTime") or 0)
         end = call.params.get("endTime")
         last = FOREVER_MS if end is None else int(end) - (0 if inclusive else 1)
         return self._store.relation(groups, start, last, self._now_ms())
+
+
+def _forward(call: Call) -> bool:
+    """Return whether the earliest events come first; backwards FilterLogEvents reads from 2024 on only."""
+    forward = call.params.get("startFromHead") is not False
+    if not forward and int(call.params.get("startTime") or 0) < BACKWARDS_FROM_MS:
+        raise invalid("startFromHead may be false only if startTime is on or after 2024-01-01.")
+    return forward
 
 
 def _check(events: Sequence[tuple[int, str]]) -> None:
