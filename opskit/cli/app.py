@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from opskit.cli import cases, demo, diagnose, iam, runbooks, sandbox, signals
+from opskit.cli import cases, demo, diagnose, iam, query, runbooks, sandbox, signals
 from opskit.cli.options import SharedOptions, remember
 
 ON_CALL = "On call"
@@ -24,6 +24,7 @@ def command(*, completing: bool = False) -> Any:
     )
     app.callback()(remember(_root))
     app.command("diagnose", rich_help_panel=ON_CALL)(diagnose.diagnose)
+    app.command("query", rich_help_panel=ON_CALL)(query.query)
     app.command("demo", rich_help_panel=PRACTICE)(demo.demo)
     app.add_typer(sandbox.app(), name="sandbox", rich_help_panel=PRACTICE)
     app.command("runbooks", rich_help_panel=KNOW)(runbooks.runbooks)

@@ -188,7 +188,7 @@ def _of_export(text: str, blank: Event) -> Iterator[Event]:
         yield event
 
 
-_GOES_ON = re.compile(r"\s|Traceback \(|XRAY TraceId:|$")
+_GOES_ON = re.compile(r"\s|Traceback \(|XRAY TraceId:|Runtime\.\w+$|$")
 _SAID = re.compile(rf"(?:^|\s)({_MOMENT}Z?)\s", re.ASCII)
 _SAID_WITHIN = 80
 """Characters at the start of a line among which its own time is looked for."""
