@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from conftest import EmbeddedAws
 from faults import FaultProxy, denied
-from query_events import START_MS, json_events, request, text_events
+from query_events import START_MS, STREAM, json_events, request, text_events
 
 from opskit.cli import main
+from opskit.insights import library
 
 FUNCTION = "prd2011-prod-us-east-1-scoreUsers"
 GROUP = "/custom/score"
@@ -36,6 +37,21 @@ def aws(shared_aws: EmbeddedAws) -> EmbeddedAws:
     logs.create_group("/empty")
     logs.create_group("/delivered", log_class="DELIVERY")
     return shared_aws
+
+
+@pytest.fixture(scope="module")
+def exported(aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `aws logs get-query-results` prints of all events of both groups."""
+    folder = tmp_path_factory.mktemp("exported")
+    logs, now = aws.client("logs"), int(time.time())
+    query = "fields @timestamp, @message, @logStream, @log, @ingestionTime | sort @timestamp asc"
+    for number, group in enumerate((GROUP, "/json")):
+        asked = {"logGroupName": group, "startTime": now - 7200, "endTime": now, "queryString": query}
+        key = logs.start_query(**asked)["queryId"]
+        while (answer := logs.get_query_results(queryId=key))["status"] != "Complete":
+            time.sleep(0.01)
+        (folder / f"{number}.json").write_text(json.dumps(answer))
+    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +96,25 @@ def test_json_is_one_document_with_rows_statistics_and_cost(
     assert told["statistics"]["recordsMatched"] == 4
     assert told["cost"]["bytes_scanned"] == told["statistics"]["bytesScanned"] > 0
     assert told["cost"]["api_calls"] == 1
+
+
+@pytest.mark.parametrize("name", library.names())
+def test_every_query_says_the_same_of_log_groups_and_of_their_export(
+    aws: EmbeddedAws, exported: Path, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    parameters = {"request": [f"request={request(4)}"], "stream": [f"stream={STREAM}"]}.get(name, [])
+    told = []
+    for where in (["--group", GROUP, "--group", "/json"], ["--local", str(exported)]):
+        code, out, _ = run(capfd, name, *parameters, *where, "-o", "json", "--limit", "1000")
+        assert code == 0
+        told.append(json.loads(out))
+    there, here = (document["rows"] for document in told)
+    if name == "stream-errors":  # its order leaves ties open
+        there, here = (sorted(rows, key=str) for rows in (there, here))
+    assert here == there
+    assert there or name == "api-access"
+    for counted in ("recordsScanned", "recordsMatched", "bytesScanned"):
+        assert told[0]["statistics"][counted] == told[1]["statistics"][counted]
 
 
 def test_rows_at_the_limit_are_at_least_so_many(aws: EmbeddedAws, capfd: pytest.CaptureFixture[str]) -> None:

@@ -92,7 +92,7 @@ def test_performance_counts_report_lines(group: str) -> None:
         "n": "1",
         **dict.fromkeys(("p50_ms", "p95_ms", "p99_ms", "max_ms"), "1500"),
         "cold": "1",
-        "memory_share": "0.2344",
+        "memory_pct": "23.4375",
     }
     assert (second["t"], second["n"], second["p50_ms"], second["cold"]) == (
         "2026-01-01 00:05:00.000", "2", "3000", "0",

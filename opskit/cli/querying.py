@@ -202,7 +202,8 @@ def _shown(shared: SharedOptions, asked: Asked, region: str, answer: Answer, cos
     if output is Output.JSON:
         out.result(encoded(told.document(asked, region, answer, cost)))
     elif answer.rows or output is Output.CSV:
-        out.result(rows(told.records(asked.columns, answer.rows), output, canvas, asked.columns))
+        columns = told.worth_showing(asked.columns, answer.rows) if output is Output.TABLE else asked.columns
+        out.result(rows(told.records(columns, answer.rows), output, canvas, columns))
     code = _gaps(answer.gaps)
     if answer.read:
         out.note(told.summary(answer))

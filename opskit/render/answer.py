@@ -17,6 +17,12 @@ def records(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> list[R
     return [{name: row.get(name) for name in columns} for row in rows]
 
 
+def worth_showing(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+    """Return the columns without the log group's if it is the same for all rows: it is the one asked for."""
+    same = len({row.get("@log") for row in rows}) == 1
+    return tuple(name for name in columns if not (same and name == "@log"))
+
+
 def document(asked: Asked, region: str, answer: Answer, cost: Cost) -> Record:
     """Return the answer as the JSON contract has it; `region` is "" where files were asked."""
     return {
