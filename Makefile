@@ -36,6 +36,7 @@ $(READY): requirements.lock pyproject.toml
 # stale. Read the diff: every changed line is one that a user sees.
 docs: $(READY)
 	$(BIN)/python -m opskit.inventory.reference docs/manifest.md
+	$(BIN)/python -m opskit.insights.reference docs/queries.md
 	$(BIN)/python tests/readme.py
 	$(BIN)/python tests/goldens.py
 	$(BIN)/python tests/exams.py

@@ -21,6 +21,8 @@ FILE_NAME = "opskit.toml"
 ENVIRONMENTS = ("local-dev", "qa", "prod")
 FUNCTION_PATTERN = "prd2011-{env}-{region}-{name}"
 OUTPUTS = ("table", "plain", "json", "markdown")
+ROWS_OUTPUTS = ("csv",)
+"""Forms that only rows have: for one call, never for all of them."""
 SEVERITIES = ("low", "medium", "high", "critical")
 REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-\d")
 ACCOUNT = re.compile(r"\d{12}")
@@ -283,7 +285,9 @@ def _check(chosen: Mapping[str, _Choice], environments: tuple[str, ...]) -> None
         raise UsageError(f"{origin}: {unknown_environment(env, environments)}")
     if "region" in chosen and not REGION.fullmatch(chosen["region"].value):
         _refuse(chosen["region"], "a region such as us-east-1")
-    for key, values in (("output", OUTPUTS), ("fail_on", SEVERITIES)):
+    flagged = "output" in chosen and chosen["output"].origin == "--output"
+    outputs = OUTPUTS + ROWS_OUTPUTS if flagged else OUTPUTS
+    for key, values in (("output", outputs), ("fail_on", SEVERITIES)):
         if key in chosen and chosen[key].value not in values:
             _refuse(chosen[key], f"one of {', '.join(values)}")
     if "function_pattern" in chosen:

@@ -79,7 +79,8 @@ def test_any_text_is_a_duration_or_refused_in_one_line(text: str) -> None:
 
 
 def test_choices_are_those_of_the_model() -> None:
-    assert list(get_args(options.OutputName)) == list(Output) == list(settings.OUTPUTS)
+    assert list(get_args(options.OutputName)) == list(Output)
+    assert list(Output) == [*settings.OUTPUTS, *settings.ROWS_OUTPUTS]
     assert list(get_args(options.SeverityName)) == list(Severity) == list(settings.SEVERITIES)
 
 

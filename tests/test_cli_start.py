@@ -74,6 +74,7 @@ def test_version_imports_not_even_typer() -> None:
                 "health",
                 "iam-policy",
                 "logs",
+                "query",
                 "runbooks",
                 "sandbox",
                 "signals",

@@ -1,6 +1,7 @@
 """Query files: what their header must say, what a parameter may be, and that each file runs."""
 
 import json
+from dataclasses import fields, is_dataclass
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 from insights_rows import REQUEST, ask, events, values
 
 from opskit.errors import UsageError
-from opskit.insights import library
+from opskit.insights import ast, discover, library
+from opskit.insights.compile import compile_query
 from opskit.insights.parser import parse
 
 FILE = """# title: One request's lines
@@ -63,7 +65,9 @@ def test_nothing_breaks_out_even_of_a_careless_pattern(value: str) -> None:
     [
         ("# title: One request's lines\n", "", "no title"),
         ("# columns: @timestamp, @message\n", "", "no columns"),
-        ("text [0-9a-f-]{36}", "text", "'text PATTERN' or 'integer'"),
+        ("text [0-9a-f-]{36}", "text", "'text PATTERN', 'integer' or 'field'"),
+        ("most: integer", "most: integer = none", "the default 'none' must match"),
+        ("most: integer", "most: number", "'text PATTERN', 'integer' or 'field'"),
         ("[0-9a-f-]{36}", "[", "bad pattern"),
         ('"${request}"', "${request}", "must stand as"),
         ("${most}", "${least}", "undeclared parameter least"),
@@ -74,19 +78,117 @@ def test_a_wrong_file_is_refused(old: str, new: str, message: str) -> None:
         library.read("one", FILE.replace(old, new))
 
 
+def test_a_default_stands_where_no_value_is_given() -> None:
+    template = library.read("one", FILE.replace("most: integer", "most: integer = 7"))
+    assert template.render(request=REQUEST).endswith("| limit 7")
+    assert template.render(request=REQUEST, most=8).endswith("| limit 8")
+    assert template.parameters["request"].default is None
+
+
+FIELD = """# title: A field
+# format: json
+# columns: n
+# parameter path: field = path
+# cost: reads the window
+filter ispresent(${path}) and ${path} != 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("path", "path"),
+        ("http.path", "http.path"),
+        ("my-path", "`my-path`"),
+        ("or", "`or`"),
+        ("@type", "@type"),
+    ],
+)
+def test_a_fields_name_is_put_between_backticks_where_it_needs_them(value: str, written: str) -> None:
+    rendered = library.read("field", FIELD).render(path=value)
+    assert rendered == f"filter ispresent({written}) and {written} != 1"
+    assert parse(rendered).commands
+
+
+@pytest.mark.parametrize("value", ["a b", "a) or (b", "a`b", "", "1a", "a.", "a|b", "ü"])
+def test_what_is_no_fields_name_is_refused(value: str) -> None:
+    with pytest.raises(UsageError, match="path must match"):
+        library.read("field", FIELD).render(path=value)
+
+
+def test_a_value_that_looks_like_a_parameter_is_only_a_value() -> None:
+    file = FILE.replace("[0-9a-f-]{36}", ".*")
+    assert 'request = "${most}"'.replace("request", "@requestId") in library.read("one", file).render(
+        request="${most}", most=3
+    )
+
+
+EXAMPLES = {"request": REQUEST, "stream": "2026/01/01/[$LATEST]0123456789abcdef"}
+"""A value for each parameter of a query file that has no default."""
+
+
+def _shape(node: object) -> object:
+    """Return a query without its literals and field names: what a value must not be able to change."""
+    if isinstance(node, (ast.Number, ast.Text, ast.Field)):
+        return type(node).__name__
+    if isinstance(node, ast.Period):
+        return node.unit
+    if isinstance(node, tuple):
+        return [_shape(item) for item in node]
+    if is_dataclass(node):
+        inner = {
+            f.name: getattr(node, f.name) for f in fields(node) if f.name not in ("span", "name", "text")
+        }
+        return [type(node).__name__, *(_shape(value) for value in inner.values())]
+    return node
+
+
+HOSTILE = st.one_of(
+    st.text(max_size=30),
+    st.sampled_from(
+        [REQUEST, "1", "a.b-c", '" | stats count(*) | "', "1 | limit 1", "x) or (1 = 1", "`", "\\"]
+    ),
+    st.builds("{}{}".format, st.sampled_from([REQUEST, "5", "path"]), st.text(max_size=8)),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"), [(name, key) for name in library.names() for key in library.load(name).parameters]
+)
+@given(value=HOSTILE)
+def test_no_value_changes_what_a_query_does(name: str, parameter: str, value: str) -> None:
+    template = library.load(name)
+    examples = {key: EXAMPLES[key] for key, one in template.parameters.items() if one.default is None}
+    try:
+        rendered = template.render(**{**examples, parameter: value})
+    except UsageError:
+        return
+    meant = parse(template.render(**examples)).commands
+    assert _shape(parse(rendered).commands) == _shape(meant)
+
+
 @pytest.mark.parametrize("name", library.names())
-def test_every_query_file_parses(name: str) -> None:
+def test_every_query_file_parses_and_names_its_columns(name: str) -> None:
     template = library.load(name)
     assert template.title
     assert template.cost
-    if not template.parameters:
-        assert parse(template.text).commands
+    examples = {key: EXAMPLES[key] for key, one in template.parameters.items() if one.default is None}
+    query = parse(template.render(**examples))
+    compiled = compile_query(query, discover.source("events"), 0)
+    assert sorted(name for name, _ in compiled.columns) == sorted(template.columns)
+    assert set(template.formats) <= {"text", "json"}
 
 
 @pytest.mark.parametrize("name", ["nosuch", "../pyproject", ""])
 def test_an_unknown_query_names_the_known_ones(name: str) -> None:
     with pytest.raises(UsageError, match="stream-errors"):
         library.load(name)
+
+
+def test_a_query_that_is_almost_named_is_suggested() -> None:
+    with pytest.raises(UsageError) as caught:
+        library.load("time-out")
+    assert str(caught.value) == 'no query is named "time-out", did you mean timeouts?; opskit query --list'
 
 
 def test_stream_errors_groups_text_logs() -> None:

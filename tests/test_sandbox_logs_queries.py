@@ -261,3 +261,31 @@ def test_loading_many_lines_takes_seconds_at_most(aws: Plane) -> None:
     events = [(NOW_MS - n, report(n % 100)) for n in range(100_000)]
     aws.logs.load(GROUP, "s", events)
     assert aws.ask("stats count(*) as n, max(@duration) as m") == [{"n": "100000", "m": "99"}]
+
+
+def test_an_estimate_returns_the_bytes_that_would_be_scanned_and_scans_none(aws: Plane) -> None:
+    aws.logs.load(GROUP, "s", [(NOW_MS - 2000, "ERROR one"), (NOW_MS - 1000, "fine"), (NOW_MS, "ERROR two")])
+    key = aws.start("fields @message | filter @message like /nothing/ | stats count(*) | estimate")
+    answer = aws.wait(key)
+    assert answer["results"] == [[{"field": "estimatedBytesScanned", "value": "22"}]]
+    assert answer["statistics"]["bytesScanned"] == 0
+    assert aws.wait(aws.start("stats count(*)"))["statistics"]["bytesScanned"] == 22
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("estimate", "estimate stands behind the query"),
+        ("estimate | fields @message", "estimate stands behind the query"),
+        ("fields @message | estimate | limit 5", "unexpected '|'"),
+        ("fields @message | filter nosuch( | estimate", "unexpected"),
+    ],
+)
+def test_an_estimate_is_the_last_command_of_a_query_that_is_right(
+    aws: Plane, query: str, message: str
+) -> None:
+    with pytest.raises(ClientError) as caught:
+        aws.start(query)
+    code, said = refusal(caught.value)
+    assert code == "MalformedQueryException"
+    assert message in said

@@ -55,10 +55,24 @@ class Patience:
         (self.wait or self.stopping.wait)(min(pause_s, self.left_s()))
 
 
-def ask(aws: Aws, query: LogQuery, window: Window, patience: Patience, meter: Meter) -> Reading:
-    """Run one query to its end; whatever happens, it does not run on at AWS."""
+Statistics = Mapping[str, float]
+
+
+def ask(
+    aws: Aws,
+    query: LogQuery,
+    window: Window,
+    patience: Patience,
+    meter: Meter,
+    *,
+    heard: Callable[[Statistics], None] | None = None,
+) -> Reading:
+    """Run one query to its end; whatever happens, it does not run on at AWS.
+
+    `heard` is handed the statistics of a complete query (QueryStatistics in the API reference), if any.
+    """
     meter.called("logs")
-    run = _Run(aws, query, window, meter)
+    run = _Run(aws, query, window, meter, heard)
     try:
         run.start()
         return run.follow(patience)
@@ -74,6 +88,7 @@ class _Run:
     query: LogQuery
     window: Window
     meter: Meter
+    heard: Callable[[Statistics], None] | None
     doing: str = "StartQuery"
     query_id: str = ""
     running: bool = False
@@ -128,6 +143,8 @@ class _Run:
             page = self._poll(nextToken=token)
             rows += page.get("results", ())
             token = page.get("nextToken") if page.get("results") else None
+        if self.heard is not None:
+            self.heard(answer.get("statistics") or {})
         return read(self.query, rows[: self.query.limit], answer.get("statistics"))
 
     def stop(self) -> None:
@@ -142,7 +159,7 @@ class _Run:
 
 
 def read(
-    query: LogQuery, results: Sequence[Sequence[Mapping[str, str]]], statistics: Mapping[str, float] | None
+    query: LogQuery, results: Sequence[Sequence[Mapping[str, str]]], statistics: Statistics | None
 ) -> Reading:
     """Return the reading of a complete query's results."""
     if not results:
@@ -165,7 +182,7 @@ def read(
     return Reading(Status.OK, rows=rows)
 
 
-def _silence(statistics: Mapping[str, float] | None) -> str:
+def _silence(statistics: Statistics | None) -> str:
     if statistics is None:
         return "no matching line; the endpoint does not say how many it read"
     looked_at = statistics.get("recordsScanned", 0) + statistics.get("estimatedRecordsSkipped", 0)

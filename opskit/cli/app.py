@@ -4,7 +4,19 @@ from typing import Annotated, Any
 
 import typer
 
-from opskit.cli import cases, demo, diagnose, find_resources, health, iam, logs, runbooks, sandbox, signals
+from opskit.cli import (
+    cases,
+    demo,
+    diagnose,
+    find_resources,
+    health,
+    iam,
+    logs,
+    query,
+    runbooks,
+    sandbox,
+    signals,
+)
 from opskit.cli.options import SharedOptions, remember
 
 ON_CALL = "On call"
@@ -27,6 +39,7 @@ def command(*, completing: bool = False) -> Any:
     app.command("diagnose", rich_help_panel=ON_CALL)(diagnose.diagnose)
     app.command("find-resources", rich_help_panel=ON_CALL)(find_resources.find_resources)
     app.command("logs", rich_help_panel=ON_CALL)(logs.logs)
+    app.command("query", rich_help_panel=ON_CALL)(query.query)
     app.command("demo", rich_help_panel=PRACTICE)(demo.demo)
     app.add_typer(sandbox.app(), name="sandbox", rich_help_panel=PRACTICE)
     app.command("runbooks", rich_help_panel=KNOW)(runbooks.runbooks)

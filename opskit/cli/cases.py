@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from opskit.cli.options import SharedOptions, remember
+from opskit.cli.options import SharedOptions, remember, remember_rows
 from opskit.errors import UsageError
 from opskit.exits import Exit
 from opskit.settings import show
@@ -60,7 +60,7 @@ def add(
     out.note(f"{place}: must be found in it: {cause}{' (pending)' if pending else ''}")
 
 
-@remember
+@remember_rows
 def check(
     shared: SharedOptions,
     folder: Annotated[

@@ -13,7 +13,7 @@ from opskit.errors import OpskitError, UsageError
 if TYPE_CHECKING:
     from opskit.settings import Settings
 
-OutputName = Literal["table", "plain", "json", "markdown"]
+OutputName = Literal["table", "plain", "json", "markdown", "csv"]
 SeverityName = Literal["low", "medium", "high", "critical"]
 EVERYWHERE = "Everywhere"
 
@@ -90,7 +90,19 @@ _SHARED = [
 ]
 
 
-def remember(command: Callable[..., int | None]) -> Callable[..., int | None]:
+def _refuse_rows_output(shared: SharedOptions, command_path: str) -> None:
+    from opskit.settings import ROWS_OUTPUTS
+
+    if shared.output in ROWS_OUTPUTS:
+        raise UsageError(f"--output {shared.output} is for rows, and {command_path} has none to print")
+
+
+def remember_rows(command: Callable[..., int | None]) -> Callable[..., int | None]:
+    """Return what `remember` returns, for a command whose result is rows."""
+    return remember(command, rows=True)
+
+
+def remember(command: Callable[..., int | None], *, rows: bool = False) -> Callable[..., int | None]:
     """Return `command(shared, ...)` as typer calls it: with the shared options beside its own.
 
     A command inherits what was said before it: `opskit --env qa diagnose ...`.
@@ -100,6 +112,8 @@ def remember(command: Callable[..., int | None]) -> Callable[..., int | None]:
         said = SharedOptions(**{name: values.pop(name) for name in _ANNOTATIONS})
         shared = said.over(ctx.obj) if isinstance(ctx.obj, SharedOptions) else said
         ctx.obj = shared
+        if not rows and ctx.parent is not None:
+            _refuse_rows_output(shared, ctx.command_path)
         try:
             return command(shared, **values)
         except (BrokenPipeError, EOFError) as error:

@@ -3,13 +3,13 @@
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from opskit.cli.options import SharedOptions, remember
+from opskit.cli.options import SharedOptions, remember_rows
 
 if TYPE_CHECKING:
     from opskit.model import Runbook
 
 
-@remember
+@remember_rows
 def runbooks(shared: SharedOptions) -> None:
     """List the runbooks and the root causes each can name."""
     from opskit.cli import out

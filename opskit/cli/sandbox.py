@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from opskit.cli.options import SharedOptions, remember
+from opskit.cli.options import SharedOptions, remember, remember_rows
 from opskit.cli.times import DAY_S, MINUTE_S, parse_duration
 from opskit.errors import UsageError
 
@@ -100,7 +100,7 @@ def stop(shared: SharedOptions, *, port: Port = None) -> None:
     out.note(f"the embedded AWS on port {stopped.port} has stopped")
 
 
-@remember
+@remember_rows
 def status(shared: SharedOptions) -> None:
     """List the embedded AWSs that run."""
     from opskit.cli import out
@@ -116,7 +116,7 @@ def status(shared: SharedOptions) -> None:
         out.note("no sandbox is running; start one: opskit sandbox start")
 
 
-@remember
+@remember_rows
 def incidents(shared: SharedOptions) -> None:
     """List the incidents with what is truly wrong in each."""
     from opskit.cli import out
@@ -187,7 +187,7 @@ def tick(
     out.note(f"{shown(seconds)} passed at port {at}")
 
 
-@remember
+@remember_rows
 def exam(
     shared: SharedOptions,
     incidents: Annotated[

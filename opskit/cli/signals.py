@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from opskit.cli.diagnose import SINCE, complete_runbook
-from opskit.cli.options import SharedOptions, remember
+from opskit.cli.options import SharedOptions, remember_rows
 from opskit.cli.times import since_seconds
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ WIDE = 160
 """Columns from which on all is shown side by side; with fewer, what is asked would stand a word a line."""
 
 
-@remember
+@remember_rows
 def signals(
     shared: SharedOptions,
     runbook: Annotated[

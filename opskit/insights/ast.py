@@ -204,3 +204,5 @@ class Query:
 
     text: str
     commands: tuple[Command, ...]
+    estimate: bool = False
+    """It ends in `estimate`: only how many bytes it would scan is asked for."""

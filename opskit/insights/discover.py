@@ -73,4 +73,4 @@ FIELDS = {
 
 def source(relation: str) -> Source:
     """Return what a query reads when its events are the rows of `relation`, with the columns of COLUMNS."""
-    return Source(relation, FIELDS, document="document", tie="id")
+    return Source(relation, FIELDS, document="document", size="size", tie="id")

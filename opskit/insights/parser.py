@@ -14,7 +14,7 @@ from opskit.insights import ast
 from opskit.insights.errors import MalformedQueryError, Span
 
 NOT_HERE = frozenset(
-    {"addtotals", "anomaly", "diff", "estimate", "filterindex", "join"}
+    {"addtotals", "anomaly", "diff", "filterindex", "join"}
     | {"lookup", "pattern", "source", "subquery", "unmask", "unnest"}
 )
 """Commands that AWS has and this engine has not: they are refused by name."""
@@ -27,26 +27,26 @@ def parse(text: str) -> ast.Query:
     if not re.sub(r"#[^\n]*", "", text).strip():
         raise MalformedQueryError("the query is empty", (0, len(text)))
     try:
-        commands = _parser()(text)
+        commands, estimate = _parser()(text)
     except VisitError as error:
         if isinstance(error.orig_exc, MalformedQueryError):
             raise error.orig_exc from None
         raise
     except UnexpectedInput as error:
         raise _refusal(error, text) from None
-    return ast.Query(text, commands)
+    return ast.Query(text, commands, estimate)
 
 
 @cache
-def _parser() -> Callable[[str], tuple[ast.Command, ...]]:
+def _parser() -> Callable[[str], tuple[tuple[ast.Command, ...], bool]]:
     grammar = resources.files(__package__).joinpath("grammar.lark").read_text("utf-8")
     lark = Lark(grammar, parser="lalr", lexer="contextual", propagate_positions=True, maybe_placeholders=True)
 
-    def run(text: str) -> tuple[ast.Command, ...]:
+    def run(text: str) -> tuple[tuple[ast.Command, ...], bool]:
         tree = lark.parse(text)
         _check_depth(tree)
-        commands: tuple[ast.Command, ...] = _Build(text).transform(tree)
-        return commands
+        built: tuple[tuple[ast.Command, ...], bool] = _Build(text).transform(tree)
+        return built
 
     return run
 
@@ -68,6 +68,8 @@ def _refusal(error: UnexpectedInput, text: str) -> MalformedQueryError:
     found = word.group() if word else ""
     span = (start, start + len(found))
     expected = getattr(error, "expected", None) or getattr(error, "allowed", None) or set()
+    if "_FIELDS" in expected and found.lower() == "estimate":
+        return MalformedQueryError("estimate stands behind the query that it is about", span)
     if "_FIELDS" in expected and found.lower() in NOT_HERE:
         return MalformedQueryError(f"the command '{found}' is not supported", span)
     if "_FIELDS" in expected and found[:1].isalpha():
@@ -104,8 +106,9 @@ class _Build(Transformer[Token, Any]):
     def _written(self, meta: Meta) -> str:
         return self._text[meta.start_pos : meta.end_pos]
 
-    def start(self, _: Meta, commands: list[ast.Command]) -> tuple[ast.Command, ...]:
-        return tuple(commands)
+    def start(self, _: Meta, children: list[Any]) -> tuple[tuple[ast.Command, ...], bool]:
+        *commands, estimate = children
+        return tuple(commands), estimate is not None
 
     def fields(self, meta: Meta, columns: list[ast.Column]) -> ast.Fields:
         return ast.Fields(tuple(columns), only=False, span=_span(meta))

@@ -48,6 +48,8 @@ class Source:
     """`@timestamp` must be among them, of kind TIME; `@message` too."""
     document: str = ""
     """The column with the event's JSON object or NULL; other field names are read from it."""
+    size: str = "0"
+    """The column with the event's bytes."""
     tie: str = ""
     """A unique column that settles the order of equal keys."""
 

@@ -55,7 +55,7 @@ class Lookup:
         credentials are of another account than the name says or the environment is bound to. What could not
         be read is left out of a Target, never guessed.
         """
-        self._check_account(readings)
+        self.check_account(readings)
         if self.worker is not None:
             return self._bind_worker(self.worker, readings, triggers, runbook)
         settled = self._settled(readings)
@@ -87,7 +87,7 @@ class Lookup:
         arn = self._settled(readings).document(readings).get("arn") or ""
         return identity or arns.account_of(arn) or self.account or self.settings.account or ""
 
-    def _check_account(self, readings: Readings) -> None:
+    def check_account(self, readings: Readings) -> None:
         """Refuse credentials of another account than the name's, or than its environment is bound to."""
         identity = document_of(readings, round0.identity())
         account = identity.get("account")

@@ -12,6 +12,8 @@ class Output(StrEnum):
     PLAIN = "plain"
     JSON = "json"
     MARKDOWN = "markdown"
+    CSV = "csv"
+    """Of rows alone."""
 
 
 @dataclass(frozen=True, slots=True)

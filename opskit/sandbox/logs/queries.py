@@ -255,20 +255,11 @@ class Queries:
 
 def _execute(query: Query) -> None:
     """Run the query and what its statistics need; give up where it was ended meanwhile."""
-    scanned = query.cursor.execute(f"SELECT count(*), sum(size) FROM {query.relation}").fetchone()
-    records, size = scanned or (0, 0)
+    scanned = engine.scanned(query.cursor, query.compiled, discover.source(query.relation))
     matched = 0 if query.status in ENDED else engine.matched(query.cursor, query.compiled)
     found = () if query.status in ENDED else engine.run(query.cursor, query.compiled)
     query.rows = [_row(row, pointer) for row, pointer in found]
-    query.statistics = {
-        "recordsMatched": float(matched),
-        "recordsScanned": float(records),
-        "bytesScanned": float(size or 0),
-        "estimatedRecordsSkipped": 0.0,
-        "estimatedBytesSkipped": 0.0,
-        "logGroupsScanned": float(len(query.groups)),
-        "resultCount": float(len(query.rows)),
-    }
+    query.statistics = engine.statistics(scanned, matched, len(query.rows), len(query.groups))
 
 
 def _row(row: Mapping[str, str], pointer: Any) -> list[dict[str, str]]:

@@ -1,0 +1,233 @@
+"""Log events out of files: whatever one has of them, told apart by what is in it.
+
+JSON lines of events, Lambda's own lines (text or JSON), CloudWatch's export to S3, what `aws logs
+filter-log-events`, `get-log-events` and `tail` print, the results of Logs Insights, a subscription's records;
+each also gzipped, and folders of them.
+"""
+
+import gzip
+import json
+import re
+import sys
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from opskit.errors import UsageError
+
+GZIP = b"\x1f\x8b"
+STDIN = "-"
+NO_LOGS = "aws-logs-write-test"
+"""The file that an export task writes to see whether it may (CreateExportTask in the API reference)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One log event; `at_ms` is None where nothing says when it was."""
+
+    at_ms: int | None
+    message: str
+    stream: str
+    log: str
+    ingested_ms: int | None = None
+
+
+def read(paths: Iterable[str]) -> Iterator[Event]:
+    """Yield the events of files and folders, `-` for stdin; UsageError for what cannot be read."""
+    for path in paths:
+        if path == STDIN:
+            yield from parse(_unzipped(sys.stdin.buffer.read(), "stdin"), "stdin", "stdin")
+            continue
+        top = Path(path).expanduser()
+        for file in _files(top):
+            # An export has a folder for each log stream.
+            stream = file.parent.name if file != top else file.name
+            yield from parse(_content(file), top.name, stream)
+
+
+def _files(top: Path) -> Iterator[Path]:
+    if not top.is_dir():
+        yield top
+        return
+    found = sorted(file for file in top.rglob("*") if file.is_file() and file.name != NO_LOGS)
+    if not found:
+        raise UsageError(f"--local: no file in the folder {top}")
+    yield from found
+
+
+def _content(file: Path) -> str:
+    try:
+        return _unzipped(file.read_bytes(), str(file))
+    except OSError as error:
+        raise UsageError(f"--local: {file} cannot be read: {error.strerror or error}") from None
+
+
+def _unzipped(content: bytes, name: str) -> str:
+    try:
+        plain = gzip.decompress(content) if content.startswith(GZIP) else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError(f"--local: {name} is no whole gzip file: {error}") from None
+    return plain.decode("utf-8", "replace")
+
+
+def parse(text: str, log: str, stream: str) -> Iterator[Event]:
+    """Yield the events of one file's text; `log` and `stream` are theirs where the text names none."""
+    text = text.replace("\r\n", "\n").removesuffix("\n")
+    whole = _document(text)
+    if whole is not None:
+        yield from _of_document(whole, Event(None, "", stream, log))
+    elif _EXPORTED.match(text.lstrip("\n")) and not _OLD_TIMEOUT.match(text.lstrip("\n")):
+        yield from _of_export(text, Event(None, "", stream, log))
+    else:
+        yield from _of_lines(text, Event(None, "", stream, log))
+
+
+def _document(text: str) -> Any:
+    """Return the one JSON document that a text is, if it is one of those that hold events; else None."""
+    start = text.lstrip("\ufeff \t\r\n")
+    if not start.startswith(("{", "[")):
+        return None
+    try:
+        found, end = json.JSONDecoder().raw_decode(start)
+    except (ValueError, RecursionError):
+        return None
+    if start[end:].strip():
+        return None
+    holds = isinstance(found, list) or (_HELD & set(found) and set(found) <= _AROUND)
+    return found if holds else None
+
+
+_HELD = frozenset({"events", "results", "logEvents"})
+_AROUND = _HELD | {
+    *("searchedLogStreams", "nextToken", "nextForwardToken", "nextBackwardToken"),
+    *("statistics", "status", "queryLanguage", "encryptionKey", "ResponseMetadata"),
+    *("messageType", "owner", "logGroup", "logStream", "subscriptionFilters"),
+}
+"""What stands beside the events in the answers of FilterLogEvents, GetLogEvents and GetQueryResults, and in a
+subscription's record: a log line may well have a field called "events"."""
+
+
+def _of_document(document: Any, blank: Event) -> Iterator[Event]:
+    if isinstance(document, Mapping):
+        named = replace(
+            blank,
+            log=str(document.get("logGroup") or blank.log),
+            stream=str(document.get("logStream") or blank.stream),
+        )
+        held = next(document[key] for key in document if key in _HELD)
+        yield from _of_document(held if isinstance(held, list) else [], named)
+        return
+    for item in document:
+        yield _of_record(_fields(item), blank) or _of_line(_text(item), blank)
+
+
+def _fields(item: Any) -> Any:
+    """Return a row of Logs Insights, a list of fields and values, as one mapping."""
+    if not isinstance(item, list):
+        return item
+    return {cell.get("field"): cell.get("value") for cell in item if isinstance(cell, Mapping)}
+
+
+_KEYS = {
+    "at_ms": ("timestamp", "@timestamp"),
+    "message": ("message", "@message"),
+    "stream": ("logStreamName", "logStream", "@logStream"),
+    "log": ("logGroupName", "logGroup", "@log"),
+    "ingested_ms": ("ingestionTime", "@ingestionTime"),
+}
+_ENVELOPE = frozenset().union(*_KEYS.values()) | {"eventId", "id", "@ptr"}
+
+
+def _of_record(record: Any, blank: Event) -> Event | None:
+    """Return the event that a record is about; None where the record is itself what was logged."""
+    if not isinstance(record, Mapping) or not (set(record) <= _ENVELOPE or "@message" in record):
+        return None
+    found = {name: next((record[k] for k in keys if k in record), None) for name, keys in _KEYS.items()}
+    if found["message"] is None:
+        return None
+    return Event(
+        at_ms=_moment(found["at_ms"]),
+        message=_text(found["message"]),
+        stream=str(found["stream"] or blank.stream),
+        log=str(found["log"] or blank.log),
+        ingested_ms=_moment(found["ingested_ms"]),
+    )
+
+
+def _text(value: Any) -> str:
+    """Return a message as UTF-8 can hold it: JSON may carry half a surrogate pair."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text.encode("utf-8", "replace").decode()
+
+
+_MOMENT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?"
+_EXPORTED = re.compile(rf"({_MOMENT}Z) |({_MOMENT}[+-]\d\d:\d\d) (\S+) ", re.ASCII)
+"""How a line starts in an export to S3 (a time), and in what `aws logs tail` prints (a time, a stream)."""
+_OLD_TIMEOUT = re.compile(rf"{_MOMENT}Z [0-9a-f-]{{36}} Task timed out", re.ASCII)
+"""A line of Lambda's own that starts like an exported one."""
+
+
+def _of_export(text: str, blank: Event) -> Iterator[Event]:
+    """Yield the events of lines that each start with a time; a line that does not goes on with the last."""
+    event = None
+    for line in text.split("\n"):
+        start = _EXPORTED.match(line)
+        if start is None:
+            event = event and replace(event, message=f"{event.message}\n{line}")
+            continue
+        if event:
+            yield event
+        stream = start[3] or blank.stream
+        event = replace(
+            blank, at_ms=_moment(start[1] or start[2]), message=line[start.end() :], stream=stream
+        )
+    if event:
+        yield event
+
+
+_GOES_ON = re.compile(r"\s|Traceback \(|XRAY TraceId:|Runtime\.\w+$|$")
+_SAID = re.compile(rf"(?:^|\s)({_MOMENT}Z?)\s", re.ASCII)
+_SAID_WITHIN = 80
+"""Characters at the start of a line among which its own time is looked for."""
+
+
+def _of_lines(text: str, blank: Event) -> Iterator[Event]:
+    """Yield the events of lines without any frame; what is indented, or empty, goes on with the last."""
+    event = None
+    for line in text.split("\n"):
+        if event and _GOES_ON.match(line):
+            event = replace(event, message=f"{event.message}\n{line}")
+            continue
+        if event:
+            yield event
+        event = _of_line(line, blank) if line.strip() else None
+    if event:
+        yield event
+
+
+def _of_line(line: str, blank: Event) -> Event:
+    try:
+        record = json.loads(line) if line.lstrip().startswith("{") else None
+    except (ValueError, RecursionError):
+        record = None
+    if isinstance(record, dict):
+        own = next((record[k] for k in ("timestamp", "time", "@timestamp") if k in record), None)
+        return _of_record(record, blank) or replace(blank, at_ms=_moment(own), message=line)
+    said = _SAID.search(line[:_SAID_WITHIN])
+    return replace(blank, at_ms=_moment(said[1]) if said else None, message=line)
+
+
+def _moment(value: Any) -> int | None:
+    """Return a time as epoch ms: a number of ms, or ISO text, UTC where it names no zone; else None."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return int(value) if 0 <= value < 2**53 else None
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

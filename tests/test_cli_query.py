@@ -1,0 +1,390 @@
+"""`opskit query` as it is typed: stdout, stderr and exit code."""
+
+import gzip
+import io
+import json
+import re
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from conftest import EmbeddedAws
+from faults import FaultProxy, denied
+from query_events import START_MS, STREAM, json_events, request, text_events
+
+from opskit.cli import main
+from opskit.insights import library
+
+FUNCTION = "prd2011-prod-us-east-1-scoreUsers"
+GROUP = "/custom/score"
+MINUTES_AGO = 40
+ROWS = "percent    max_mb    p95_mb    size_mb    n    @log\n100        512       374.8     512        8    "
+"""What the query `memory` says of either function, up to the log group."""
+
+
+@pytest.fixture(scope="module")
+def aws(shared_aws: EmbeddedAws) -> EmbeddedAws:
+    """The fleet's logs as of 40 minutes ago; scoreUsers writes to a group of its own."""
+    later = (int(time.time()) - MINUTES_AGO * 60) * 1000 - START_MS
+    logs = shared_aws.planes.logs
+    shared_aws.function(FUNCTION, LoggingConfig={"LogGroup": GROUP, "LogFormat": "Text"})
+    for name, events in ((GROUP, text_events()), ("/json", json_events())):
+        logs.create_group(name)
+        logs.load_lines(name, [(stream, ts + later, message) for stream, ts, message in events])
+    logs.create_group("/empty")
+    logs.create_group("/delivered", log_class="DELIVERY")
+    return shared_aws
+
+
+@pytest.fixture(scope="module")
+def exported(aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `aws logs get-query-results` prints of all events of both groups."""
+    folder = tmp_path_factory.mktemp("exported")
+    logs, now = aws.client("logs"), int(time.time())
+    query = "fields @timestamp, @message, @logStream, @log, @ingestionTime | sort @timestamp asc"
+    for number, group in enumerate((GROUP, "/json")):
+        asked = {"logGroupName": group, "startTime": now - 7200, "endTime": now, "queryString": query}
+        key = logs.start_query(**asked)["queryId"]
+        while (answer := logs.get_query_results(queryId=key))["status"] != "Complete":
+            time.sleep(0.01)
+        (folder / f"{number}.json").write_text(json.dumps(answer))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TZ", "UTC")
+
+
+def run(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr, in which the window's times are left out."""
+    capfd.readouterr()
+    code = main(["query", *arguments])
+    out, err = capfd.readouterr()
+    return code, out, re.sub(r"(\d{4}-\d\d-\d\d )?\d\d:\d\d UTC", "...", err)
+
+
+def line(*words: str) -> str:
+    return "".join(f"opskit: {word}\n" for word in words)
+
+
+def test_a_workers_logs_are_those_of_the_group_its_function_is_configured_with(
+    aws: EmbeddedAws, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capfd, "memory", "--fn", "scoreUsers") == (
+        0,
+        f"{ROWS}123456789012:/custom/score\n",
+        line("1 row; 8 of 19 events matched", "... to ...; 2.5 kB scanned, $0.0001"),
+    )
+
+
+def test_json_is_one_document_with_rows_statistics_and_cost(
+    aws: EmbeddedAws, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(capfd, "timeouts", "--group", GROUP, "--group", "/json", "-o", "json", "--limit", "3")
+    told = json.loads(out)
+    assert code == 0
+    assert (told["schema"], told["command"], told["query"]) == (1, "query", "timeouts")
+    assert told["log_groups"] == [GROUP, "/json"]
+    assert [row["request"] for row in told["rows"]] == [request(3), request(3), request(2)]
+    assert all(list(row) == told["columns"] for row in told["rows"])
+    assert (told["limited"], told["gaps"]) == (True, [])
+    assert told["statistics"]["recordsMatched"] == 4
+    assert told["cost"]["bytes_scanned"] == told["statistics"]["bytesScanned"] > 0
+    assert told["cost"]["api_calls"] == 1
+
+
+@pytest.mark.parametrize("name", library.names())
+def test_every_query_says_the_same_of_log_groups_and_of_their_export(
+    aws: EmbeddedAws, exported: Path, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    parameters = {"request": [f"request={request(4)}"], "stream": [f"stream={STREAM}"]}.get(name, [])
+    told = []
+    for where in (["--group", GROUP, "--group", "/json"], ["--local", str(exported)]):
+        code, out, _ = run(capfd, name, *parameters, *where, "-o", "json", "--limit", "1000")
+        assert code == 0
+        told.append(json.loads(out))
+    there, here = (document["rows"] for document in told)
+    if name == "stream-errors":  # its order leaves ties open
+        there, here = (sorted(rows, key=str) for rows in (there, here))
+    assert here == there
+    assert there or name == "api-access"
+    for counted in ("recordsScanned", "recordsMatched", "bytesScanned"):
+        assert told[0]["statistics"][counted] == told[1]["statistics"][counted]
+
+
+def test_rows_at_the_limit_are_at_least_so_many(aws: EmbeddedAws, capfd: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capfd, "errors", "--group", GROUP, "--limit", "2", "-o", "csv")
+    assert code == 0
+    assert out.splitlines()[0] == "@timestamp,error,kind,request,@log"
+    assert len(out.splitlines()) == 3
+    assert err.startswith(line("at least 2 rows, the rest is cut by the limit; 11 of 19 events matched"))
+
+
+def test_no_match_is_clean_and_nothing_read_is_not(
+    aws: EmbeddedAws, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capfd, "downstream", "--group", GROUP) == (
+        0, "", line("no matching line among 19 events", "... to ...; 2.5 kB scanned, $0.0001"),
+    )  # fmt: skip
+    assert run(capfd, "downstream", "--group", GROUP, "-o", "csv")[1] == (
+        "called,did,calls,failed,p50_ms,p99_ms,max_ms,total_ms\n"
+    )
+    unread = "nothing was read: wrong group, window or retention"
+    assert run(capfd, "errors", "--group", "/empty") == (
+        3, "", line(f"log group /empty: {unread}", "... to ...; 0 B scanned, $0"),
+    )  # fmt: skip
+    assert run(capfd, "errors", "--group", GROUP, "--since", "1h", "--until", "3h ago")[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--group", "/nosuch"], "log group /nosuch: there is no such log group"),
+        (
+            ["--group", "/delivered"],
+            "log group /delivered: its class is DELIVERY, which Logs Insights cannot query",
+        ),
+    ],
+)
+def test_a_group_that_cannot_be_asked_is_one_line(
+    aws: EmbeddedAws, capfd: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    code, out, err = run(capfd, "errors", *arguments)
+    assert (code, out) == (3, "")
+    assert err == line(said, "... to ...; 0 B scanned, $0")
+    code, out, err = run(capfd, "memory", *arguments, "--group", GROUP)
+    assert (code, len(out.splitlines())) == (3, 2)
+    assert err.startswith(line(said, "1 row; 8 of 19 events matched"))
+
+
+def test_what_is_denied_is_named(
+    aws: EmbeddedAws, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FaultProxy(aws.endpoint, [denied("logs", "StartQuery"), denied("lambda", "GetFunction")]) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        code, out, err = run(capfd, "errors", "--fn", "scoreUsers")
+        estimated = run(capfd, "errors", "--group", GROUP, "--estimate")
+        capped = run(capfd, "errors", "--group", GROUP, "--max-cost", "1")
+    fallback = f"/aws/lambda/{FUNCTION}"
+    assert (code, out) == (3, "")
+    assert err == line(
+        f"scoreUsers: taken to write to {fallback}: denied: needs lambda:GetFunction",
+        f"log group {fallback}: denied: needs logs:StartQuery",
+        "... to ...; 0 B scanned, $0",
+    )
+    assert estimated == (3, "", line(f"log group {GROUP}: denied: needs logs:StartQuery"))
+    assert capped == estimated
+
+
+def test_an_estimate_tells_bytes_and_price_and_runs_nothing(
+    aws: EmbeddedAws, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capfd, "errors", "--fn", "scoreUsers", "--estimate") == (
+        0,
+        "query    log groups    would scan    USD\nerrors   1             2.5 kB        $0.0001\n",
+        "",
+    )
+    code, out, _ = run(capfd, "errors", "--group", GROUP, "--estimate", "-o", "json")
+    told = json.loads(out)
+    assert code == 0
+    size = told["estimate"]["bytes"]
+    assert told["estimate"] == {"bytes": size, "usd": pytest.approx(size * 5e-12), "upper_bound": False}
+    assert told["cost"]["bytes_scanned"] == 0
+
+
+def test_a_query_above_the_highest_cost_is_refused(
+    aws: EmbeddedAws, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capfd, "errors", "--group", GROUP, "--max-cost", "0.00000001") == (
+        2,
+        "",
+        line(
+            "query errors was not run: it would scan 2.5 kB, $0.0001, above --max-cost 1e-08; "
+            "shorten --since, or name fewer workers"
+        ),
+    )
+    assert run(capfd, "errors", "--group", GROUP, "--max-cost", "0.01")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "which query? see opskit query --list"),
+        (["errors"], "whose logs? pass --fn NAME, --group NAME or --local FILE"),
+        (["error", "--group", "g"], 'no query is named "error", did you mean errors?; opskit query --list'),
+        (
+            ["errors", "memory", "--group", "g"],
+            'one query at a time, not also "memory"; a parameter is NAME=VALUE',
+        ),
+        (["errors", "x=1", "--group", "g"], "query errors has no parameter x"),
+        (["slowest", "over=1", "--group", "g"], "query slowest has no parameter over, it has over_ms"),
+        (
+            ["slowest", "over_ms=1", "--param", "over_ms=2", "--group", "g"],
+            "the parameter over_ms is given twice",
+        ),
+        (["slowest", "--param", "over_ms", "--group", "g"], 'a parameter is NAME=VALUE, not "over_ms"'),
+        (
+            ["slowest", "over_ms=1 | limit 1", "--group", "g"],
+            r'query slowest: over_ms must match \d{1,15}, got "1 | limit 1"',
+        ),
+        (["request", "--group", "g"], "query request needs request: pass request=..."),
+        (
+            ["errors", "--group", "g", "--since", "1 month"],
+            '--since: expected a duration such as 90m, 3h or 2d, got "1 month"',
+        ),
+        (["errors", "--local", "f", "--fn", "x"], "--fn: not with --local, which asks no AWS"),
+        (["errors", "--local", "f", "--estimate"], "--estimate: not with --local, which asks no AWS"),
+        (["errors", "--local", "nosuch"], "--local: nosuch cannot be read: No such file or directory"),
+        (["--show", "nosuchthing"], None),
+    ],
+)  # fmt: skip
+def test_a_wrong_command_line_is_one_line(
+    capfd: pytest.CaptureFixture[str], arguments: list[str], said: str | None
+) -> None:
+    code, out, err = run(capfd, *arguments)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    if said is not None:
+        assert err == line(said)
+
+
+def test_an_unknown_worker_is_told_with_the_nearest(
+    aws: EmbeddedAws, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capfd, "errors", "--fn", "scoreUser") == (
+        2, "", line('no worker or function "scoreUser": did you mean scoreUsers?'),
+    )  # fmt: skip
+    two = run(capfd, "errors", "--fn", "scoreUsers", "--fn", "prd2011-prod-us-west-2-scoreUsers")
+    assert (two[0], two[1]) == (2, "")
+    assert "the workers are in several regions" in two[2]
+
+
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No credentials, and nobody at the endpoint."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+
+
+def text_file() -> str:
+    return "".join(message.removesuffix("\n") + "\n" for _, _, message in text_events())
+
+
+@pytest.mark.usefixtures("nobody")
+def test_files_are_asked_without_aws(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "lambda.log").write_text(text_file())
+    code, out, err = run(capfd, "memory", "--local", "lambda.log")
+    assert (code, out) == (0, f"{ROWS}lambda.log\n")
+    untimed = "14 events have no time of their own: each stands with the one before it"
+    assert err == line(untimed, "1 row; 8 of 19 events matched")
+
+
+@pytest.mark.usefixtures("nobody")
+def test_several_files_folders_and_gzip_are_asked_together(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.log").write_text(text_file())
+    folder = tmp_path / "exported" / "2026-01-01-[$LATEST]0"
+    folder.mkdir(parents=True)
+    (tmp_path / "exported" / "aws-logs-write-test").write_text("Permission Check Successful")
+    lines = "".join(f"2026-01-01T00:00:00.000Z {message}\n" for _, _, message in text_events())
+    (folder / "000000.gz").write_bytes(gzip.compress(lines.encode()))
+    code, out, _ = run(capfd, "memory", "--local", "a.log", "exported", "-o", "csv")
+    assert code == 0
+    assert out == (
+        "percent,max_mb,p95_mb,size_mb,n,@log\n100,512,374.8,512,8,a.log\n100,512,374.8,512,8,exported\n"
+    )
+
+
+@pytest.mark.usefixtures("nobody")
+def test_stdin_is_a_file_too(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(gzip.compress(text_file().encode()))))
+    code, out, _ = run(capfd, "memory", "--local", "-")
+    assert (code, out) == (0, f"{ROWS}stdin\n")
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_window_holds_for_files_if_one_is_given(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    now = int(time.time() * 1000)
+    old = {"timestamp": now - 7_200_000, "message": "[ERROR] KeyError: 'old'"}
+    new = {"timestamp": now - 60_000, "message": "[ERROR] KeyError: 'new'"}
+    (tmp_path / "e.jsonl").write_text(f"{json.dumps(old)}\n{json.dumps(new)}\n")
+    both, newest = (
+        json.loads(run(capfd, "errors", "--local", "e.jsonl", "-o", "json", *more)[1])
+        for more in ([], ["--since", "1h"])
+    )
+    assert [row["error"] for row in both["rows"]] == ["KeyError: 'new'", "KeyError: 'old'"]
+    assert [row["error"] for row in newest["rows"]] == ["KeyError: 'new'"]
+    assert (both["window"], both["region"], both["files"]) == (None, None, ["e.jsonl"])
+    code, out, err = run(capfd, "errors", "--local", "e.jsonl", "--since", "1h", "--until", "5h ago")
+    unread = "nothing was read: no event in these files, or none in the window"
+    assert (code, out, err) == (3, "", line(unread))
+
+
+@pytest.mark.usefixtures("nobody")
+def test_what_a_file_says_is_masked_and_steers_no_terminal(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    hostile = "[ERROR] \x1b[2J=cmd() password=hunter2 ada@example.com"
+    (tmp_path / "e.log").write_text(f"{hostile}\n")
+    for form in ("plain", "csv", "markdown", "table"):
+        _, out, _ = run(capfd, "errors", "--local", "e.log", "-o", form)
+        assert "\x1b" not in out
+        assert "hunter2" not in out
+        assert "ada@" not in out
+    (tmp_path / "f.log").write_text("[ERROR] =cmd()\n")
+    assert ",'=cmd()," in run(capfd, "errors", "--local", "f.log", "-o", "csv")[1]
+
+
+@pytest.mark.usefixtures("nobody")
+def test_broken_files_are_one_line(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(b"x" * 1000)[:20])
+    (tmp_path / "void").mkdir()
+    for name, said in (("cut.gz", "cut.gz is no whole gzip file"), ("void", "no file in the folder void")):
+        code, out, err = run(capfd, "errors", "--local", name)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert said in err
+
+
+@pytest.mark.usefixtures("nobody")
+def test_without_duckdb_files_cannot_be_asked_and_it_says_what_to_install(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("duckdb", "opskit.insights.local", "opskit.insights.engine"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    monkeypatch.delattr("opskit.insights.local", raising=False)
+    assert run(capfd, "errors", "--local", "x") == (
+        2, "", line("--local needs DuckDB; pip install 'opskit[sandbox]'"),
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("nobody")
+def test_the_library_is_listed_and_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capfd, "--list", "-o", "json")
+    listed: list[dict[str, Any]] = json.loads(out)
+    assert (code, err) == (0, "")
+    assert {"errors", "performance", "request", "error-rate"} <= {one["name"] for one in listed}
+    (slowest,) = (one for one in listed if one["name"] == "slowest")
+    assert slowest["parameters"] == [
+        {"name": "over_ms", "type": "integer", "pattern": r"\d{1,15}", "default": "0"}
+    ]
+    code, out, err = run(capfd, "--show", "slowest")
+    assert (code, err) == (0, "")
+    assert out.startswith("slowest: The slowest invocations, the longest first\n")
+    assert r"parameter over_ms (integer), default 0; values match \d{1,15}" in out
+    assert out.endswith("| display @timestamp, ms, init_ms, used_mb, request, @log, @logStream\n")
+
+
+def test_csv_is_for_rows_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["diagnose", "stream-lag", "--fn", "x", "-o", "csv"]) == 2
+    said = "--output csv is for rows, and opskit diagnose has none to print"
+    assert capfd.readouterr() == ("", line(said))
+    assert main(["--output", "csv", "runbooks"]) == 0
+    assert capfd.readouterr()[0].startswith("runbook,fits,cause,meaning\n")
