@@ -12,6 +12,7 @@ from moto.dynamodb.models import dynamodb_backends
 
 from opskit.inventory.worker import Worker
 from opskit.sandbox.calls import Calls
+from opskit.sandbox.fleet import API_TRIGGERS
 from opskit.sandbox.front import ACCOUNT
 from opskit.sandbox.planes import Planes
 from opskit.sandbox.workload.parts import Part, StreamWorker, Table
@@ -19,6 +20,8 @@ from opskit.sandbox.workload.parts import Part, StreamWorker, Table
 REGION = "us-east-1"
 READS = ("kinesis:GetRecords", "dynamodb:GetRecords", "sqs:ReceiveMessage")
 """Of these rights a role needs the one of its worker's source."""
+INVOKE, API_GATEWAY = "lambda:InvokeFunction", "apigateway.amazonaws.com"
+"""The right that an API needs in its function's policy, and who has it there."""
 _POLICY = "read-source"
 _A_DAY_H = 24
 _DEAD_LETTER_RETENTION_S = 1_209_600
@@ -83,14 +86,10 @@ class Resources:
         if source.trigger == "kinesis" and isinstance(p, StreamWorker):
             return self._of_stream(worker, p, placed)
         if source.trigger == "sqs":
-            self._source_queue(worker)
+            self._source_queue(worker, p)
             return replace(placed, source_arn=arn("sqs", source.name))
-        if source.trigger == "rest-api":
-            self.call("apigateway", "CreateRestApi", name=source.name)
-            return replace(placed, api=source.name)
-        if source.trigger == "http-api":
-            made = self.call("apigatewayv2", "CreateApi", Name=source.name, ProtocolType="HTTP")
-            return replace(placed, api=str(made["ApiId"]))
+        if source.trigger in API_TRIGGERS:
+            return self._of_api(worker, p, placed)
         return placed
 
     def _role(self, name: str, *, reads: bool) -> None:
@@ -162,16 +161,35 @@ class Resources:
             StartingPosition="LATEST",
         )
 
-    def _source_queue(self, worker: Worker) -> None:
-        expected = worker.expected
+    def _of_api(self, worker: Worker, p: Any, placed: Placed) -> Placed:
+        """Create the API, and let it call the function; a REST API's metrics go by its name."""
+        name = worker.sources[0].name
+        if worker.trigger == "rest-api":
+            made = str(self.call("apigateway", "CreateRestApi", name=name)["id"])
+        else:
+            made = str(self.call("apigatewayv2", "CreateApi", Name=name, ProtocolType="HTTP")["ApiId"])
+        if p.invocable:
+            self.call(
+                "lambda",
+                "AddPermission",
+                FunctionName=worker.function,
+                StatementId="api",
+                Action=INVOKE,
+                Principal=API_GATEWAY,
+                SourceArn=arn("execute-api", f"{made}/*/*"),
+            )
+        return replace(placed, api=name if worker.trigger == "rest-api" else made)
+
+    def _source_queue(self, worker: Worker, p: Any) -> None:
         attributes = {
-            "VisibilityTimeout": str(expected["visibility_timeout_s"]),
-            "MessageRetentionPeriod": str(expected["retention_s"]),
+            "VisibilityTimeout": str(p.visibility_s),
+            "MessageRetentionPeriod": str(p.retention_s),
+            "DelaySeconds": str(p.delay_s),
         }
-        if worker.dead_letter_queue:
+        if worker.dead_letter_queue and p.max_receive_count is not None:
             policy = {
                 "deadLetterTargetArn": arn("sqs", worker.dead_letter_queue),
-                "maxReceiveCount": expected["max_receive_count"],
+                "maxReceiveCount": p.max_receive_count,
             }
             attributes["RedrivePolicy"] = json.dumps(policy)
         self._queue(worker.sources[0].name, attributes)
