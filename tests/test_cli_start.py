@@ -60,10 +60,13 @@ def test_version_imports_not_even_typer() -> None:
     assert not modules & (HEAVY | {"typer", "rich"})
 
 
+KNOW = ["iam-policy", "runbooks", "sandbox", "signals"]
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("opskit ", ["cases", "demo", "diagnose", "iam-policy", "runbooks", "sandbox", "signals"]),
+        ("opskit ", ["cases", "demo", "diagnose", "find-resources", *KNOW]),
         ("opskit di", ["diagnose"]),
         ("opskit sandbox st", ["start", "status", "stop"]),
         ("opskit diagnose str", ["stream-lag"]),
