@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from opskit.drift import asks
 from opskit.drift.resource import Difference
-from opskit.drift.seen import AbsentError, Seen, UnreadError
+from opskit.drift.seen import AbsentError, Seen, UnreadError, name_of
 from opskit.drift.thing import Place, Said, Thing
 from opskit.inventory import Worker, arns
 from opskit.model import Describe, Json, Severity
@@ -41,7 +41,7 @@ def _all(worker: Worker) -> Describe:
 
 
 def _ids(worker: Worker, seen: Seen) -> list[str]:
-    return [row["id"] for row in seen.document(_all(worker)) if row["name"] == worker.sources[0].name]
+    return [row["id"] for row in seen.rows(_all(worker), name_of, worker.sources[0].name)]
 
 
 def _id(worker: Worker, seen: Seen) -> str:

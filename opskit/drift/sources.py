@@ -1,7 +1,7 @@
 """What workers read from and write to: event source mappings, streams, tables, topics, schedules."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from opskit.drift import asks
@@ -40,9 +40,8 @@ def mapping(worker: Worker, place: Place) -> Thing:
     def signals(seen: Seen) -> Iterator[Describe]:
         if source.trigger == "dynamodb-stream":
             yield asks.table(source.name)
-        for row in seen.known(asked) or ():
-            if _is_of(row, worker) and _CONSUMER in row["source_arn"]:
-                yield asks.consumer(row["source_arn"])
+        rows = seen.rows(asked, _reads, _read_by(worker)) if seen.known(asked) else ()
+        yield from (asks.consumer(row["source_arn"]) for row in rows if _CONSUMER in row["source_arn"])
         yield asked
 
     look = command(round0.mappings(invoked), place.region)
@@ -52,7 +51,7 @@ def mapping(worker: Worker, place: Place) -> Thing:
 
 
 def _compare_mapping(worker: Worker, asked: Describe, seen: Seen) -> Iterator[Said]:
-    rows = [row for row in seen.document(asked) if _is_of(row, worker)]
+    rows = seen.rows(asked, _reads, _read_by(worker))
     if not rows:
         raise AbsentError
     if len(rows) > 1:
@@ -66,13 +65,14 @@ def _compare_mapping(worker: Worker, asked: Describe, seen: Seen) -> Iterator[Sa
             yield from _consumer(row["source_arn"], seen)
 
 
-def _is_of(row: Mapping[str, Json], worker: Worker) -> bool:
+def _reads(row: Mapping[str, Json]) -> tuple[str, ...]:
+    """Return what a mapping joins: function, alias, and its source's kind and name."""
     source, function = row["source_arn"] or "", arns.parse_function(row["function_arn"])
-    return (
-        (function.name, function.qualifier) == (worker.function, worker.alias)
-        and arns.trigger_of(source) == worker.trigger
-        and arns.resource_of(source) == worker.sources[0].name
-    )
+    return function.name, function.qualifier, arns.trigger_of(source), arns.resource_of(source)
+
+
+def _read_by(worker: Worker) -> tuple[str, ...]:
+    return worker.function, worker.alias, worker.trigger, worker.sources[0].name
 
 
 def _compare_row(row: Mapping[str, Json], worker: Worker) -> Iterator[Difference]:
@@ -109,7 +109,7 @@ def _canonical(pattern: str) -> str:
         return pattern
 
 
-def _old_stream(rows: list[Mapping[str, Json]], worker: Worker, seen: Seen) -> Iterator[Difference]:
+def _old_stream(rows: Sequence[Mapping[str, Json]], worker: Worker, seen: Seen) -> Iterator[Difference]:
     """Yield a mapping that reads a stream which its table has no longer: one switched on again is new."""
     try:
         now = seen.document(asks.table(worker.sources[0].name))["stream_arn"] or ""
