@@ -165,6 +165,7 @@ def test_a_fleet_of_none_is_one_line(ask: Ask, monkeypatch: pytest.MonkeyPatch, 
     outcome = ask()
     line = f"opskit: {tmp_path}: no worker has a manifest; set workers_dir to the folder of your own\n"
     assert (outcome.code, outcome.err) == (2, line)
+    assert ask("--stack", "scoring").err == line
 
 
 @pytest.mark.usefixtures("played")
@@ -209,6 +210,13 @@ def test_nothing_to_ask_is_one_line_and_exit_3(ask: Ask) -> None:
     assert (outcome.code, outcome.out) == (3, "")
     assert outcome.err == "opskit: cannot reach http://127.0.0.1:1: connection refused\n"
     assert json_of(ask).document["verdict"] == "unknown"
+
+
+@pytest.mark.usefixtures("played")
+def test_an_arn_of_another_account_is_refused(ask: Ask) -> None:
+    outcome = ask("--fn", f"arn:aws:lambda:us-east-1:999999999999:function:{PREFIX}scoreUsers")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "--fn: the name is of account 999999999999, but" in outcome.err
 
 
 @pytest.mark.usefixtures("played")

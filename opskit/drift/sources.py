@@ -8,7 +8,7 @@ from opskit.drift import asks
 from opskit.drift.command import command
 from opskit.drift.resource import MAPPING, Difference
 from opskit.drift.seen import AbsentError, Seen
-from opskit.drift.thing import Place, Said, Thing, differing
+from opskit.drift.thing import Place, Said, Thing, differing, invoked, invoked_by
 from opskit.inventory import Worker, arns, round0
 from opskit.mask import mask_document
 from opskit.model import Describe, Json, Severity
@@ -33,8 +33,8 @@ _MAPPING = (
 
 def mapping(worker: Worker, place: Place) -> Thing:
     """Return the mapping by which a worker reads its source: one, enabled, as the manifest says."""
-    invoked = ":".join(filter(None, (worker.function, worker.alias)))
-    asked = round0.all_mappings() if place.lists else round0.mappings(invoked)
+    own = round0.mappings(invoked(worker))
+    asked = round0.all_mappings() if place.lists else own
     source = worker.sources[0]
 
     def signals(seen: Seen) -> Iterator[Describe]:
@@ -44,7 +44,7 @@ def mapping(worker: Worker, place: Place) -> Thing:
         yield from (asks.consumer(row["source_arn"]) for row in rows if _CONSUMER in row["source_arn"])
         yield asked
 
-    look = command(round0.mappings(invoked), place.region)
+    look = command(own, place.region)
     if source.trigger in ("kinesis", "dynamodb-stream"):
         look = f"opskit diagnose stream-lag --fn {worker.name} --env {worker.env} --region {place.region}"
     return Thing(MAPPING, worker, source.name, signals, partial(_compare_mapping, worker, asked), look)
@@ -195,9 +195,9 @@ def schedule(worker: Worker) -> Thing:
         if live["state"] != "ENABLED":
             yield Difference("state", live["state"], "ENABLED", Severity.HIGH, by_manifest=False)
         yield from differing(("expression", "timezone"), live, worker.expected)
-        target = arns.parse_function(live["target_arn"])
-        if target.name != worker.function:
-            yield Difference("target", target.name, worker.function, Severity.HIGH)
+        target = invoked_by(live["target_arn"])
+        if target != invoked(worker):
+            yield Difference("target", target, invoked(worker), Severity.HIGH)
         if worker.dead_letter_queue and not live["dead_letter_arn"]:
             live = seen.document(function)  # an event that the function failed on is the function's to keep
         if worker.dead_letter_queue:
