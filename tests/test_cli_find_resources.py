@@ -196,6 +196,21 @@ def test_denied_calls_are_unknown_and_exit_3(played: EmbeddedAws, ask: Ask) -> N
     assert "denied: needs iam:ListRolePolicies" in " ".join(plain.out.split())
 
 
+@pytest.mark.usefixtures("played")
+def test_the_policy_names_what_is_asked_about(ask: Ask, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["iam-policy", "find-resources"]) == 0
+    document = json.loads(capfd.readouterr()[0])
+    rights = {action: one["Resource"] for one in document["Statement"] for action in one["Action"]}
+    place = f"us-east-1:*:{PREFIX}"
+    assert rights["sqs:GetQueueUrl"] == [
+        f"arn:aws:sqs:{place}{name}"
+        for name in ("fan-events-failed", "fan-scores-failed", "fan-updates", "fan-updates-dlq")
+    ]
+    assert rights["sns:GetTopicAttributes"] == [f"arn:aws:sns:{place}score-changes"]
+    assert {"apigateway:GET", "iam:ListRolePolicies", "logs:DescribeLogGroups"} <= set(rights)
+    assert "cloudwatch:GetMetricData" not in rights
+
+
 def test_throttling_is_retried_and_without_end_unknown(played: EmbeddedAws, ask: Ask) -> None:
     with FaultProxy(played.endpoint, [throttled("lambda", every=4)]) as proxy:
         assert ask(endpoint=proxy.endpoint).code == 0

@@ -15,6 +15,8 @@ from botocore.validate import ParamValidator
 from drift_live import Live, fleet
 
 from opskit.aws import describe
+from opskit.aws.faults import iam_action
+from opskit.drift import asks
 from opskit.drift.command import command
 from opskit.drift.fleet import expected
 from opskit.inventory import Worker
@@ -76,6 +78,12 @@ def test_every_member_that_is_selected_is_one_of_the_answers(asked: list[Describ
         bare = re.sub(r"'[^']*'|`[^`]*`", "", signal.select)
         selected = re.findall(r"(?<![\w:])(?:[\w]+)(?!\s*:|\w|\()", bare)
         assert set(selected) <= known, (signal.operation, set(selected) - known)
+
+
+def test_the_calls_that_a_policy_is_made_for_are_those_that_are_made(asked: list[Describe]) -> None:
+    assert {iam_action(one.service, one.operation) for one in asks.every()} == {
+        iam_action(one.service, one.operation) for one in asked
+    }
 
 
 def test_no_environment_and_no_code_location_is_selected(asked: list[Describe]) -> None:
