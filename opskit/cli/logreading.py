@@ -69,7 +69,7 @@ def opened(shared: SharedOptions, wanted: Wanted, now: float, shape: Shape) -> I
     gatherer = Gatherer(aws, gatherer_window(now, 3600), RESOLVE_S)
     try:
         with out.working("asking AWS where the lines are"):
-            found = resolve([*asked, *others], gatherer)
+            found = resolve([*asked, *others], gatherer, settings)
         for line in found.notes:
             out.note(line)
         own = [*found.sources[: len(asked)], *names]

@@ -98,13 +98,7 @@ class Lookup:
                 f"{self.asked} is in account {self.account}, but the credentials are of account {account}",
                 "choose others with --profile",
             )
-        env, bound = self.settings.env, self.settings.account
-        if bound and account != bound:
-            raise UsageError(
-                f"{self.settings.config_file} binds {env} to account {bound}, but the credentials are of "
-                f"account {account} ({identity.get('arn')})",
-                "choose others with --profile, or another environment with --env",
-            )
+        check_bound(self.settings, identity)
 
     def _target(self, readings: Readings, worker: Worker) -> Target:
         """Return what a worker's Targets have in common."""
@@ -181,6 +175,17 @@ class Lookup:
             names.setdefault(short.lower(), function)
         near = nearest(self.asked, (name for name in names if name))
         return names[near] if near else None
+
+
+def check_bound(settings: Settings, identity: Mapping[str, Json]) -> None:
+    """Refuse credentials of another account than the environment is bound to; UsageError."""
+    account, bound = identity.get("account"), settings.account
+    if account and bound and account != bound:
+        raise UsageError(
+            f"{settings.config_file} binds {settings.env} to account {bound}, but the credentials are of "
+            f"account {account} ({identity.get('arn')})",
+            "choose others with --profile, or another environment with --env",
+        )
 
 
 def discovered(function: str, settings: Settings) -> Worker:

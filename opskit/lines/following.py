@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from opskit.aws.events import FILTERS_PER_S
 from opskit.aws.faults import FAULTS, explain
 from opskit.aws.loggroups import DELIVERY
-from opskit.aws.tail import LIVE_GROUPS, OVERLAP_MS, LiveTail, Poll
+from opskit.aws.tail import FAR_MS, LIVE_GROUPS, LiveTail, Poll
 from opskit.lines.reader import NOT_FOUND, Read, Reader, at_once
 from opskit.logs.line import Event, Line
 from opskit.logs.shown import Shown
@@ -60,7 +60,7 @@ class Follower:
         self._shown = Shown()
         for line in read.lines:
             self._shown.is_new(line, "read")
-        start_ms = int(clock() * 1000) - OVERLAP_MS
+        start_ms = int(clock() * 1000) - FAR_MS
         if read.more and read.lines:  # what is older was left out on purpose
             start_ms = max(start_ms, read.lines[0].at_ms)
         self._described = read.described
