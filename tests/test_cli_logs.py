@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -360,7 +361,7 @@ def test_the_story_of_a_request_goes_through_every_worker(fleet: EmbeddedAws, ru
         "... 1 min 30 s without a line",
         f"2. scoreUsers at {later}, request 11111111-2222-4333-8444-555555555555: took 30 s, timed out",
         "",
-        "no line of it in publishScores, validateToken",
+        "no line of it in publishScores",
     ]
     bodies = [line.split() for line in ran.lines if line.startswith("  ")]
     assert [words[3] for words in bodies] == [
@@ -379,11 +380,27 @@ def test_a_story_as_json_gives_every_line_its_request(fleet: EmbeddedAws, run: R
 
 
 def test_a_request_that_nobody_knows_is_said_to_be_none(fleet: EmbeddedAws, run: Run) -> None:
-    ran = run("--fn", "handleEvent", "--request-id", "99999999-0000-4000-8000-000000000000")
+    nobody = "99999999-0000-4000-8000-000000000000"
+    ran = run("--fn", "handleEvent", "--request-id", nobody)
     assert (ran.code, ran.out) == (0, "")
-    assert ran.notes == [
-        "no line with 99999999-0000-4000-8000-000000000000 in handleEvent; --since 1d looks further back"
+    (note,) = ran.notes
+    assert note == f"no line with {nobody} in handleEvent; a longer --since looks further back"
+
+
+def test_the_story_of_one_workers_request_is_looked_for_in_all(fleet: EmbeddedAws, run: Run) -> None:
+    ran = run("--fn", "handleEvent", "--request-id", REQUEST)
+    assert ran.code == 3
+    assert [line.split()[1] for line in ran.lines if re.match(r"\d\. ", line)] == [
+        "handleEvent",
+        "scoreUsers",
     ]
+
+
+def test_a_story_does_not_say_that_unread_workers_are_silent(fleet: EmbeddedAws, run: Run) -> None:
+    with FaultProxy(fleet.endpoint, [denied("logs", "FilterLogEvents")]) as proxy:
+        ran = run("--fn", "handleEvent", "--request-id", REQUEST, endpoint=proxy.endpoint)
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.notes == [f"handleEvent (/aws/lambda/{PREFIX}handleEvent): denied: needs logs:FilterLogEvents"]
 
 
 def follow(aws: EmbeddedAws, *arguments: str) -> subprocess.Popen[str]:
