@@ -1,5 +1,6 @@
 """The workload model of a stream's consumer obeys its laws, whatever its parameters."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
@@ -272,6 +273,22 @@ def test_every_execution_ends_in_one_report(json_format: bool) -> None:
     assert sum(mark in text for text in texts) == len(model.runs)
     failed = sum(bool(one.error) for one in model.runs)
     assert sum("RuntimeError" in text for text in texts) == failed
+
+
+def test_workers_of_one_flow_share_a_correlation_id_in_a_second_wherever_the_past_is() -> None:
+    model = run(StreamWorker(arrival_per_s=3), minutes=2)
+
+    def carried(function: str, flow: str, start: float) -> list[str]:
+        writer = loglines.Writer(function, 512, 30.0, json_format=True, flow=flow)
+        texts = (text for _, _, text in writer.lines(model.runs, start, Random(function)))
+        said = [json.loads(text) for text in texts if '"functionName"' in text]
+        return [one["correlationId"] for one in said if "correlationId" in one]
+
+    mine = carried("scoreUsers", "scoring", 0)
+    assert len(mine) == len(model.runs)
+    assert mine == carried("publishScores", "scoring", 600)
+    assert not set(mine) & set(carried("handleEvent", "event-handling", 0))
+    assert carried("scoreUsers", "", 0) == []
 
 
 @pytest.mark.parametrize(("old", "line", "status"), [(True, True, False), (False, False, True)])
