@@ -150,11 +150,11 @@ def test_lines_of_several_workers_are_one_story_in_time(fleet: EmbeddedAws, run:
     mine, carried = f"requestId={REQUEST}", f"correlationId={CORRELATION}"
     stack = 'Traceback (most recent call last):\\n  File "handler.py", line 4\\nValueError: n/a'
     assert ran.lines == [
-        f'{stamp(T0)} handleEvent INFO  start  version="7" {mine}',
+        f"{stamp(T0)} handleEvent INFO  start: version 7  {mine}",
         f"{stamp(T0, 100)} handleEvent INFO  event taken  functionName=any {carried} userId=*** {mine}",
         f"{stamp(T0, 200)} handleEvent -     printed without an id",
         f"{stamp(T0, 245)} handleEvent INFO  report: 245 ms, 128 of 512 MB, status success  {mine}",
-        f'{stamp(T0 + 90)} scoreUsers  INFO  start  version="3" {other}',
+        f"{stamp(T0 + 90)} scoreUsers  INFO  start: version 3  {other}",
         f"{stamp(T0 + 90, 50)} scoreUsers  WARN  slow table correlation {CORRELATION}  {other}",
         f"{stamp(T0 + 90, 100)} scoreUsers  ERROR {stack}",
         f"{stamp(T0 + 120)} scoreUsers  INFO  end  {other}",
@@ -356,7 +356,7 @@ def test_the_story_of_a_request_goes_through_every_worker(fleet: EmbeddedAws, ru
     assert headings == [
         f"request {REQUEST}: 2 executions, linked by {CORRELATION}",
         "",
-        f"1. handleEvent at {at}, request {REQUEST}: took 245 ms, no error",
+        f"1. handleEvent at {at}, request {REQUEST} (asked for): took 245 ms, no error",
         "",
         "... 1 min 30 s without a line",
         f"2. scoreUsers at {later}, request 11111111-2222-4333-8444-555555555555: took 30 s, timed out",
@@ -365,7 +365,7 @@ def test_the_story_of_a_request_goes_through_every_worker(fleet: EmbeddedAws, ru
     ]
     bodies = [line.split() for line in ran.lines if line.startswith("  ")]
     assert [words[3] for words in bodies] == [
-        "start", "event", "printed", "report:", "start", "slow", "Traceback", "end", "report:",
+        "start:", "event", "printed", "report:", "start:", "slow", "Traceback", "end", "report:",
     ]  # fmt: skip
     assert [note.partition(":")[0] for note in ran.notes] == [
         f"validateToken (/aws/lambda/{PREFIX}validateToken)"
