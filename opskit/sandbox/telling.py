@@ -66,7 +66,7 @@ class LogSource:
 def log_source(worker: Worker, p: Any, model: Any, start: float, seed: str) -> LogSource:
     """Return the source of a worker's log lines."""
     json_format = worker.expected.get("log_format") == "JSON"
-    writer = Writer(worker.name, p.memory_mb, p.timeout_s, json_format, p.old_logs)
+    writer = Writer(worker.name, p.memory_mb, p.timeout_s, json_format, p.old_logs, worker.stack)
     return LogSource(writer, model.runs, start, Random(f"{seed}:{worker.name}:logs"))
 
 
