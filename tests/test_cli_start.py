@@ -63,8 +63,9 @@ def test_version_imports_not_even_typer() -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("opskit ", ["cases", "demo", "diagnose", "iam-policy", "runbooks", "sandbox", "signals"]),
+        ("opskit ", ["cases", "demo", "diagnose", "iam-policy", "query", "runbooks", "sandbox", "signals"]),
         ("opskit di", ["diagnose"]),
+        ("opskit query slo", ["slowest"]),
         ("opskit sandbox st", ["start", "status", "stop"]),
         ("opskit diagnose str", ["stream-lag"]),
         ("opskit diagnose stream-lag --fail", ["--fail-on"]),
