@@ -165,7 +165,9 @@ class Look:
         with out.working(f"asking {self._where()}"):
             answer = self._client.run(self._asked)
         if answer.parts > 1:
-            out.note(f"{answer.parts} queries (50 log groups of one class each): order and limit are each's")
+            out.note(
+                f"{answer.parts} queries (50 log groups of one class each): sums, order and limit are each's"
+            )
         return _shown(self._shared, self._asked, self._region, answer, self._cost)
 
     def price(self) -> int:
