@@ -70,6 +70,7 @@ KNOW = ["iam-policy", "logs", "query", "runbooks", "sandbox", "signals"]
     [
         ("opskit ", [*ON_CALL, *KNOW]),
         ("opskit di", ["diagnose"]),
+        ("opskit query slo", ["slowest"]),
         ("opskit sandbox st", ["start", "status", "stop"]),
         ("opskit diagnose str", ["stream-lag"]),
         ("opskit diagnose stream-lag --fail", ["--fail-on"]),
