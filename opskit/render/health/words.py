@@ -7,7 +7,7 @@ from opskit.health.indicators import Column
 from opskit.health.model import Cell, Health, Place, Row, State
 from opskit.model import Finding, Verdict
 from opskit.render.canvas import Canvas
-from opskit.render.figures import clock, counted, duration, iso
+from opskit.render.figures import amount, clock, counted, duration, iso
 from opskit.render.safe import clean
 
 SHOWN_MAX = 40
@@ -73,6 +73,32 @@ def by_command(health: Health) -> list[tuple[str, list[Finding]]]:
     for finding in health.findings:
         groups.setdefault(finding.fix[0] if finding.fix else "", []).append(finding)
     return list(groups.items())
+
+
+def source_of(row: Row) -> str:
+    """Return what the row's worker is triggered by; "" when none is known."""
+    return row.worker.sources[0].name if row.worker.sources else ""
+
+
+def by_worker(health: Health) -> list[tuple[str, list[Row]]]:
+    """Return the rows worker by worker, place by place; where there are several, the name says which."""
+    several = len({(row.place.account, row.place.region) for row in health.rows}) > 1
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in health.rows:
+        groups.setdefault((row.worker.name, row.place.account, row.place.region), []).append(row)
+    return [
+        (f"{name} ({account} {region})" if several else name, rows)
+        for (name, account, region), rows in groups.items()
+    ]
+
+
+def measured(cell: Cell) -> Iterator[str]:
+    """Yield what is known of a cell beyond its sentence: the value with its limit, and since when."""
+    if cell.value is not None:
+        limit = f", limit {amount(cell.limit, cell.unit)}" if cell.limit is not None else ""
+        yield f"measured {amount(cell.value, cell.unit)}{limit}"
+    if cell.since is not None:
+        yield f"since {iso(cell.since)}"
 
 
 def of_column(row: Row, column: Column) -> Cell | None:
