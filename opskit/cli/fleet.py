@@ -71,7 +71,7 @@ def _shown(health: Health, asked: Asked, shared: SharedOptions) -> str:
 def _seen(asked: Asked, now: Callable[[], float]) -> tuple[Health, str]:
     """Return the look, written down and compared with the last one if so asked, and why there is none."""
     moment = now()
-    how = How(window(moment, asked.since_s), asked.deadline_s, now)
+    how = How(window(moment, asked.since_s), asked.deadline_s, now, unusual=asked.baseline)
     unseen = ""
     try:
         with out.working("asking AWS about the fleet"):

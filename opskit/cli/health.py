@@ -58,7 +58,11 @@ def health(
     ] = False,
     baseline: Annotated[
         bool,
-        typer.Option("--baseline", help="Mark what is new, worse, the same or gone.", rich_help_panel=RUNS),
+        typer.Option(
+            "--baseline",
+            help="Mark what is new, worse, the same or gone, and find what is unusual for this hour.",
+            rich_help_panel=RUNS,
+        ),
     ] = False,
     watch: Annotated[
         str | None, typer.Option(metavar="TIME", help="Look again every so often, until Ctrl-C.")

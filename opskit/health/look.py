@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from opskit.diagnose import Asks
 from opskit.errors import CannotLookError
-from opskit.health import alarms, asking, judging
+from opskit.health import alarms, asking, growth, judging
 from opskit.health.model import Health, Place
 from opskit.inventory import round0
 from opskit.inventory.lookup import refuse_other_account
@@ -17,8 +17,10 @@ SQS = "https://sqs.{region}.{suffix}"
 SUFFIXES = {"cn-": "amazonaws.com.cn"}
 
 
-def look(workers: Sequence[Worker], place: Place, gatherer: Asks, settings: Settings) -> Health:
-    """Look at all of `workers` in `place`.
+def look(
+    workers: Sequence[Worker], place: Place, gatherer: Asks, settings: Settings, past: Asks | None = None
+) -> Health:
+    """Look at all of `workers` in `place`; with `past` also at what is unusual for this hour.
 
     CannotLookError when nothing could be asked at all, such as without credentials; UsageError when they
     are of another account than the environment is bound to.
@@ -40,7 +42,7 @@ def look(workers: Sequence[Worker], place: Place, gatherer: Asks, settings: Sett
     ]
     *second, of_alarms = _read(gatherer, [*named, {**common, **heard}])
     rows = tuple(judging.row(worker, place, readings) for worker, readings in zip(each, second, strict=True))
-    return Health(
+    health = Health(
         places=(place,),
         window=gatherer.window,
         rows=rows,
@@ -50,6 +52,22 @@ def look(workers: Sequence[Worker], place: Place, gatherer: Asks, settings: Sett
         gaps=(*judging.gaps(rows), *alarms.gaps(of_alarms)),
         cost=gatherer.cost,
         alarms=alarms.told(of_alarms, about),
+    )
+    return health if past is None else _with_unusual(health, each, named, past)
+
+
+def _with_unusual(
+    health: Health, workers: Sequence[Worker], named: Sequence[Mapping[str, Signal]], past: Asks
+) -> Health:
+    """Return the look with what is unusual for this hour, and what it cost to ask for the days before."""
+    days = _read(past, [growth.signals(names) for names in named])
+    unusual = growth.judge(zip(workers, days, strict=True), health.places[0])
+    return replace(
+        health,
+        findings=judging.ranked((*health.findings, *unusual.findings)),
+        gaps=(*health.gaps, *unusual.gaps),
+        notes=(*health.notes, *unusual.notes),
+        cost=health.cost + past.cost,
     )
 
 
