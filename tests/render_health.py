@@ -1,7 +1,7 @@
 """Fixed looks at a fleet that the tests of `opskit health`'s forms share."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 from opskit.health import judging
 from opskit.health.indicators import INDICATORS
@@ -10,6 +10,7 @@ from opskit.inventory.worker import Source, Worker
 from opskit.model import Cost, Finding, Gap, Severity, Window
 from opskit.series import Point
 
+ZONE = timezone(timedelta(hours=1), "CET")
 END = int(datetime(2026, 11, 25, 3, 8, tzinfo=UTC).timestamp())
 WINDOW = Window(END - 3600, END)
 PLACE = Place("123456789012", "us-east-1", "prod")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from junitparser import JUnitXml, TestCase, TestSuite
 from prometheus_client.metrics_core import Metric
@@ -258,6 +258,7 @@ def test_of_two_cells_of_one_name_the_worse_one_is_told() -> None:
     assert set_states(health(row(DIGEST, unseen("depth")), row(DIGEST)))["sendDigest", "depth"] == "unknown"
 
 
+@settings(deadline=None)
 @given(
     st.lists(TEXTS, min_size=6, max_size=6),
     st.sampled_from(State),
