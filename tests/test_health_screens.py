@@ -121,7 +121,7 @@ def test_a_row_of_which_nothing_is_known_is_all_question_marks() -> None:
     assert first.split() == ["scoreUsers", *"????????"]
     lines = "\n".join(shown(UNKNOWN, 80))
     assert "? could not be looked at; the reasons stand below" in lines
-    assert "undetermined: 9 indicators of\n  scoreUsers" in lines
+    assert "undetermined: 9 checks of\n  scoreUsers" in lines
     assert "scoreUsers:" not in lines, "no figure was measured"
 
 
@@ -130,8 +130,8 @@ def test_a_fleet_that_could_not_be_looked_at_is_said_in_a_few_lines() -> None:
     lines = shown(blind, 80)
     end = lines[lines.index("could not look at") + 1 :]
     assert end[:2] == [
-        "  errors: denied: needs cloudwatch:GetMetricData; undetermined: 400 indicators",
-        "  of w000, w001, w002, w003, w004, w005 and 194 more",
+        "  errors: denied: needs cloudwatch:GetMetricData; undetermined: 400 checks of",
+        "  w000, w001, w002, w003, w004, w005 and 194 more",
     ]
 
 
@@ -141,6 +141,14 @@ def test_a_gap_of_no_worker_is_told_in_the_headline() -> None:
     assert shown(replace(well, rows=(), gaps=(Gap("a", "b"), Gap("c", "d"))))[0] == (
         "UNKNOWN 2 things could not be looked at"
     )
+
+
+def test_beside_what_is_wrong_the_headline_tells_how_much_is_dark() -> None:
+    assert shown(BREACH, 140)[0].endswith("; 4 of 4 workers affected, 1 not fully known")
+    dark = replace(UNKNOWN, findings=BREACH.findings[:1])
+    assert shown(dark, 140)[0].endswith("; 2 of 3 workers not fully known")
+    alarm = replace(LOOKS["healthy"], findings=BREACH.findings[:1])
+    assert shown(alarm, 140)[0] == "BREACH critical: scoreUsers errors"
 
 
 def test_several_places_are_tables_of_their_own_the_worst_first() -> None:

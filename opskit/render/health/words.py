@@ -45,7 +45,11 @@ def _breach(health: Health, size: str) -> Iterator[str]:
     first, more = health.findings[0], len(health.findings) - 1
     bad = f"BREACH {health.severity}: {clean(first.subject)} {first.cause}"
     ill = sum(row.state in (State.CRIT, State.WARN) for row in health.rows)
-    yield f"{bad}{f', and {more} more' if more else ''}; {ill} of {size} affected"
+    dark = sum(any(cell.state is State.UNKNOWN for cell in row.cells) for row in health.rows)
+    parts = [f"{ill} of {size} affected"] * bool(ill)
+    parts += [f"{dark} of {size} not fully known" if not ill else f"{dark} not fully known"] * bool(dark)
+    for said in (parts, parts[:1]):
+        yield f"{bad}{f', and {more} more' if more else ''}" + (f"; {', '.join(said)}" if said else "")
     yield f"{bad}{f', and {more} more' if more else ''}"
     yield f"{bad}{f', +{more}' if more else ''}"
     also = f" and {more} more" if more else ""
@@ -197,7 +201,7 @@ def _affected(affects: tuple[str, ...]) -> tuple[str, ...]:
     workers = list(dict.fromkeys(one.rpartition(" ")[0] for one in affects if " " in one))
     others = [one for one in affects if " " not in one]
     cells = len(affects) - len(others)
-    said = [f"{cells} indicators of {few(workers)}"] if cells else []
+    said = [f"{cells} checks of {few(workers)}"] if cells else []
     return (*said, *([few(others)] if others else []))
 
 
