@@ -1,14 +1,16 @@
 """What is unusual for an hour: told where it is, and not of what looks like it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import pytest
-from render_health import PLACE, WINDOW, worker
+from render_health import PLACE, WINDOW, health, row, worker
 
 from opskit import gather
 from opskit.health import asking, growth
 from opskit.health.growth import DAY_S, DAYS, DROP, GROWTH, HOUR_S, Growth
-from opskit.model import Metric, Reading, Readings, Severity, Status, Window
+from opskit.health.look import PAST_AT_ONCE, _with_unusual
+from opskit.model import Cost, Metric, Reading, Readings, Severity, Signal, Status, Window
 
 SPAN = growth.window(WINDOW)
 HOUR = SPAN.end - HOUR_S
@@ -162,3 +164,34 @@ def test_many_without_history_are_named_in_part() -> None:
     readings = Readings(ASKED, {s: Reading(Status.EMPTY) for s in ASKED.values()}, window=SPAN)
     (note,) = growth.judge([(worker(f"w{i}"), readings) for i in range(9)], PLACE).notes
     assert note.endswith("w0, w1, w2, w3, w4, w5 and 3 more")
+
+
+class Past:
+    """A gatherer of the days before, in which every function does far more than usual."""
+
+    window = SPAN
+    cost = Cost(api_calls=2, metrics=500)
+    blocked = ""
+
+    def gather(self, signals: Iterable[Signal]) -> dict[Signal, Reading]:
+        series = points(steady(9600, 3000), 2000)
+        return {s: Reading(Status.OK, points=series) for s in signals if isinstance(s, Metric)}
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+
+def test_a_large_fleet_is_compared_part_by_part_and_all_of_it_is_paid() -> None:
+    workers = [worker(f"w{i:03}") for i in range(PAST_AT_ONCE * 2 + 1)]
+    named = [asking.measures(one, UNREAD, "https://sqs.us-east-1.amazonaws.com/1", "") for one in workers]
+    look = replace(health(row(SCORE)), cost=Cost(api_calls=1))
+    made: list[Past] = []
+
+    def past() -> Past:
+        made.append(Past())
+        return made[-1]
+
+    found = _with_unusual(look, workers, named, past)
+    assert len(made) == 3
+    assert [finding.subject for finding in found.findings] == [one.name for one in workers]
+    assert found.cost == Cost(api_calls=7, metrics=1500)

@@ -1,6 +1,6 @@
 """One look at the workers of one account and region: ask twice, judge each worker, add it all up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from opskit.diagnose import Asks
@@ -10,18 +10,25 @@ from opskit.health.model import Health, Place
 from opskit.inventory import round0
 from opskit.inventory.lookup import refuse_other_account
 from opskit.inventory.worker import Worker
-from opskit.model import Describe, Reading, Readings, Signal, Status
+from opskit.model import Cost, Describe, Reading, Readings, Signal, Status
 from opskit.settings import Settings
 
 SQS = "https://sqs.{region}.{suffix}"
+PAST_AT_ONCE = 250
+"""Workers whose eight days of hours are held at once: about a thousand series of 169 datapoints."""
 SUFFIXES = {"cn-": "amazonaws.com.cn"}
 
 
 def look(
-    workers: Sequence[Worker], place: Place, gatherer: Asks, settings: Settings, past: Asks | None = None
+    workers: Sequence[Worker],
+    place: Place,
+    gatherer: Asks,
+    settings: Settings,
+    past: Callable[[], Asks] | None = None,
 ) -> Health:
     """Look at all of `workers` in `place`; with `past` also at what is unusual for this hour.
 
+    `past` makes a gatherer of the days before (`growth.window`).
     CannotLookError when nothing could be asked at all, such as without credentials; UsageError when they
     are of another account than the environment is bound to.
     """
@@ -57,17 +64,31 @@ def look(
 
 
 def _with_unusual(
-    health: Health, workers: Sequence[Worker], named: Sequence[Mapping[str, Signal]], past: Asks
+    health: Health,
+    workers: Sequence[Worker],
+    named: Sequence[Mapping[str, Signal]],
+    past: Callable[[], Asks],
 ) -> Health:
     """Return the look with what is unusual for this hour, and what it cost to ask for the days before."""
-    days = _read(past, [growth.signals(names) for names in named])
-    unusual = growth.judge(zip(workers, days, strict=True), health.places[0])
+    costs = [health.cost]
+
+    def days() -> Iterator[tuple[Worker, Readings]]:
+        for start in range(0, len(workers), PAST_AT_ONCE):
+            some, gatherer = slice(start, start + PAST_AT_ONCE), past()
+            yield from zip(
+                workers[some],
+                _read(gatherer, [growth.signals(names) for names in named[some]]),
+                strict=True,
+            )
+            costs.append(gatherer.cost)
+
+    unusual = growth.judge(days(), health.places[0])
     return replace(
         health,
         findings=judging.ranked((*health.findings, *unusual.findings)),
         gaps=(*health.gaps, *unusual.gaps),
         notes=(*health.notes, *unusual.notes),
-        cost=health.cost + past.cost,
+        cost=sum(costs, Cost()),
     )
 
 

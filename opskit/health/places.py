@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from opskit import lanes
 from opskit.aws.faults import FAULTS
@@ -102,7 +103,6 @@ def _look(where: Where, choice: Choice, how: How) -> Health:
     settings = where.inventory.settings
     aws = Aws(settings.region, where.profile or None, role_arn=where.role_arn)
     gatherer = Gatherer(aws, how.window, how.deadline_s, how.now)
-    past = Gatherer(aws, growth.window(how.window), how.deadline_s, how.now) if how.unusual else None
     try:
         workers, gaps = _workers(where, choice, gatherer)
         workers, notes = fleet.here(workers)
@@ -111,7 +111,8 @@ def _look(where: Where, choice: Choice, how: How) -> Health:
         )
         if not workers:
             return Health((place,), how.window, (), (), gaps, gatherer.cost, notes=notes)
-        health = look(workers, place, gatherer, settings, past)
+        past = partial(Gatherer, aws, growth.window(how.window), how.deadline_s, how.now)
+        health = look(workers, place, gatherer, settings, past if how.unusual else None)
         return replace(health, gaps=(*gaps, *health.gaps), notes=(*notes, *health.notes))
     finally:
         gatherer.close()
