@@ -44,7 +44,7 @@ def _looks() -> Iterator[tuple[str, str]]:
         yield f"health-{name}.plain.txt", of_fleet(LOOKS[name], Output.PLAIN, CANVAS)
         yield f"health-{name}.md", of_fleet(LOOKS[name], Output.MARKDOWN, CANVAS)
         yield f"health-{name}.junit.xml", of_fleet(LOOKS[name], Output.JUNIT, CANVAS)
-    yield "health-since.json", of_fleet(LOOKS["since"], Output.JSON, CANVAS)
+    yield "health-since.json.txt", of_fleet(LOOKS["since"], Output.JSON, CANVAS)
     yield "health-unknown.openmetrics.txt", of_fleet(LOOKS["unknown"], Output.OPENMETRICS, CANVAS)
 
 

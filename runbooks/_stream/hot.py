@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import inf
 from statistics import median
 
-from opskit.model import Readings, Status, Target
+from opskit.model import Readings, Status, Target, UnreadError
 from opskit.render.figures import duration, number
 from opskit.series import Series
 from runbooks._stream import facts as stream
@@ -14,6 +14,8 @@ UNEVEN = 1.5
 """A shard's arrivals over the median of the others from which its keys are skewed: hashing spreads many
 keys far more evenly."""
 
+TOLD = 0.8
+"""Of the stream's arrivals: what its shards tell of together, or one of them is missing."""
 GROWING = 0.05
 """Slope of an age, seconds per second, from which it grows; flatter is noise."""
 
@@ -50,6 +52,7 @@ def hottest(target: Target, readings: Readings) -> Hot | None:
     """Return the one shard that is behind and gets more than the others, by the shards' own metrics."""
     ages = _by_shard(target, readings, stream.SHARD_AGE)
     arrivals = _by_shard(target, readings, stream.SHARD_INCOMING)
+    _check_complete(target, readings, arrivals)
     shard = max(ages or arrivals, key=lambda name: (ages or arrivals)[name])
     age_s = ages[shard] / 1000 if ages else None
     share = _over_others(arrivals, shard) if arrivals else None
@@ -74,6 +77,18 @@ def only_one_shard_grows(target: Target, readings: Readings, late: stream.Age) -
     return (
         grows and stream.others_keep_up(readings, late) and stream.busy_lanes(target, readings) >= stream.BUSY
     )
+
+
+def _check_complete(target: Target, readings: Readings, arrivals: dict[str, float]) -> None:
+    """Raise UnreadError where the shards tell of less than arrives: one of the silent ones is no idle one."""
+    silent = [name for name, level in arrivals.items() if not level]
+    if not silent:
+        return
+    whole = stream.recent(target, readings, "incoming")
+    a_minute = whole.total / len(whole) if whole else 0.0
+    if sum(arrivals.values()) < TOLD * a_minute:
+        key = f"{stream.SHARD_INCOMING}{silent[0]}"
+        raise UnreadError(key, "the shards' own counts are less than what arrives on the stream")
 
 
 def _by_shard(target: Target, readings: Readings, key: str) -> dict[str, float]:

@@ -197,7 +197,8 @@ def _reads_nothing(target: Target, readings: Readings, found: Mapping[str, Json]
         return False
     if not stream.recent_total(target, readings, "incoming"):
         return False
-    if "events-polled" in readings:
+    # Counts that were never published in the window say nothing of their own: a throttle's may lack too.
+    if "events-polled" in readings and readings.reading("events-polled").status is not Status.EMPTY:
         return not _running(target, readings, "events-polled")
     result = found["last_result"] or ""
     return result.startswith("PROBLEM") and result != CALL_FAILED
