@@ -101,11 +101,12 @@ class Gatherer:
             elif isinstance(signal, Probe):
                 probe.check(signal)
         try:
-            self._answers.update(self._ask(new))
+            heard = {**self._answers, **self._ask(new)}
         except BaseException:
             self.close()
             raise
-        return {signal: filled(signal, self._answers) for signal in asked}
+        self._answers.update((signal, filled(signal, heard)) for signal in new)
+        return {signal: self._answers[signal] for signal in asked}
 
     def close(self) -> None:
         """Stop what still runs; log queries are stopped at AWS, within STOP_GRACE_S. May be repeated."""

@@ -2,8 +2,8 @@
 
 Which action takes which kind of resource stands in AWS's Service Authorization Reference, in the tables
 "Actions defined by ..." of AWS Lambda, Amazon CloudWatch, Amazon CloudWatch Logs, Amazon Kinesis Data
-Streams, Amazon DynamoDB, Amazon SQS, AWS STS and AWS CloudTrail. What is not in `RESOURCES` has no resource
-type there, or one that opskit cannot name, and gets "*".
+Streams, Amazon DynamoDB, Amazon SQS, Amazon SNS, AWS STS and AWS CloudTrail. What is not in `RESOURCES` has
+no resource type there, or one that opskit cannot name, and gets "*".
 """
 
 from collections import defaultdict
@@ -22,17 +22,22 @@ from opskit.settings import Settings
 VERSION = "2012-10-17"
 """The version of the policy language (IAM User Guide, "IAM JSON policy elements: Version")."""
 ANY = "*"
-FUNCTIONS, STREAMS, TABLES, TABLE_STREAMS, QUEUES, LOG_GROUPS = (
-    "Functions", "Streams", "Tables", "TableStreams", "Queues", "LogGroups",
+FUNCTIONS, STREAMS, TABLES, TABLE_STREAMS, QUEUES, TOPICS, LOG_GROUPS = (
+    "Functions", "Streams", "Tables", "TableStreams", "Queues", "Topics", "LogGroups",
 )  # fmt: skip
 RESOURCES = {
+    "lambda:GetAlias": FUNCTIONS,
     "lambda:GetFunction": FUNCTIONS,
+    "lambda:GetFunctionConfiguration": FUNCTIONS,
+    "lambda:GetPolicy": FUNCTIONS,
     "kinesis:DescribeStreamSummary": STREAMS,
     "kinesis:ListShards": STREAMS,
     "kinesis:ListStreamConsumers": STREAMS,
     "dynamodb:DescribeTable": TABLES,
     "dynamodb:DescribeStream": TABLE_STREAMS,
+    "sns:GetTopicAttributes": TOPICS,
     "sqs:GetQueueAttributes": QUEUES,
+    "sqs:GetQueueUrl": QUEUES,
     "logs:StartQuery": LOG_GROUPS,
 }
 """The kind of resource that each action is about. GetQueryResults and StopQuery take a query's id, which
@@ -52,10 +57,11 @@ class Place:
         """Return the resources of one kind; "*" for everything."""
         named: dict[str, Any] = {
             FUNCTIONS: self._functions,
-            STREAMS: lambda: self._sources("kinesis", "kinesis", "stream/{}"),
+            STREAMS: self._streams,
             TABLES: self._tables,
             TABLE_STREAMS: lambda: self._sources("dynamodb-stream", "dynamodb", "table/{}/stream/*"),
-            QUEUES: lambda: self._sources("sqs", "sqs", "{}"),
+            QUEUES: self._queues,
+            TOPICS: lambda: [self._arn("sns", name) for name in self._downstream("topic") or [ANY]],
             LOG_GROUPS: self._log_groups,
         }
         return sorted(set(named[kind]())) if kind in named else [ANY]
@@ -73,12 +79,31 @@ class Place:
         names = [s.name for worker in self.workers for s in worker.sources if s.trigger == trigger]
         return [self._arn(service, form.format(name)) for name in names or [ANY]]
 
+    def _downstream(self, wanted: str) -> list[str]:
+        return [name for worker in self.workers for kind, name in worker.downstream if kind == wanted]
+
+    def _streams(self) -> Iterable[str]:
+        """Yield the streams that are read, and those that are written to."""
+        written = [self._arn("kinesis", f"stream/{name}") for name in self._downstream("stream")]
+        return [*self._sources("kinesis", "kinesis", "stream/{}"), *written]
+
+    def _queues(self) -> Iterable[str]:
+        """Yield the queues that are read or written to, and those for dead letters and batches given up."""
+        read = [s.name for worker in self.workers for s in worker.sources if s.trigger == "sqs"]
+        dead = [
+            name
+            for worker in self.workers
+            for name in (worker.dead_letter_queue, worker.expected.get("on_failure"))
+            if name
+        ]
+        return [self._arn("sqs", name) for name in [*read, *dead, *self._downstream("queue")] or [ANY]]
+
     def _tables(self) -> Iterable[str]:
         """Yield the tables whose streams are read, and those that workers write to."""
         read = [s.name for worker in self.workers for s in worker.sources if s.trigger == "dynamodb-stream"]
         used = [name for worker in self.workers for name in worker.tables]
-        written = [name for worker in self.workers for kind, name in worker.downstream if kind == "table"]
-        return [self._arn("dynamodb", f"table/{name}") for name in [*read, *used, *written] or [ANY]]
+        names = [*read, *used, *self._downstream("table")]
+        return [self._arn("dynamodb", f"table/{name}") for name in names or [ANY]]
 
     def _log_groups(self) -> Iterable[str]:
         """Yield the functions' own log groups, and those that a manifest names otherwise."""
@@ -104,9 +129,13 @@ def actions(signal: Signal) -> tuple[str, ...]:
     return (iam_action(signal.service, signal.operation),)
 
 
-def policy(foreseen: Iterable[Foreseen], place: Place) -> dict[str, Any]:
-    """Return the policy document that allows what was foreseen, as `aws iam create-policy` takes it."""
-    needed = {action for one in foreseen for signal in one.signals for action in actions(signal)}
+def policy(foreseen: Iterable[Foreseen], place: Place, more: Iterable[Signal] = ()) -> dict[str, Any]:
+    """Return the policy document that allows what was foreseen, as `aws iam create-policy` takes it.
+
+    `more` are signals that belong to no runbook.
+    """
+    signals = [*(signal for one in foreseen for signal in one.signals), *more]
+    needed = {action for signal in signals for action in actions(signal)}
     by_kind: dict[str, list[str]] = defaultdict(list)
     for action in sorted(needed):
         by_kind[RESOURCES.get(action, "")].append(action)

@@ -11,6 +11,7 @@ from opskit.aws.price import Meter
 from opskit.aws.session import Aws
 from opskit.errors import UsageError
 from opskit.insights.answer import Answer, Asked, Estimate
+from opskit.insights.merge import merged
 from opskit.model import Describe, LogQuery, Reading, Status, Window
 
 MOST_GROUPS = 50
@@ -36,19 +37,13 @@ class Client:
 
         `asked` has a window. On Ctrl-C the queries are stopped at AWS before KeyboardInterrupt goes on.
         """
-        own = _own_limit(asked.text)
         # One row more than wanted tells whether there are more.
-        query = LogQuery((), asked.text, (), asked.limit + 1)
-        heard = self._all(asked, query)
-        answers = [_answer(asked, part) for part in heard]
-        rows = tuple(row for answer in answers for row in answer.rows)
-        gaps = tuple(dict.fromkeys(gap for answer in answers for gap in answer.gaps))
-        cut = any(len(part.reading.rows) > asked.limit or len(part.reading.rows) == own for part in heard)
-        total: Counter[str] = Counter()
-        for part in heard:
-            total.update(part.statistics)
-        asked_parts = sum(part.reading.code != UNASKED for part in heard)
-        return Answer(rows, dict(total), gaps, cut, asked_parts, any(answer.read for answer in answers))
+        heard = self._all(asked, LogQuery((), asked.text, (), asked.limit + 1))
+        return _together(
+            asked,
+            [_answer(asked, part) for part in heard if part.reading.code != UNASKED],
+            [str(part) for part in heard if part.reading.code == UNASKED],
+        )
 
     def estimate(self, asked: Asked) -> Estimate:
         """Return what the query would scan, without running it and without charge.
@@ -168,20 +163,40 @@ def _own_limit(text: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def _together(asked: Asked, parts: Sequence[Answer], unasked: Sequence[str]) -> Answer:
+    """Return the answers of the parts as one."""
+    total: Counter[str] = Counter()
+    for part in parts:
+        total.update(part.statistics)
+    rows = merged(asked.text, [part.rows for part in parts])
+    whole = rows is not None
+    rows = [row for part in parts for row in part.rows] if rows is None else rows
+    return Answer(
+        rows=tuple(rows[: asked.limit] if whole else rows),
+        statistics=dict(total),
+        gaps=tuple(dict.fromkeys([*unasked, *(gap for part in parts for gap in part.gaps)])),
+        limited=any(part.limited for part in parts) or (whole and len(rows) > asked.limit),
+        parts=1 if whole else len(parts),
+        read=any(part.read for part in parts),
+    )
+
+
 def _answer(asked: Asked, part: _Heard) -> Answer:
     reading = part.reading
     if reading.status is Status.FAILED:
         return Answer(gaps=(str(part),), read=False)
     if not reading.rows:
         looked = part.statistics.get("recordsScanned", 0) + part.statistics.get("estimatedRecordsSkipped", 0)
-        return Answer(gaps=() if looked else (str(part),), read=bool(looked))
+        return Answer((), part.statistics, () if looked else (str(part),), read=bool(looked))
     strange = set().union(*reading.rows) - set(asked.columns)
     if strange:
         names = ", ".join(sorted(strange))
         return Answer(
             gaps=(f"{_named(part.groups)}: the rows are not this query's: they have {names}",), read=False
         )
-    return Answer(reading.rows[: asked.limit])
+    count = len(reading.rows)
+    limited = count > asked.limit or count == _own_limit(asked.text)
+    return Answer(reading.rows[: asked.limit], part.statistics, limited=limited)
 
 
 def _size(reading: Reading) -> int | None:

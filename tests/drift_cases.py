@@ -125,6 +125,9 @@ _ROWS: dict[tuple[Key, Key], tuple[tuple[Any, Any, str, str], ...]] = {
         ("timezone", "Europe/Rome", "timezone: Europe/Rome live, UTC in the manifest", "medium"),
         ("target_arn", arn("lambda", "function:x"),
          f"target: x live, {function('nightly')} in the manifest", "high"),
+        ("target_arn", "arn:aws:scheduler:::aws-sdk:sqs:sendMessage",
+         f"target: arn:aws:scheduler:::aws-sdk:sqs:sendMessage live, {function('nightly')} in the manifest",
+         "high"),
         ("dead_letter_arn", None, "dead letter queue: none live, nightly-dlq in the manifest", "high"),
     ),
     (("DescribeLogGroups", GROUP), ("log group", GROUP)): (

@@ -19,9 +19,10 @@ from opskit.render import Output
 from opskit.render.canvas import Canvas
 from opskit.render.rows import rows
 from opskit.sandbox import stage
-from opskit.sandbox.exam import Answer, sit, summary
+from opskit.sandbox.exam import Answer, diagnosable, sit, summary
 from opskit.sandbox.incidents import STRENGTHS, Incident, catalogue
 from opskit.settings import Settings
+from runbooks import ALL
 
 PAGE = Path(__file__).parent.parent / "docs" / "incidents.md"
 BLOCK = re.compile(r"(<!-- table:begin [^\n]*-->\n).*?(<!-- table:end -->)", re.DOTALL)
@@ -40,6 +41,11 @@ def _environment() -> Iterator[None]:
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         yield
+
+
+def sittable() -> list[Incident]:
+    """Return every incident that a runbook can name."""
+    return diagnosable(catalogue(), ALL)
 
 
 def answers(incidents: Sequence[Incident], strengths: Sequence[str], seed: int) -> list[Answer]:
@@ -80,7 +86,7 @@ def written() -> str:
 
 
 def main() -> None:
-    sat = answers(catalogue(), STRENGTHS, 1)
+    sat = answers(sittable(), STRENGTHS, 1)
     text = PAGE.read_text("utf-8")
     made = f"{table(sat)}\n\n{summary(sat)}.\n"
     PAGE.write_text(BLOCK.sub(lambda found: f"{found[1]}{made}{found[2]}", text), "utf-8")

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Request, Response
 from opskit.aws import session
 from opskit.aws.events import Pace
 from opskit.aws.session import Aws
-from opskit.aws.tail import OVERLAP_MS, LiveTail, Poll, Update
+from opskit.aws.tail import FAR_MS, NEAR_MS, LiveTail, Poll, Update
 from opskit.logs.line import Line
 
 
@@ -46,15 +46,18 @@ def test_each_line_is_told_once_also_if_it_comes_late(served: Plane, aws: Aws) -
     assert polled(poll, aws) == ["late", "a", "b"]
 
 
-def test_a_poll_looks_back_so_far_and_forgets_what_is_older(served: Plane, aws: Aws) -> None:
+def test_a_poll_looks_back_a_little_each_time_and_further_now_and_then(served: Plane, aws: Aws) -> None:
     poll = Poll(GROUP, NOW_MS)
     later_ms = NOW_MS + 600_000
     served.logs.load(GROUP, "s", [(NOW_MS + 1, "old"), (later_ms, "new")])
     assert polled(poll, aws, later_ms) == ["old", "new"]
-    assert poll.from_ms == later_ms - OVERLAP_MS
     assert list(poll._seen.values()) == [later_ms]
-    served.logs.load(GROUP, "s", [(later_ms - OVERLAP_MS, "just in time")])
-    assert polled(poll, aws, later_ms) == ["just in time"]
+    served.logs.load(GROUP, "s", [(later_ms - FAR_MS, "just in time"), (later_ms - FAR_MS - 1, "too late")])
+    assert polled(poll, aws, later_ms + 2000) == ["just in time"]
+    served.logs.load(GROUP, "s", [(later_ms - NEAR_MS - 1, "very late"), (later_ms - NEAR_MS, "late")])
+    assert polled(poll, aws, later_ms + 4000) == ["late"]
+    assert polled(poll, aws, later_ms + NEAR_MS) == []
+    assert polled(poll, aws, later_ms + NEAR_MS + 2000) == ["very late"]
 
 
 def test_a_line_stamped_in_the_future_hides_no_other(served: Plane, aws: Aws) -> None:

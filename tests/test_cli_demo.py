@@ -72,6 +72,15 @@ def test_only_the_true_cause_is_right(
     assert last.startswith("opskit: that is right: " if code == 0 else "opskit: that is wrong: ")
 
 
+def test_an_incident_that_no_runbook_names_is_not_diagnosed(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "queue-disabled"]) == 2
+    told = (
+        "opskit: no runbook names the cause of queue-disabled yet; "
+        'eval "$(opskit sandbox start --incident queue-disabled)", then: opskit health\n'
+    )
+    assert capfd.readouterr() == ("", told)
+
+
 def test_the_users_aws_is_back_after_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     before = dict(os.environ)
 

@@ -165,6 +165,7 @@ def test_a_fleet_of_none_is_one_line(ask: Ask, monkeypatch: pytest.MonkeyPatch, 
     outcome = ask()
     line = f"opskit: {tmp_path}: no worker has a manifest; set workers_dir to the folder of your own\n"
     assert (outcome.code, outcome.err) == (2, line)
+    assert ask("--stack", "scoring").err == line
 
 
 @pytest.mark.usefixtures("played")
@@ -195,6 +196,21 @@ def test_denied_calls_are_unknown_and_exit_3(played: EmbeddedAws, ask: Ask) -> N
     assert "denied: needs iam:ListRolePolicies" in " ".join(plain.out.split())
 
 
+@pytest.mark.usefixtures("played")
+def test_the_policy_names_what_is_asked_about(ask: Ask, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["iam-policy", "find-resources"]) == 0
+    document = json.loads(capfd.readouterr()[0])
+    rights = {action: one["Resource"] for one in document["Statement"] for action in one["Action"]}
+    place = f"us-east-1:*:{PREFIX}"
+    assert rights["sqs:GetQueueUrl"] == [
+        f"arn:aws:sqs:{place}{name}"
+        for name in ("fan-events-failed", "fan-scores-failed", "fan-updates", "fan-updates-dlq")
+    ]
+    assert rights["sns:GetTopicAttributes"] == [f"arn:aws:sns:{place}score-changes"]
+    assert {"apigateway:GET", "iam:ListRolePolicies", "logs:DescribeLogGroups"} <= set(rights)
+    assert "cloudwatch:GetMetricData" not in rights
+
+
 def test_throttling_is_retried_and_without_end_unknown(played: EmbeddedAws, ask: Ask) -> None:
     with FaultProxy(played.endpoint, [throttled("lambda", every=4)]) as proxy:
         assert ask(endpoint=proxy.endpoint).code == 0
@@ -209,6 +225,13 @@ def test_nothing_to_ask_is_one_line_and_exit_3(ask: Ask) -> None:
     assert (outcome.code, outcome.out) == (3, "")
     assert outcome.err == "opskit: cannot reach http://127.0.0.1:1: connection refused\n"
     assert json_of(ask).document["verdict"] == "unknown"
+
+
+@pytest.mark.usefixtures("played")
+def test_an_arn_of_another_account_is_refused(ask: Ask) -> None:
+    outcome = ask("--fn", f"arn:aws:lambda:us-east-1:999999999999:function:{PREFIX}scoreUsers")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "--fn: the name is of account 999999999999, but" in outcome.err
 
 
 @pytest.mark.usefixtures("played")
@@ -231,6 +254,7 @@ def test_what_is_changed_by_hand_is_seen(played: EmbeddedAws, ask: Ask) -> None:
         Resource=f"arn:aws:lambda:us-east-1:123456789012:function:{PREFIX}scoreUsers", TagKeys=["stack"]
     )
     url = sqs.get_queue_url(QueueName=f"{PREFIX}fan-updates")["QueueUrl"]
+    played.clock.advance(120)  # a mapping is being deleted for a while
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": ""})
     sqs.delete_queue(QueueUrl=url.replace("fan-updates", "fan-events-failed"))
     played.client("kinesis").increase_stream_retention_period(
@@ -245,7 +269,7 @@ def test_what_is_changed_by_hand_is_seen(played: EmbeddedAws, ask: Ask) -> None:
     outcome = json_of(ask)
     assert outcome.code == 1
     assert outcome.amiss() == {
-        ("mapping", "fan-updates"): "differs",  # it is being deleted
+        ("mapping", "fan-updates"): "missing",
         ("queue", "fan-updates"): "differs",
         ("log group", "/aws/lambda/handleEvent"): "differs",
         ("topic", "score-changes"): "missing",

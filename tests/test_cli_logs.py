@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -149,11 +150,11 @@ def test_lines_of_several_workers_are_one_story_in_time(fleet: EmbeddedAws, run:
     mine, carried = f"requestId={REQUEST}", f"correlationId={CORRELATION}"
     stack = 'Traceback (most recent call last):\\n  File "handler.py", line 4\\nValueError: n/a'
     assert ran.lines == [
-        f'{stamp(T0)} handleEvent INFO  start  version="7" {mine}',
+        f"{stamp(T0)} handleEvent INFO  start: version 7  {mine}",
         f"{stamp(T0, 100)} handleEvent INFO  event taken  functionName=any {carried} userId=*** {mine}",
         f"{stamp(T0, 200)} handleEvent -     printed without an id",
         f"{stamp(T0, 245)} handleEvent INFO  report: 245 ms, 128 of 512 MB, status success  {mine}",
-        f'{stamp(T0 + 90)} scoreUsers  INFO  start  version="3" {other}',
+        f"{stamp(T0 + 90)} scoreUsers  INFO  start: version 3  {other}",
         f"{stamp(T0 + 90, 50)} scoreUsers  WARN  slow table correlation {CORRELATION}  {other}",
         f"{stamp(T0 + 90, 100)} scoreUsers  ERROR {stack}",
         f"{stamp(T0 + 120)} scoreUsers  INFO  end  {other}",
@@ -355,16 +356,16 @@ def test_the_story_of_a_request_goes_through_every_worker(fleet: EmbeddedAws, ru
     assert headings == [
         f"request {REQUEST}: 2 executions, linked by {CORRELATION}",
         "",
-        f"1. handleEvent at {at}, request {REQUEST}: took 245 ms, no error",
+        f"1. handleEvent at {at}, request {REQUEST} (asked for): took 245 ms, no error",
         "",
         "... 1 min 30 s without a line",
         f"2. scoreUsers at {later}, request 11111111-2222-4333-8444-555555555555: took 30 s, timed out",
         "",
-        "no line of it in publishScores, validateToken",
+        "no line of it in publishScores",
     ]
     bodies = [line.split() for line in ran.lines if line.startswith("  ")]
     assert [words[3] for words in bodies] == [
-        "start", "event", "printed", "report:", "start", "slow", "Traceback", "end", "report:",
+        "start:", "event", "printed", "report:", "start:", "slow", "Traceback", "end", "report:",
     ]  # fmt: skip
     assert [note.partition(":")[0] for note in ran.notes] == [
         f"validateToken (/aws/lambda/{PREFIX}validateToken)"
@@ -379,11 +380,27 @@ def test_a_story_as_json_gives_every_line_its_request(fleet: EmbeddedAws, run: R
 
 
 def test_a_request_that_nobody_knows_is_said_to_be_none(fleet: EmbeddedAws, run: Run) -> None:
-    ran = run("--fn", "handleEvent", "--request-id", "99999999-0000-4000-8000-000000000000")
+    nobody = "99999999-0000-4000-8000-000000000000"
+    ran = run("--fn", "handleEvent", "--request-id", nobody)
     assert (ran.code, ran.out) == (0, "")
-    assert ran.notes == [
-        "no line with 99999999-0000-4000-8000-000000000000 in handleEvent; --since 1d looks further back"
+    (note,) = ran.notes
+    assert note == f"no line with {nobody} in handleEvent; a longer --since looks further back"
+
+
+def test_the_story_of_one_workers_request_is_looked_for_in_all(fleet: EmbeddedAws, run: Run) -> None:
+    ran = run("--fn", "handleEvent", "--request-id", REQUEST)
+    assert ran.code == 3
+    assert [line.split()[1] for line in ran.lines if re.match(r"\d\. ", line)] == [
+        "handleEvent",
+        "scoreUsers",
     ]
+
+
+def test_a_story_does_not_say_that_unread_workers_are_silent(fleet: EmbeddedAws, run: Run) -> None:
+    with FaultProxy(fleet.endpoint, [denied("logs", "FilterLogEvents")]) as proxy:
+        ran = run("--fn", "handleEvent", "--request-id", REQUEST, endpoint=proxy.endpoint)
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.notes == [f"handleEvent (/aws/lambda/{PREFIX}handleEvent): denied: needs logs:FilterLogEvents"]
 
 
 def follow(aws: EmbeddedAws, *arguments: str) -> subprocess.Popen[str]:
@@ -403,7 +420,7 @@ def test_following_shows_each_new_line_once_and_ends_with_ctrl_c(fleet: Embedded
         assert process.stdout is not None
         assert process.stderr is not None
         assert json.loads(process.stdout.readline())["message"] == "old"
-        assert process.stderr.readline().startswith("opskit: followed in us-east-1")
+        assert process.stderr.readline().startswith("opskit: followed in account 123456789012, us-east-1")
         assert (
             process.stderr.readline()
             == "opskit: no live tail at an endpoint on this machine: polling every 2 s\n"
@@ -411,7 +428,7 @@ def test_following_shows_each_new_line_once_and_ends_with_ctrl_c(fleet: Embedded
         ahead_ms = (int(time.time()) - T0) * 1000
         put(fleet, group, [(ahead_ms, "one"), (ahead_ms, "one"), (ahead_ms + 1, "two")])
         assert [json.loads(process.stdout.readline())["message"] for _ in range(3)] == ["one", "one", "two"]
-        put(fleet, group, [(ahead_ms - 60_000, "late"), (ahead_ms + 2, "three")])
+        put(fleet, group, [(ahead_ms - 10_000, "late"), (ahead_ms + 2, "three")])
         assert [json.loads(process.stdout.readline())["message"] for _ in range(2)] == ["late", "three"]
         process.send_signal(2)
         out, err = process.communicate(timeout=20)

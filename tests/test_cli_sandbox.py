@@ -186,6 +186,8 @@ def test_incidents_list_their_true_cause(capfd: pytest.CaptureFixture[str]) -> N
     assert told["poison-record"]["cause"] == "poison-record-shard"
     assert told["healthy"]["cause"] is None
     assert told["poison-record"]["strengths"] == ["mild", "plain", "severe"]
+    assert told["poison-record"]["runbook"] == "stream-lag"
+    assert told["queue-disabled"]["runbook"] is None  # none is written yet
     keys = {"name", "runbook", "target", "cause", "strengths", "title"}
     assert all(set(incident) == keys for incident in told.values())
 
@@ -205,6 +207,17 @@ def test_of_several_the_one_that_the_shell_points_at_is_meant(
     monkeypatch.setenv("AWS_ENDPOINT_URL", TWO.endpoint)
     assert main(["sandbox", "tick", "5m"]) == 0
     assert capfd.readouterr()[1] == "opskit: 5 min passed at port 4621\n"
+
+
+def test_an_incident_that_no_runbook_names_is_looked_at_by_health(
+    calls: list[Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sandbox", "play", "queue-disabled"]) == 0
+    note = "opskit: queue-disabled goes on at port 4620; try: opskit health\n"
+    assert capfd.readouterr() == ("", note)
+    assert main(["sandbox", "exam", "queue-disabled"]) == 2
+    refusal = "opskit: no runbook names the cause of queue-disabled yet; leave it out\n"
+    assert capfd.readouterr() == ("", refusal)
 
 
 def test_an_exam_of_nothing_is_refused(calls: list[Any], capfd: pytest.CaptureFixture[str]) -> None:

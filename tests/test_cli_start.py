@@ -61,26 +61,16 @@ def test_version_imports_not_even_typer() -> None:
     assert not modules & (HEAVY | {"typer", "rich"})
 
 
+ON_CALL = ["cases", "demo", "diagnose", "find-resources", "health"]
+KNOW = ["iam-policy", "logs", "query", "runbooks", "sandbox", "signals"]
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (
-            "opskit ",
-            [
-                "cases",
-                "demo",
-                "diagnose",
-                "find-resources",
-                "health",
-                "iam-policy",
-                "logs",
-                "query",
-                "runbooks",
-                "sandbox",
-                "signals",
-            ],
-        ),
+        ("opskit ", [*ON_CALL, *KNOW]),
         ("opskit di", ["diagnose"]),
+        ("opskit query slo", ["slowest"]),
         ("opskit sandbox st", ["start", "status", "stop"]),
         ("opskit diagnose str", ["stream-lag"]),
         ("opskit diagnose stream-lag --fail", ["--fail-on"]),

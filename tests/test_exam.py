@@ -4,14 +4,14 @@ import exams
 import pytest
 
 from opskit.sandbox.exam import Answer, summary
-from opskit.sandbox.incidents import STRENGTHS, catalogue
+from opskit.sandbox.incidents import STRENGTHS
 
 PRIMARY_RIGHT = 0.95
 
 
 @pytest.fixture(scope="module")
 def sat() -> list[Answer]:
-    return exams.answers(catalogue(), STRENGTHS, 1)
+    return exams.answers(exams.sittable(), STRENGTHS, 1)
 
 
 @pytest.mark.timeout(1500)
@@ -30,7 +30,7 @@ def test_every_cause_of_stream_lag_is_played_in_three_strengths(sat: list[Answer
 
 
 def test_what_is_true_besides_is_named_besides(sat: list[Answer]) -> None:
-    for incident in catalogue():
+    for incident in exams.sittable():
         for answer in sat:
             if answer.incident == incident.name:
                 named = {finding.cause for finding in answer.report.findings}

@@ -85,10 +85,13 @@ def test_polling_tells_what_is_new_and_why_it_polls(world: World) -> None:
     assert world.waits == [2.0, 2.0]
 
 
-def test_what_the_limit_left_out_does_not_come_after_all(world: World) -> None:
-    world.put((-3000, "one"), (-2000, "two"), (-1000, "three"))
+def test_what_the_limit_left_out_does_not_come_after_all_but_what_is_late_does(world: World) -> None:
+    world.put((-3000, "one"), (-2000, "two"), (-1000, "left out"), (-1000, "three"))
     batches = world.batches(most=1)
     assert [texts(batch) for batch in islice(batches, 3)] == [[], [], []]
+    late = {"timestamp": NOW_MS - 2500, "message": "late"}
+    world.served.client.put_log_events(logGroupName=GROUP, logStreamName="s", logEvents=[late])
+    assert texts(next(batches)) == ["late"]
 
 
 def test_only_wanted_lines_of_the_groups_are_told(world: World) -> None:

@@ -11,7 +11,7 @@ from faults import FaultProxy, denied
 
 from opskit.errors import UsageError
 from opskit.sandbox import stage
-from opskit.sandbox.incidents import STRENGTHS, Incident, catalogue, find, parse
+from opskit.sandbox.incidents import FLEET, INDICATORS, STRENGTHS, Incident, catalogue, find, parse
 
 LOG_APIS = {("logs", "StartQuery"), ("logs", "GetQueryResults")}
 """Asked only when there are errors to read about."""
@@ -93,22 +93,45 @@ def test_every_incident_has_three_strengths_and_parameters_that_the_model_knows(
         stage.begun(incident.of(strength), seed=1)
 
 
+@pytest.mark.parametrize("incident", catalogue(), ids=lambda incident: incident.name)
+def test_every_cell_that_an_incident_turns_is_one_that_there_is(incident: Incident) -> None:
+    fleet, _ = stage.begun(incident, seed=1)
+    for strength in incident.known:
+        for cell in incident.of(strength).turns:
+            whose, _, indicator = cell.partition(" ")
+            assert whose in {FLEET, *fleet.workers}, cell
+            assert indicator in INDICATORS, cell
+
+
+def test_what_is_wrong_turns_a_cell_and_what_is_harmless_none() -> None:
+    turned = {incident.name for incident in catalogue() if incident.turns}
+    assert {incident.name for incident in catalogue() if incident.cause} <= turned
+    assert turned - {incident.name for incident in catalogue() if incident.cause} == {"api-client-errors"}
+
+
 def test_a_strength_overrules_what_the_last_change_sets_and_when() -> None:
     text = """
 title = "t"
 runbook = "stream-lag"
 target = "scoreUsers"
 cause = "hot-shard"
+turns = ["scoreUsers iterator-age", "fleet alarms"]
 [[change]]
 on = "scoreUsers"
 at = "-90m"
 set = { hot_shard = 1, hot_share = 0.9 }
 [mild]
 at = "-30m"
+turns = ["scoreUsers iterator-age"]
 scoreUsers = { hot_share = 0.7 }
+[severe]
+scoreUsers = { hot_share = 0.99 }
 """
-    shift = parse("t", text).of("mild").shifts[0]
+    mild, severe = (parse("t", text).of(strength) for strength in ("mild", "severe"))
+    shift = mild.shifts[0]
     assert (shift.before_s, shift.values) == (1800, {"hot_shard": 1, "hot_share": 0.7})
+    assert mild.turns == ("scoreUsers iterator-age",)
+    assert severe.turns == ("scoreUsers iterator-age", "fleet alarms")
 
 
 def test_an_unknown_strength_is_refused_by_name() -> None:

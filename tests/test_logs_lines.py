@@ -75,8 +75,20 @@ def line(text: str, at_ms: int = 0, stream: str = "s", group: str = "/g") -> Lin
             f"RequestId: {ID} Error: Runtime exited with error: signal: killed\nRuntime.ExitError\n",
             Said("Error: Runtime exited with error: signal: killed\nRuntime.ExitError", Level.ERROR, ID),
         ),
-        (f"{INIT}\n", Said(INIT, Level.INFO, kind=Kind.INIT)),
-        (f"{LATE_INIT}\n", Said(LATE_INIT, Level.ERROR, kind=Kind.INIT)),
+        (
+            f"{INIT}\n",
+            Said(
+                "initStart", Level.INFO, "", Kind.INIT,
+                {"runtimeVersion": "python:3.12.v36", "runtimeVersionArn": "arn:aws:lambda:x"},
+            ),
+        ),
+        (
+            f"{LATE_INIT}\n",
+            Said(
+                "initReport", Level.ERROR, "", Kind.INIT,
+                {"initDurationMs": 10000.0, "phase": "init", "status": "timeout"},
+            ),
+        ),
         (f"[WARNING]\t{STAMP}\t{ID}\tslow table\n", Said("slow table", Level.WARN, ID)),
         (f"{STAMP}\t{ID}\tINFO\thello\tworld\n", Said("hello\tworld", Level.INFO, ID)),
         (f"{STAMP}\tundefined\tERROR\tUncaught\n", Said("Uncaught", Level.ERROR)),

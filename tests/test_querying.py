@@ -73,10 +73,27 @@ def test_more_than_fifty_groups_are_asked_in_parts(aws: Plane) -> None:
     for name in names:
         load(aws, name, name)
     answer = client(aws).run(asked(*names))
-    assert (len(answer.rows), answer.parts, answer.gaps) == (51, 2, ())
+    assert (len(answer.rows), answer.parts, answer.gaps) == (51, 2, ())  # their order is no column
     assert answer.statistics["recordsScanned"] == 51
     estimate = client(aws).estimate(asked(*names))
     assert estimate.size == sum(map(len, names))
+
+
+def test_rows_of_parts_are_merged_where_they_add_up(aws: Plane) -> None:
+    names = [f"/g/{n}" for n in range(60)]
+    for n, name in enumerate(names):
+        aws.logs.create_group(name)
+        aws.logs.load(name, "s", [(NOW_MS - 60_000 * (n % 7) - n, f"ms: {n * 7 % 60}")])
+    text = 'parse @message "ms: *" as ms | sort ms desc, @timestamp asc | display ms, @timestamp'
+    answer = client(aws).run(asked(*names, text=text, columns=("ms", "@timestamp"), limit=5))
+    assert [row["ms"] for row in answer.rows] == ["59", "58", "57", "56", "55"]
+    assert (answer.parts, answer.limited) == (1, True)
+    by_group = "stats count(*) as n by @log | sort n desc, @log asc"
+    answer = client(aws).run(asked(*names, text=by_group, columns=("n", "@log")))
+    assert [row["@log"] for row in answer.rows] == sorted(f"123456789012:{name}" for name in names)
+    assert (answer.parts, answer.limited) == (1, False)
+    torn = client(aws).run(asked(*names, text="stats count(*) as n | sort n desc", columns=("n",)))
+    assert ([row["n"] for row in torn.rows], torn.parts) == (["50", "10"], 2)
 
 
 def test_a_group_that_cannot_be_asked_does_not_keep_the_others_from_it(aws: Plane) -> None:

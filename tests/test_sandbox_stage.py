@@ -114,3 +114,37 @@ def test_log_groups_topics_and_tags_are_those_of_the_manifests(embedded_aws: Emb
     topics = [topic["TopicArn"] for topic in embedded_aws.client("sns").list_topics()["Topics"]]
     assert any(topic.endswith(":prd2011-prod-us-east-1-score-changes") for topic in topics)
     assert embedded_aws.client("lambda").get_function(FunctionName=FUNCTION)["Tags"] == {"stack": "scoring"}
+
+
+def test_an_api_without_its_permission_is_refused_until_it_is_given_back(embedded_aws: EmbeddedAws) -> None:
+    stage.play(embedded_aws.planes, find("api-not-invocable"), 1)
+    live, function = embedded_aws.planes.live, "prd2011-prod-us-east-1-validateToken"
+    aws = embedded_aws.client("lambda")
+    with pytest.raises(aws.exceptions.ResourceNotFoundException):
+        aws.get_policy(FunctionName=function)
+    (event,) = embedded_aws.client("cloudtrail").lookup_events()["Events"]
+    assert event["EventName"] == "RemovePermission20150331v2"
+    model = live.world.workers["validateToken"]
+    ran = len(model.runs)
+    live.tick(120)
+    assert len(model.runs) == ran
+    aws.add_permission(
+        FunctionName=function,
+        StatementId="again",
+        Action="lambda:InvokeFunction",
+        Principal="apigateway.amazonaws.com",
+    )
+    live.tick(120)
+    assert len(model.runs) > ran
+    aws.remove_permission(FunctionName=function, StatementId="again")
+    live.tick(60)
+    assert not live.world.parts["validateToken"].invocable
+
+
+def test_a_queue_is_made_as_its_part_is_set(embedded_aws: EmbeddedAws) -> None:
+    stage.play(embedded_aws.planes, find("queue-poison-no-dlq"), 1)
+    sqs = embedded_aws.client("sqs")
+    url = sqs.get_queue_url(QueueName="prd2011-prod-us-east-1-fan-updates")["QueueUrl"]
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert "RedrivePolicy" not in found
+    assert (found["VisibilityTimeout"], found["MessageRetentionPeriod"]) == ("180", "345600")

@@ -1,5 +1,6 @@
 """The workload model of a stream's consumer obeys its laws, whatever its parameters."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
@@ -300,6 +301,22 @@ def test_an_execution_without_memory_is_logged_as_one_that_was_killed(source: st
     assert all("Runtime.OutOfMemory" in text for text in reports)
     used = '"maxMemoryUsedMB": 512' if json_format else "Max Memory Used: 512 MB"
     assert all(used in text for text in reports)
+
+
+def test_workers_of_one_flow_share_a_correlation_id_in_a_second_wherever_the_past_is() -> None:
+    model = run(StreamWorker(arrival_per_s=3), minutes=2)
+
+    def carried(function: str, flow: str, start: float) -> list[str]:
+        writer = loglines.Writer(function, 512, 30.0, json_format=True, flow=flow)
+        texts = (text for _, _, text in writer.lines(model.runs, start, Random(function)))
+        said = [json.loads(text) for text in texts if '"functionName"' in text]
+        return [one["correlationId"] for one in said if "correlationId" in one]
+
+    mine = carried("scoreUsers", "scoring", 0)
+    assert len(mine) == len(model.runs)
+    assert mine == carried("publishScores", "scoring", 600)
+    assert not set(mine) & set(carried("handleEvent", "event-handling", 0))
+    assert carried("scoreUsers", "", 0) == []
 
 
 @pytest.mark.parametrize(("old", "line", "status"), [(True, True, False), (False, False, True)])

@@ -98,6 +98,7 @@ class _Heard:
     states: dict[str, str] = field(default_factory=dict)
     said: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     broken: set[str] = field(default_factory=set)
+    minutes: dict[int, int] = field(default_factory=dict)
 
     def page(self, page: Mapping[str, Any]) -> None:
         self._note("", page.get("Messages", ()))
@@ -106,8 +107,11 @@ class _Heard:
             times, values = result.get("Timestamps", ()), result.get("Values", ())
             if len(times) != len(values):
                 self.broken.add(query_id)
+            minutes = (int(time.timestamp()) for time in times)
             self.values[query_id].update(
-                (int(time.timestamp()), value) for time, value in zip(times, values, strict=False)
+                # One value for each minute and for zero: a large fleet has a million datapoints.
+                (self.minutes.setdefault(at, at), value or 0.0)
+                for at, value in zip(minutes, values, strict=False)
             )
             self.states[query_id] = result.get("StatusCode", "")
             self._note(query_id, result.get("Messages", ()))

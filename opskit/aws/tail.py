@@ -13,8 +13,10 @@ from opskit.aws.events import PAGE, Pace, line
 from opskit.aws.session import Aws
 from opskit.logs.line import Line
 
-OVERLAP_MS = 120_000
-"""How far back a poll looks again: a line is stamped when it is written and can be read seconds later."""
+NEAR_MS = 20_000
+"""How far back each poll looks again: a line is stamped when it is written and can be read seconds later."""
+FAR_MS = 120_000
+"""How far back one looks every NEAR_MS; to read that much of a busy group each time would take too long."""
 LIVE_GROUPS = 10
 """Groups that one live tail session takes (StartLiveTail in botocore's model)."""
 
@@ -29,6 +31,11 @@ class Poll:
     _seen: dict[str, int] = field(default_factory=dict)
     _token: str | None = None
     _newest_ms: int = 0
+    _floor_ms: int = 0
+    _far_at_ms: int = 0
+
+    def __post_init__(self) -> None:
+        self._floor_ms = self.from_ms
 
     @property
     def behind(self) -> bool:
@@ -68,9 +75,13 @@ class Poll:
         return True
 
     def _advance(self, now_ms: int) -> None:
-        """Look from OVERLAP_MS before the newest line, or before now if a line is stamped in the future."""
-        self.from_ms = max(self.from_ms, min(self._newest_ms, now_ms) - OVERLAP_MS)
-        self._seen = {name: at_ms for name, at_ms in self._seen.items() if at_ms >= self.from_ms}
+        """Look back from the newest line, or from now where one is stamped in the future."""
+        reached_ms = min(self._newest_ms, now_ms)
+        far = now_ms - self._far_at_ms >= NEAR_MS
+        self._far_at_ms = now_ms if far else self._far_at_ms
+        self._floor_ms = max(self._floor_ms, reached_ms - FAR_MS)
+        self.from_ms = max(self._floor_ms, reached_ms - (FAR_MS if far else NEAR_MS))
+        self._seen = {name: at_ms for name, at_ms in self._seen.items() if at_ms >= self._floor_ms}
 
 
 @contextmanager

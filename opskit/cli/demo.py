@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from opskit.cli.options import SharedOptions, remember
-from opskit.cli.sandbox import complete_incident
+from opskit.cli.sandbox import complete_incident, how_to_look, is_diagnosable
+from opskit.errors import UsageError
 from opskit.exits import Exit
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ def demo(
     chosen = find(incident)
     output = shared.output_form()
     process.check_extra()
+    if not is_diagnosable(chosen):
+        hint = f'eval "$(opskit sandbox start --incident {chosen.name})", then: {how_to_look(chosen)}'
+        raise UsageError(f"no runbook names the cause of {chosen.name} yet", hint)
     out.note(f'starting an AWS on this machine and playing "{chosen.name}": {chosen.title}')
     with out.working("this takes a few seconds"), embedded_aws(chosen.name):
         report = _diagnosed(chosen)
@@ -90,7 +94,7 @@ def _diagnosed(incident: "Incident") -> "Report":
 def _next(incident: "Incident") -> tuple[str, ...]:
     return (
         f'eval "$(opskit sandbox start --incident {incident.name})"',
-        f"opskit diagnose {incident.runbook} --fn {incident.target}",
+        how_to_look(incident),
         "opskit sandbox incidents",
         f"opskit demo {'esm-disabled' if incident.name == DEFAULT else DEFAULT}",
     )

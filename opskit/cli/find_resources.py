@@ -1,15 +1,11 @@
 """`opskit find-resources`: every resource that the manifests name exists and is as they say."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from opskit.cli.options import SeverityName, SharedOptions, remember
 from opskit.cli.times import deadline_seconds
-
-if TYPE_CHECKING:
-    from opskit.inventory import Inventory, Worker
-    from opskit.settings import Settings
 
 DEADLINE = "60s"
 
@@ -44,28 +40,21 @@ def find_resources(
     from opskit import inventory
     from opskit.cli import out, verdict
     from opskit.cli.inspecting import inspect
+    from opskit.drift.chosen import chosen
     from opskit.model import Severity
     from opskit.render.canvas import Output
     from opskit.render.resources import render
 
-    settings, workers = _chosen(inventory.load(shared.settings(fail_on=fail_on)), fn or [], stack)
+    settings = shared.settings(fail_on=fail_on)
+    wanted = chosen(inventory.load(settings), fn or [], stack)
+    for line in wanted.notes:
+        out.note(line)
     longest_s = deadline_seconds(deadline)
-    with out.working(f"looking for what {len(workers)} manifests name"):
-        found, unseen = inspect(settings, workers, longest_s)
+    with out.working(f"looking for what {len(wanted.workers)} manifests name"):
+        found, unseen = inspect(wanted, longest_s)
     form = out.form(settings.output)
     if unseen:
         out.note(unseen)
     if not unseen or form not in (Output.TABLE, Output.PLAIN):
         out.result(render(found, form, out.canvas(shared), only_drift=only_drift))
     return verdict.exit_code(found, Severity(settings.fail_on))
-
-
-def _chosen(fleet: "Inventory", names: list[str], stack: str | None) -> "tuple[Settings, tuple[Worker, ...]]":
-    """Return the asked workers, and the settings with what their names say; UsageError if there are none."""
-    from opskit.cli import out
-    from opskit.drift.chosen import named, of_stack, somewhere_here
-
-    settings, workers, notes = named(fleet, names) if names else (fleet.settings, fleet.workers, ())
-    for line in notes:
-        out.note(line)
-    return settings, somewhere_here(of_stack(workers, stack), settings)

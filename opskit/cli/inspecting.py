@@ -5,29 +5,24 @@ from collections.abc import Callable
 
 from opskit.aws.session import Aws
 from opskit.cli.look import endpoint_of
-from opskit.drift.chosen import prefix_of
+from opskit.drift.chosen import Chosen, prefix_of
 from opskit.drift.fleet import expected
 from opskit.drift.report import Inventoried, findings, gaps
 from opskit.gather import Gatherer, window
-from opskit.inventory import Worker, round0
+from opskit.inventory import round0
 from opskit.inventory.lookup import refuse_other_account
-from opskit.settings import Settings
 
 NO_TIME_S = 60
 """Settings are those of now: the gatherer's window does not matter."""
 
 
-def inspect(
-    settings: Settings,
-    workers: tuple[Worker, ...],
-    deadline_s: int,
-    now: Callable[[], float] = time.time,
-) -> tuple[Inventoried, str]:
+def inspect(chosen: Chosen, deadline_s: int, now: Callable[[], float] = time.time) -> tuple[Inventoried, str]:
     """Return what was found, and why nothing at all could be asked, "" if something could.
 
-    UsageError if the credentials are of another account than the environment is bound to.
+    UsageError if the credentials are of another account than the names, or than the environment is bound to.
     """
-    wanted = expected(workers, settings)
+    settings = chosen.settings
+    wanted = expected(chosen.workers, settings)
     aws = Aws(settings.region, settings.profile)
     gatherer = Gatherer(aws, window(now(), NO_TIME_S), deadline_s, now)
     try:
@@ -37,6 +32,7 @@ def inspect(
         gatherer.close()
         aws.close()
     identity = answers[round0.identity()].document or {}
+    chosen.refuse(identity.get("account") or "")
     refuse_other_account(settings, identity)
     resources = wanted.resources(answers)
     found = Inventoried(
@@ -46,7 +42,7 @@ def inspect(
         account=identity.get("account") or settings.account or "",
         region=settings.region,
         env=settings.env,
-        prefix=prefix_of(workers[0]),
+        prefix=prefix_of(chosen.workers[0]),
         cost=gatherer.cost,
         endpoint=endpoint,
     )

@@ -69,7 +69,7 @@ def opened(shared: SharedOptions, wanted: Wanted, now: float, shape: Shape) -> I
     gatherer = Gatherer(aws, gatherer_window(now, 3600), RESOLVE_S)
     try:
         with out.working("asking AWS where the lines are"):
-            found = resolve([*asked, *others], gatherer)
+            found = resolve([*asked, *others], gatherer, settings)
         for line in found.notes:
             out.note(line)
         own = [*found.sources[: len(asked)], *names]
@@ -155,10 +155,9 @@ class Reading:
             tale = tell(self._reader, everywhere, request_id, self._shape.span)
         if tale.story.chapters:
             out.result(told(tale.story, self._look))
-        else:
-            out.note(
-                f"no line with {request_id} in {', '.join(tale.story.silent)}; --since 1d looks further back"
-            )
+        elif tale.story.silent:
+            searched = ", ".join(tale.story.silent)
+            out.note(f"no line with {request_id} in {searched}; a longer --since looks further back")
         for line in (*tale.notes, *tale.gaps):
             out.note(line)
         return Exit.UNDETERMINED if tale.gaps else Exit.CLEAN

@@ -165,7 +165,9 @@ class Look:
         with out.working(f"asking {self._where()}"):
             answer = self._client.run(self._asked)
         if answer.parts > 1:
-            out.note(f"{answer.parts} queries (50 log groups of one class each): order and limit are each's")
+            out.note(
+                f"{answer.parts} queries (50 log groups of one class each): sums, order and limit are each's"
+            )
         return _shown(self._shared, self._asked, self._region, answer, self._cost)
 
     def price(self) -> int:
@@ -201,9 +203,10 @@ def _shown(shared: SharedOptions, asked: Asked, region: str, answer: Answer, cos
     output, canvas = out.form(_form(shared, region)), out.canvas(shared)
     if output is Output.JSON:
         out.result(encoded(told.document(asked, region, answer, cost)))
+    elif output is Output.TABLE and answer.rows:
+        out.result(told.screen(asked.columns, answer.rows, canvas))
     elif answer.rows or output is Output.CSV:
-        columns = told.worth_showing(asked.columns, answer.rows) if output is Output.TABLE else asked.columns
-        out.result(rows(told.records(columns, answer.rows), output, canvas, columns))
+        out.result(rows(told.records(asked.columns, answer.rows), output, canvas, asked.columns))
     code = _gaps(answer.gaps)
     if answer.read:
         out.note(told.summary(answer))

@@ -10,6 +10,7 @@ from opskit.cli.times import DAY_S, MINUTE_S, parse_duration
 from opskit.errors import UsageError
 
 if TYPE_CHECKING:
+    from opskit.sandbox.incidents import Incident
     from opskit.sandbox.process import Running
 
 PORT_TEXT = "Its port; not needed while only one runs."
@@ -39,6 +40,20 @@ def complete_incident(incomplete: str) -> list[str]:
     from opskit.sandbox.incidents import catalogue
 
     return [incident.name for incident in catalogue() if incident.name.startswith(incomplete)]
+
+
+def how_to_look(incident: "Incident") -> str:
+    """Return the command that finds an incident: its diagnosis, or the fleet's health where no runbook is."""
+    if is_diagnosable(incident):
+        return f"opskit diagnose {incident.runbook} --fn {incident.target}"
+    return "opskit health"
+
+
+def is_diagnosable(incident: "Incident") -> bool:
+    """Tell whether the runbook that names an incident's cause is written."""
+    from runbooks import ALL
+
+    return incident.runbook in ALL
 
 
 @remember
@@ -129,7 +144,7 @@ def incidents(shared: SharedOptions) -> None:
     records = [
         {
             "name": incident.name,
-            "runbook": incident.runbook,
+            "runbook": incident.runbook if is_diagnosable(incident) else nothing,
             "target": incident.target,
             "cause": incident.cause or nothing,
             "strengths": list(incident.known),
@@ -163,7 +178,7 @@ def play(
     found = find(incident)
     at = _only_one() if port is None else port
     process.play(at, found.name, seed, strength or process.PLAIN)
-    out.note(f"{found.name} goes on at port {at}; try: opskit diagnose {found.runbook} --fn {found.target}")
+    out.note(f"{found.name} goes on at port {at}; try: {how_to_look(found)}")
 
 
 @remember
@@ -204,16 +219,29 @@ def exam(
     from opskit.exits import Exit
     from opskit.render.rows import rows
     from opskit.sandbox.exam import summary
-    from opskit.sandbox.incidents import STRENGTHS, catalogue, find
+    from opskit.sandbox.incidents import STRENGTHS
 
     output = out.form(shared.output_form())
-    chosen = [find(name) for name in incidents] if incidents else catalogue()
+    chosen = _examinable(incidents or [])
     if strength and not any(strength in incident.known for incident in chosen):
         raise UsageError(f"none of these has the strength {strength}", "see: opskit sandbox incidents")
     answers = list(examined(chosen, (strength,) if strength else STRENGTHS, seed))
     out.result(rows([answer.row() for answer in answers], output, out.canvas(shared)))
     out.note(summary(answers))
     return Exit.CLEAN if all(answer.right for answer in answers) else Exit.FAILED
+
+
+def _examinable(names: list[str]) -> list["Incident"]:
+    """Return the named incidents, else all that a runbook can name; UsageError for one that none can."""
+    from opskit.sandbox.exam import diagnosable
+    from opskit.sandbox.incidents import catalogue, find
+    from runbooks import ALL
+
+    chosen = [find(name) for name in names]
+    for incident in chosen:
+        if not is_diagnosable(incident):
+            raise UsageError(f"no runbook names the cause of {incident.name} yet", "leave it out")
+    return chosen or diagnosable(catalogue(), ALL)
 
 
 def _only_one() -> int:

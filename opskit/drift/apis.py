@@ -1,19 +1,17 @@
 """A worker's API: that it is there, its stage is deployed, its routes call the function and may do so."""
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from opskit.drift import asks
 from opskit.drift.resource import Difference
-from opskit.drift.seen import AbsentError, Seen, UnreadError
-from opskit.drift.thing import Place, Said, Thing
+from opskit.drift.seen import AbsentError, Seen, UnreadError, name_of
+from opskit.drift.thing import Place, Said, Thing, invoked, invoked_by
 from opskit.inventory import Worker, arns
 from opskit.model import Describe, Json, Severity
 
 REST = "rest-api"
-_FUNCTION = re.compile(r":function:([^:/]+)(?::([^:/]+))?")
 _BY_VARIABLE = "the integration names its function by a stage variable"
 _ANY, _DEFAULT = "ANY", "$default"
 _INVOKES = ("lambda:InvokeFunction", "lambda:*", "*")
@@ -41,7 +39,7 @@ def _all(worker: Worker) -> Describe:
 
 
 def _ids(worker: Worker, seen: Seen) -> list[str]:
-    return [row["id"] for row in seen.document(_all(worker)) if row["name"] == worker.sources[0].name]
+    return [row["id"] for row in seen.rows(_all(worker), name_of, worker.sources[0].name)]
 
 
 def _id(worker: Worker, seen: Seen) -> str:
@@ -142,17 +140,12 @@ def _compare_integration(live: Mapping[str, Json], worker: Worker) -> Iterator[D
     uri = live.get("uri") or ""
     if "${stageVariables." in uri:
         raise UnreadError(_BY_VARIABLE)
-    named = _FUNCTION.search(uri)
-    calls = ":".join(filter(None, named.groups())) if named else (uri or None)
-    if calls != _invoked(worker):
-        yield Difference("integration", calls, _invoked(worker), Severity.HIGH)
+    calls = invoked_by(uri)
+    if calls != invoked(worker):
+        yield Difference("integration", calls, invoked(worker), Severity.HIGH)
     expected = worker.expected["integration_timeout_ms"]
     if live.get("timeout_ms") not in (None, expected):
         yield Difference("integration_timeout_ms", live["timeout_ms"], expected)
-
-
-def _invoked(worker: Worker) -> str:
-    return ":".join(filter(None, (worker.function, worker.alias)))
 
 
 # --- the right to invoke -----------------------------------------------------------------------------
@@ -163,16 +156,23 @@ def _permission(worker: Worker, place: Place) -> Thing:
     asked = asks.policy(worker.function, worker.alias)
 
     def name(seen: Seen) -> str:
-        return _invoked(worker) if _needs_permission(worker, seen) else ""
+        return invoked(worker) if _needs_permission(worker, seen) else ""
 
     def compare(seen: Seen) -> Iterator[Said]:
-        statements = json.loads(seen.document(asked)["policy"])["Statement"]
-        lets = [one for one in statements if _lets_api(one)]
+        lets = [one for one in _statements(seen.document(asked)["policy"]) if _lets_api(one)]
         if not any(_covers(one, worker, place, seen) for one in lets):
             live = "other APIs or routes" if lets else None
             yield Difference("invoked by", live, worker.sources[0].name, Severity.HIGH)
 
     return Thing("permission", worker, name, lambda _: (asked,), compare)
+
+
+def _statements(policy: str) -> list[Mapping[str, Json]]:
+    try:
+        found = json.loads(policy)["Statement"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnreadError("the function's policy is not of the form that AWS documents") from error
+    return [found] if isinstance(found, dict) else list(found)
 
 
 def _needs_permission(worker: Worker, seen: Seen) -> bool:

@@ -3,6 +3,7 @@
 A function's code location and environment variables are never selected.
 """
 
+from opskit.inventory import round0
 from opskit.model import Describe
 
 _CONFIGURATION = {
@@ -167,3 +168,15 @@ def schedule(name: str) -> Describe:
 def topic(arn: str) -> Describe:
     """Ask for a topic by its ARN."""
     return Describe("sns", "GetTopicAttributes", (("TopicArn", arn),), "{arn: Attributes.TopicArn}")
+
+
+def every() -> tuple[Describe, ...]:
+    """Return each call that a look may make, about anything."""
+    some = "<name>"
+    return (
+        *(round0.identity(), round0.mappings(some), function(some), version(some, some), alias(some, some)),
+        *(policy(some, some), *role_policies(some), log_groups(some), schedule(some), topic(some)),
+        *(stream(some), consumer(some), table(some), queue_url(some), queue(some)),
+        *(rest_apis(), rest_resources(some), rest_stages(some)),
+        *(http_apis(), http_routes(some), http_integrations(some), http_stages(some)),
+    )

@@ -1,17 +1,40 @@
 """Which workers are looked at: those named, those of a stack, those deployed in the region."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from opskit.errors import UsageError
 from opskit.inventory import Inventory, Worker
 from opskit.settings import Settings, nearest, show, suggestion
 
 
-def named(fleet: Inventory, names: Sequence[str]) -> tuple[Settings, tuple[Worker, ...], tuple[str, ...]]:
-    """Return the settings that the names imply, their workers, each once, and notes on what they decided.
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The workers that are looked at, and what their names decided."""
 
-    UsageError for a name without a manifest, or for names of different environments or regions.
-    """
+    settings: Settings
+    workers: tuple[Worker, ...]
+    notes: tuple[str, ...] = ()
+    account: str = ""
+    """The account in an ARN that was given, else ""."""
+
+    def refuse(self, account: str) -> None:
+        """Raise UsageError if the credentials are of another account than the names."""
+        if self.account and account and account != self.account:
+            raise UsageError(
+                f"--fn: the name is of account {self.account}, but the credentials are of account {account}",
+                "choose others with --profile",
+            )
+
+
+def chosen(fleet: Inventory, names: Sequence[str], stack: str | None) -> Chosen:
+    """Return the workers of these names (none: all) and this stack; UsageError if none is deployed here."""
+    found = _named(fleet, names) if names else Chosen(fleet.settings, fleet.workers)
+    workers = _somewhere_here(_of_stack(found.workers, stack), found.settings)
+    return Chosen(found.settings, workers, found.notes, found.account)
+
+
+def _named(fleet: Inventory, names: Sequence[str]) -> Chosen:
     found = [fleet.find(name) for name in names]
     workers: dict[str, Worker] = {}
     for lookup in found:
@@ -23,7 +46,8 @@ def named(fleet: Inventory, names: Sequence[str]) -> tuple[Settings, tuple[Worke
         said = " and ".join(f"{env} in {region}" for env, region in sorted(places))
         raise UsageError(f"--fn: the names are of {said}", "ask for one environment and region at a time")
     notes = dict.fromkeys(line for lookup in found for line in lookup.notes)
-    return found[0].settings, tuple(workers.values()), tuple(notes)
+    account = next((lookup.account for lookup in found if lookup.account), "")
+    return Chosen(found[0].settings, tuple(workers.values()), tuple(notes), account)
 
 
 def _unknown(name: str, known: Sequence[str]) -> UsageError:
@@ -32,9 +56,8 @@ def _unknown(name: str, known: Sequence[str]) -> UsageError:
     return UsageError(f"--fn: no manifest is of {show(name)}", hint)
 
 
-def of_stack(workers: Sequence[Worker], stack: str | None) -> tuple[Worker, ...]:
-    """Return the workers of a stack, all of them for None; UsageError if there is none."""
-    if stack is None:
+def _of_stack(workers: Sequence[Worker], stack: str | None) -> tuple[Worker, ...]:
+    if stack is None or not workers:
         return tuple(workers)
     found = tuple(worker for worker in workers if worker.stack == stack)
     if not found:
@@ -43,8 +66,7 @@ def of_stack(workers: Sequence[Worker], stack: str | None) -> tuple[Worker, ...]
     return found
 
 
-def somewhere_here(workers: Sequence[Worker], settings: Settings) -> tuple[Worker, ...]:
-    """Return the workers if at least one is deployed in the settings' region, else raise UsageError."""
+def _somewhere_here(workers: Sequence[Worker], settings: Settings) -> tuple[Worker, ...]:
     if not workers:
         folder = settings.workers_dir or "the packaged workers"
         raise UsageError(f"{folder}: no worker has a manifest", "set workers_dir to the folder of your own")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from opskit.drift import asks
 from opskit.drift.resource import Detail, Difference
-from opskit.drift.seen import AbsentError, Seen, UnreadError
+from opskit.drift.seen import AbsentError, Seen, UnreadError, name_of
 from opskit.drift.thing import Place, Said, Thing, differing
 from opskit.inventory import Worker, arns
 from opskit.inventory.lookup import MAPPED
@@ -136,9 +136,10 @@ def log_group(worker: Worker, place: Place) -> Thing:
     asked = asks.log_groups(place.log_prefix or worker.log_group)
 
     def compare(seen: Seen) -> Iterator[Said]:
-        live = next((row for row in seen.document(asked) if row["name"] == worker.log_group), None)
-        if live is None:
+        rows = seen.rows(asked, name_of, worker.log_group)
+        if not rows:
             raise AbsentError
+        live = rows[0]
         if live["class"] != "STANDARD":
             yield Difference("class", live["class"], "STANDARD", by_manifest=False)
         if worker.log_retention_days is not None:

@@ -40,7 +40,8 @@ def source(worker: Worker) -> Thing:
         yield from differing(("visibility_timeout_s", "retention_s", "fifo"), live, worker.expected)
         if worker.dead_letter_queue:
             yield from _redrive(live["redrive"], worker)
-        yield from _visibility(live["visibility_timeout_s"], worker, seen)
+        if live["visibility_timeout_s"] is not None:
+            yield from _visibility(live["visibility_timeout_s"], worker, seen)
 
     return Thing("queue", worker, name, signals, compare)
 
@@ -71,7 +72,7 @@ def _asked(name: str, seen: Seen) -> Iterator[Describe]:
 def _live(name: str, seen: Seen) -> Mapping[str, Json]:
     """Return a queue's attributes with numbers as numbers."""
     live = seen.document(asks.queue(seen.document(asks.queue_url(name))))
-    numbers = {key: int(live[key]) for key in ("visibility_timeout_s", "retention_s")}
+    numbers = {key: int(live[key]) if live[key] else None for key in ("visibility_timeout_s", "retention_s")}
     return {**live, **numbers, "fifo": live["fifo"] == "true"}
 
 

@@ -1,14 +1,14 @@
 """What workers read from and write to: event source mappings, streams, tables, topics, schedules."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from opskit.drift import asks
 from opskit.drift.command import command
 from opskit.drift.resource import MAPPING, Difference
 from opskit.drift.seen import AbsentError, Seen
-from opskit.drift.thing import Place, Said, Thing, differing
+from opskit.drift.thing import Place, Said, Thing, differing, invoked, invoked_by
 from opskit.inventory import Worker, arns, round0
 from opskit.mask import mask_document
 from opskit.model import Describe, Json, Severity
@@ -33,26 +33,25 @@ _MAPPING = (
 
 def mapping(worker: Worker, place: Place) -> Thing:
     """Return the mapping by which a worker reads its source: one, enabled, as the manifest says."""
-    invoked = ":".join(filter(None, (worker.function, worker.alias)))
-    asked = round0.all_mappings() if place.lists else round0.mappings(invoked)
+    own = round0.mappings(invoked(worker))
+    asked = round0.all_mappings() if place.lists else own
     source = worker.sources[0]
 
     def signals(seen: Seen) -> Iterator[Describe]:
         if source.trigger == "dynamodb-stream":
             yield asks.table(source.name)
-        for row in seen.known(asked) or ():
-            if _is_of(row, worker) and _CONSUMER in row["source_arn"]:
-                yield asks.consumer(row["source_arn"])
+        rows = seen.rows(asked, _reads, _read_by(worker)) if seen.known(asked) else ()
+        yield from (asks.consumer(row["source_arn"]) for row in rows if _CONSUMER in row["source_arn"])
         yield asked
 
-    look = command(round0.mappings(invoked), place.region)
+    look = command(own, place.region)
     if source.trigger in ("kinesis", "dynamodb-stream"):
         look = f"opskit diagnose stream-lag --fn {worker.name} --env {worker.env} --region {place.region}"
     return Thing(MAPPING, worker, source.name, signals, partial(_compare_mapping, worker, asked), look)
 
 
 def _compare_mapping(worker: Worker, asked: Describe, seen: Seen) -> Iterator[Said]:
-    rows = [row for row in seen.document(asked) if _is_of(row, worker)]
+    rows = seen.rows(asked, _reads, _read_by(worker))
     if not rows:
         raise AbsentError
     if len(rows) > 1:
@@ -66,13 +65,14 @@ def _compare_mapping(worker: Worker, asked: Describe, seen: Seen) -> Iterator[Sa
             yield from _consumer(row["source_arn"], seen)
 
 
-def _is_of(row: Mapping[str, Json], worker: Worker) -> bool:
+def _reads(row: Mapping[str, Json]) -> tuple[str, ...]:
+    """Return what a mapping joins: function, alias, and its source's kind and name."""
     source, function = row["source_arn"] or "", arns.parse_function(row["function_arn"])
-    return (
-        (function.name, function.qualifier) == (worker.function, worker.alias)
-        and arns.trigger_of(source) == worker.trigger
-        and arns.resource_of(source) == worker.sources[0].name
-    )
+    return function.name, function.qualifier, arns.trigger_of(source), arns.resource_of(source)
+
+
+def _read_by(worker: Worker) -> tuple[str, ...]:
+    return worker.function, worker.alias, worker.trigger, worker.sources[0].name
 
 
 def _compare_row(row: Mapping[str, Json], worker: Worker) -> Iterator[Difference]:
@@ -109,7 +109,7 @@ def _canonical(pattern: str) -> str:
         return pattern
 
 
-def _old_stream(rows: list[Mapping[str, Json]], worker: Worker, seen: Seen) -> Iterator[Difference]:
+def _old_stream(rows: Sequence[Mapping[str, Json]], worker: Worker, seen: Seen) -> Iterator[Difference]:
     """Yield a mapping that reads a stream which its table has no longer: one switched on again is new."""
     try:
         now = seen.document(asks.table(worker.sources[0].name))["stream_arn"] or ""
@@ -195,9 +195,9 @@ def schedule(worker: Worker) -> Thing:
         if live["state"] != "ENABLED":
             yield Difference("state", live["state"], "ENABLED", Severity.HIGH, by_manifest=False)
         yield from differing(("expression", "timezone"), live, worker.expected)
-        target = arns.parse_function(live["target_arn"])
-        if target.name != worker.function:
-            yield Difference("target", target.name, worker.function, Severity.HIGH)
+        target = invoked_by(live["target_arn"])
+        if target != invoked(worker):
+            yield Difference("target", target, invoked(worker), Severity.HIGH)
         if worker.dead_letter_queue and not live["dead_letter_arn"]:
             live = seen.document(function)  # an event that the function failed on is the function's to keep
         if worker.dead_letter_queue:

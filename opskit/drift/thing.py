@@ -1,5 +1,6 @@
 """What every kind of resource has in common: what to ask about it, and how its answers become a Resource."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -81,6 +82,20 @@ def _heard(compare: Callable[[Seen], Iterable[Said]], seen: Seen) -> tuple[State
     except UnreadError as error:
         return State.UNKNOWN, said, error.reason
     return State.FOUND, said, ""
+
+
+_FUNCTION = re.compile(r":function:([^:/]+)(?::([^:/]+))?")
+
+
+def invoked(worker: Worker) -> str:
+    """Return what a worker's source invokes: the function, or its alias as `function:alias`."""
+    return ":".join(filter(None, (worker.function, worker.alias)))
+
+
+def invoked_by(arn: str) -> str | None:
+    """Return the function, with its alias, in an ARN or an integration's URI; all of it if there is none."""
+    found = _FUNCTION.search(arn)
+    return ":".join(filter(None, found.groups())) if found else (arn or None)
 
 
 def differing(

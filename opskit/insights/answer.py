@@ -32,7 +32,7 @@ class Answer:
     limited: bool = False
     """There are more rows than those: counts of them are "at least"."""
     parts: int = 1
-    """Queries it was split into, each with its own order and limit."""
+    """Queries it was split into whose rows stand one part after the other; 1: the rows are of one whole."""
     read: bool = True
     """Something was looked at: no row then means no match."""
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from opskit.aws.events import FILTERS_PER_S
 from opskit.aws.faults import FAULTS, explain
 from opskit.aws.loggroups import DELIVERY
-from opskit.aws.tail import LIVE_GROUPS, OVERLAP_MS, LiveTail, Poll
+from opskit.aws.tail import FAR_MS, LIVE_GROUPS, LiveTail, Poll
 from opskit.lines.reader import NOT_FOUND, Read, Reader, at_once
 from opskit.logs.line import Event, Line
 from opskit.logs.shown import Shown
@@ -60,9 +60,9 @@ class Follower:
         self._shown = Shown()
         for line in read.lines:
             self._shown.is_new(line, "read")
-        start_ms = int(clock() * 1000) - OVERLAP_MS
-        if read.more and read.lines:  # what is older was left out on purpose
-            start_ms = max(start_ms, read.lines[0].at_ms)
+        start_ms = int(clock() * 1000) - FAR_MS
+        self._oldest_ms = read.lines[0].at_ms if read.more and read.lines else 0
+        self._read_to_ms = max((line.ingested_ms for line in read.lines), default=0)
         self._described = read.described
         self._watched = [
             _Watched(Poll(group, start_ms, sieve.pattern), said=NOT_FOUND if group in read.unread else "")
@@ -167,8 +167,16 @@ class Follower:
         return self._reader.sources.named(one.poll.group)
 
     def _new(self, lines: Iterable[Line], source: str) -> list[Event]:
-        wanted = (line for line in lines if self._reader.sources.owner(line) and self._sieve.keeps(line))
+        wanted = (
+            line
+            for line in lines
+            if not self._left_out(line) and self._reader.sources.owner(line) and self._sieve.keeps(line)
+        )
         return self._reader.events(line for line in wanted if self._shown.is_new(line, source))
+
+    def _left_out(self, line: Line) -> bool:
+        """Tell a line that was there when the newest were read, at most as new as the oldest of them."""
+        return line.at_ms <= self._oldest_ms and line.ingested_ms <= self._read_to_ms
 
 
 _SAMPLED = (

@@ -96,7 +96,12 @@ class Reader:
 
     def _joined(self, heard: Mapping[str, Heard]) -> Read:
         found = self.events(line for one in heard.values() for line in one.lines)
-        return Read(tuple(found), any(one.more for one in heard.values()), self._gaps(heard))
+        return Read(
+            events=tuple(found),
+            more=any(one.more for one in heard.values()),
+            gaps=self._gaps(heard),
+            unread=frozenset(name for name, one in heard.items() if one.gap),
+        )
 
     def streams(self, wanted: Mapping[str, tuple[Span, tuple[str, ...]]], most: int) -> Read:
         """Return all lines of some streams of each group, in a time of its own."""
@@ -148,7 +153,10 @@ class Reader:
     def _holds(self, group: str, span: Span, sieve: Sieve) -> str:
         named = self.sources.named(group)
         wanted = f"no line with {sieve}" if sieve else "no line"
-        if loggroups.holds_any(self.aws, span.ask(group, 1), self.pace):
+        others = loggroups.holds_any(self.aws, span.ask(group, 1), self.pace)
+        if others is None:
+            return f"{named}: {wanted} in this window; whether it holds others could not be told"
+        if others:
             return f"{named}: {wanted} in this window, but others"
         last_ms = loggroups.last_event_ms(self.aws, group)
         since = f"; its last one is of {clock(last_ms // 1000, int(self.now))}" if last_ms else ""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from opskit.errors import CannotLookError, UsageError
 from opskit.gather import Gatherer
 from opskit.inventory import Lookup
-from opskit.inventory.round0 import FUNCTIONS, MAPPINGS
+from opskit.inventory.lookup import refuse_other_account
+from opskit.inventory.round0 import FUNCTIONS, MAPPINGS, identity
 from opskit.logs.sources import Source, of_function
 from opskit.model import Reading, Readings, Signal, Status
 from opskit.settings import Settings
@@ -31,19 +32,20 @@ def one_region(lookups: Sequence[Lookup], settings: Settings) -> Settings:
     return next(iter(found.values()), settings)
 
 
-def resolve(lookups: Sequence[Lookup], gatherer: Gatherer) -> Resolved:
-    """Ask AWS for every worker's log group.
+def resolve(lookups: Sequence[Lookup], gatherer: Gatherer, settings: Settings) -> Resolved:
+    """Ask AWS for every worker's log group, and whose account it is.
 
-    UsageError for a name that is no worker or function, CannotLookError when nothing could be asked.
+    UsageError for a name that is no worker or function, or for credentials of another account than the
+    environment is bound to; CannotLookError when nothing could be asked.
     """
-    if not lookups:
-        return Resolved(())
-    asked = [signal for lookup in lookups for signal in _functions(lookup).values()]
+    asked = [identity(), *(signal for lookup in lookups for signal in _functions(lookup).values())]
     answers: dict[Signal, Reading] = dict(gatherer.gather(asked))
     if gatherer.blocked:
         raise CannotLookError(gatherer.blocked)
+    whose = answers[identity()].document or {}
+    refuse_other_account(settings, whose)
     found = [_bound(lookup, answers, gatherer) for lookup in lookups]
-    account = next((one.account for one in found if one.account), "")
+    account = whose.get("account") or next((one.account for one in found if one.account), "")
     return Resolved(
         tuple(source for one in found for source in one.sources),
         account,

@@ -1,7 +1,7 @@
 """Finds the story of one request: by its id, by the ids that its lines carry, then by whole executions."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from opskit.lines.reader import Reader, Span
 from opskit.logs import ids
@@ -35,7 +35,7 @@ def tell(asked: Reader, everywhere: Reader, request_id: str, span: Span) -> Told
     search = _Search(everywhere, span)
     matched = search.matching(asked, [request_id])
     if not matched:
-        return Told(Story(request_id, (), (), asked.sources.workers), tuple(search.gaps), tuple(search.notes))
+        return search.told(asked, Story(request_id, (), ()))
     around = search.around(matched)
     own = chapters(around, [request_id])
     carried = [one for one in ids.carried(e for c in own for e in c.events) if one != request_id]
@@ -44,16 +44,11 @@ def tell(asked: Reader, everywhere: Reader, request_id: str, span: Span) -> Told
         search.notes.append(
             f"its lines carry {len(carried)} correlation and trace ids; {MOST_LINKED} were followed"
         )
-    if linked:
-        around = search.around([*matched, *search.matching(everywhere, linked)])
-    found = chapters(around, [request_id, *linked])
-    there = {chapter.worker for chapter in found}
-    silent = tuple(worker for worker in everywhere.sources.workers if worker not in there)
-    return Told(
-        Story(request_id, linked, tuple(found), silent),
-        tuple(dict.fromkeys(search.gaps)),
-        tuple(search.notes),
-    )
+    wanted = [request_id, *linked]
+    if linked or asked.sources != everywhere.sources:
+        around = search.around([*matched, *search.matching(everywhere, wanted)])
+    found = chapters(around, wanted)
+    return search.told(everywhere, Story(request_id, linked, tuple(found)))
 
 
 class _Search:
@@ -64,10 +59,20 @@ class _Search:
         self._span = span
         self.gaps: list[str] = []
         self.notes: list[str] = []
+        self._unread: set[str] = set()
+
+    def told(self, reader: Reader, story: Story) -> Told:
+        """Return a story with the workers that were searched, and read, and have no line of it."""
+        there = {chapter.worker for chapter in story.chapters}
+        groups = [group for group in reader.sources.by_group if group not in self._unread]
+        silent = tuple(worker for worker in reader.sources.in_groups(groups) if worker not in there)
+        gaps, notes = (tuple(dict.fromkeys(said)) for said in (self.gaps, self.notes))
+        return Told(replace(story, silent=silent), gaps, notes)
 
     def matching(self, reader: Reader, wanted: Sequence[str]) -> list[Event]:
         read = reader.matching(self._span, MOST_MATCHES, ids.pattern(wanted))
         self.gaps += read.gaps
+        self._unread |= read.unread
         if read.more:
             self.notes.append(f"a log group has more than {MOST_MATCHES:,} lines of it: the newest are told")
         return [event for event in read.events if ids.mentions(event, wanted)]

@@ -47,6 +47,10 @@ class Sources:
         """Everyone's name, once each."""
         return tuple(dict.fromkeys(one.worker for same in self.by_group.values() for one in same))
 
+    def in_groups(self, groups: Iterable[str]) -> tuple[str, ...]:
+        """Return whose lines these groups hold."""
+        return Sources({group: self.by_group[group] for group in groups}).workers
+
     def named(self, group: str) -> str:
         """Return a group as it is spoken of: its workers, and its own name."""
         workers = ", ".join(one.worker for one in self.by_group[group])

@@ -18,7 +18,7 @@ _ID = r"[\w-]{1,64}"
 _START = re.compile(rf"START RequestId: (?P<id>{_ID})(?: Version: (?P<version>\S{{1,64}}))?\s*", re.ASCII)
 _END = re.compile(rf"END RequestId: (?P<id>{_ID})\s*", re.ASCII)
 _REPORT = re.compile(rf"REPORT RequestId: (?P<id>{_ID})\s(?P<rest>.*)", re.ASCII | re.DOTALL)
-_INIT = re.compile(r"INIT_(?:START|REPORT) .*", re.DOTALL)
+_INIT = re.compile(r"INIT_(?P<part>START|REPORT) (?P<rest>.*)", re.DOTALL)
 _TIMED_OUT = re.compile(rf"{_STAMP} (?P<id>{_ID}) (?P<text>Task timed out after .*)", re.ASCII | re.DOTALL)
 _CRASHED = re.compile(
     rf"RequestId: (?P<id>{_ID}) (?P<text>(?:Process exited|Error:).*)", re.ASCII | re.DOTALL
@@ -38,6 +38,9 @@ _NAMES = {
     "Max Memory Used": "maxMemoryUsedMB",
     "Init Duration": "initDurationMs",
     "Restore Duration": "restoreDurationMs",
+    "Runtime Version": "runtimeVersion",
+    "Runtime Version ARN": "runtimeVersionArn",
+    "Phase": "phase",
     "Status": "status",
     "Error Type": "errorType",
     "XRAY TraceId": "xrayTraceId",
@@ -66,10 +69,18 @@ def _end(found: re.Match[str]) -> Said:
 
 
 def _report(found: re.Match[str]) -> Said:
-    fields = {
-        _NAMES.get(name, name): _measured(value.strip()) for name, value in _MEASURE.findall(found["rest"])
-    }
+    fields = _measures(found["rest"])
     return Said("report", status_level(fields.get("status")), found["id"], Kind.REPORT, fields)
+
+
+def _init(found: re.Match[str]) -> Said:
+    fields = _measures(found["rest"])
+    part = f"init{found['part'].capitalize()}"
+    return Said(part, status_level(fields.get("status")), kind=Kind.INIT, fields=fields)
+
+
+def _measures(text: str) -> dict[str, Json]:
+    return {_NAMES.get(name, name): _measured(value.strip()) for name, value in _MEASURE.findall(text)}
 
 
 def _measured(value: str) -> Json:
@@ -77,11 +88,6 @@ def _measured(value: str) -> Json:
     if number is None:
         return value
     return float(number[1]) if "." in number[1] else int(number[1])
-
-
-def _init(found: re.Match[str]) -> Said:
-    status = re.search(r"\tStatus: (\w{1,32})", found[0])
-    return Said(found[0].rstrip(), status_level(status[1] if status else ""), kind=Kind.INIT)
 
 
 def _failed(found: re.Match[str]) -> Said:

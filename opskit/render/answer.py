@@ -1,26 +1,61 @@
 """What a query of the library found, as rows, as one line about them, and as the JSON contract's document."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opskit.insights.answer import Answer, Asked, Estimate
 from opskit.model import Cost, Window
-from opskit.render.canvas import Canvas
+from opskit.render.canvas import Canvas, Output
 from opskit.render.figures import clock, counted, data_size, iso, number, usd
 from opskit.render.json import SCHEMA
+from opskit.render.rows import rows
+from opskit.render.safe import clean
 
 Record = dict[str, Any]
+FOLDS_FROM = 24
+"""Columns from which on a value may be folded and still be read; a time has 23."""
+GAP = 2
 
 
-def records(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> list[Record]:
+def records(columns: Sequence[str], found: Sequence[Mapping[str, str]]) -> list[Record]:
     """Return rows that all have all columns; what a row lacks is None."""
-    return [{name: row.get(name) for name in columns} for row in rows]
+    return [{name: row.get(name) for name in columns} for row in found]
 
 
-def worth_showing(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
-    """Return the columns without the log group's if it is the same for all rows: it is the one asked for."""
-    same = len({row.get("@log") for row in rows}) == 1
-    return tuple(name for name in columns if not (same and name == "@log"))
+def screen(columns: Sequence[str], found: Sequence[Mapping[str, str]], canvas: Canvas) -> str:
+    """Return rows for a terminal: a table, or where it is too narrow for one a block of lines a row.
+
+    The log group is left out where it is the same for all, and digits that nobody reads: the other forms have
+    the values as they are.
+    """
+    same = len({row.get("@log") for row in found}) == 1
+    shown = [name for name in columns if not (same and name == "@log")]
+    short = [{name: _short(row.get(name)) for name in shown} for row in found]
+    widths = [max(len(name), *(len(row[name]) for row in short)) for name in shown]
+    if sum(min(width, FOLDS_FROM) + GAP for width in widths) <= canvas.width:
+        return rows(short, Output.TABLE, canvas, shown)
+    return "\n\n".join(_block(row, canvas.width) for row in short)
+
+
+def _short(value: str | None) -> str:
+    text = clean(value or "")
+    if re.fullmatch(r"\d{3,}\.\d+", text):
+        return f"{float(text):.1f}"
+    return text.removesuffix(".000") if re.fullmatch(r"[\d-]{10} [\d:]{8}\.000", text) else text
+
+
+def _block(row: Mapping[str, str], width: int) -> str:
+    """Return a row's values one below the other, those that it lacks left out."""
+    indent = max(map(len, row)) + GAP
+    lines = []
+    for name, value in row.items():
+        if value:
+            folded = [
+                value[at : at + max(width - indent, 1)] for at in range(0, len(value), max(width - indent, 1))
+            ]
+            lines += [f"{name if not n else '':{indent}}{part}" for n, part in enumerate(folded)]
+    return "\n".join(lines)
 
 
 def document(asked: Asked, region: str, answer: Answer, cost: Cost) -> Record:
@@ -70,8 +105,8 @@ def summary(answer: Answer) -> str:
     events = counted(read, "event", "events")
     if not answer.rows:
         return f"no matching line among {events}" if answer.read else "nothing was read"
-    rows = counted(len(answer.rows), "row", "rows")
-    more = f"at least {rows}, the rest is cut by the limit" if answer.limited else rows
+    count = counted(len(answer.rows), "row", "rows")
+    more = f"at least {count}, the rest is cut by the limit" if answer.limited else count
     matched = number(answer.statistics.get("recordsMatched", 0))
     return f"{more}; {matched} of {events} matched"
 

@@ -48,9 +48,9 @@ def shown(event: Event, look: Look) -> str:
     first, *rest = _message(event, look)
     width = max((len(worker) for worker in look.workers), default=0)
     columns = [
-        _styled(_time(event.at_ms, look), "dim", look),
-        _styled(clean(event.worker).ljust(width), _color(event.worker, look), look),
-        _styled(
+        styled(_time(event.at_ms, look), "dim", look),
+        styled(clean(event.worker).ljust(width), _color(event.worker, look), look),
+        styled(
             (event.level or _NO_LEVEL).ljust(len(Level.ERROR)),
             _LEVELS.get(event.level or Level.INFO, ""),
             look,
@@ -118,6 +118,8 @@ def _message(event: Event, look: Look) -> list[str]:
 def _said(event: Event) -> str:
     if event.kind is Kind.REPORT:
         return f"report: {report(event.fields)}"
+    if event.kind is Kind.START and _VERSION in event.fields:
+        return f"{event.message}: version {event.fields[_VERSION]}"
     return event.message
 
 
@@ -137,9 +139,14 @@ def report(fields: Mapping[str, Json]) -> str:
 
 
 _ENDED = ("status", "errorType")
-_REPORTED = frozenset(
-    ("durationMs", "billedDurationMs", "memorySizeMB", "maxMemoryUsedMB", "initDurationMs", *_ENDED)
-)
+_VERSION = "version"
+_IN_WORDS = {
+    Kind.START: (_VERSION,),
+    Kind.REPORT: (
+        "durationMs", "billedDurationMs", "memorySizeMB", "maxMemoryUsedMB", "initDurationMs", *_ENDED
+    ),
+}  # fmt: skip
+"""The fields that a line's own words already say."""
 
 
 def _ms(value: Json, before: str) -> str:
@@ -157,7 +164,7 @@ def _further(event: Event) -> dict[str, Json]:
     fields = {
         name: value
         for name, value in event.fields.items()
-        if not (event.kind is Kind.REPORT and name in _REPORTED)
+        if name not in _IN_WORDS.get(event.kind, ())
         and not (name in _FUNCTION and (value == event.worker or event.group.endswith(f"/{value}")))
     }
     return fields | ({"requestId": event.request_id} if event.request_id else {})
@@ -201,7 +208,8 @@ def _color(worker: str, look: Look) -> str:
     return _WORKERS[look.workers.index(worker) % len(_WORKERS)] if worker in look.workers else ""
 
 
-def _styled(text: str, style: str, look: Look) -> str:
+def styled(text: str, style: str, look: Look) -> str:
+    """Return a text in a style of rich's where lines are coloured, else as it is."""
     if not look.color or not style or not text:
         return text
     from rich.color import ColorSystem  # noqa: PLC0415 - plain forms do without

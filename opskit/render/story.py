@@ -8,7 +8,7 @@ from opskit.logs.levels import Level
 from opskit.logs.story import Chapter, Story
 from opskit.render.canvas import Output
 from opskit.render.figures import counted, duration
-from opskit.render.logs import Look, fenced, ndjson, shown
+from opskit.render.logs import Look, fenced, ndjson, shown, styled
 from opskit.render.safe import clean
 from opskit.render.safe import markdown as escaped
 
@@ -36,8 +36,10 @@ def _lines(story: Story, look: Look) -> Iterator[str]:
         yield ""
         if chapter.start_ms - ended_ms >= LATER_MS:
             yield say(f"... {duration((chapter.start_ms - ended_ms) / 1000)} without a line")
-        yield f"{heading}{say(f'{place}. {_heading(chapter, look)}')}"
-        lines = [shown(event, look) for event in chapter.events]
+        asked = " (asked for)" if chapter.request_id == story.request_id else ""
+        yield heading + styled(say(f"{place}. {_heading(chapter, asked, look)}"), "bold", look)
+        # The heading has the request's id.
+        lines = [shown(replace(event, request_id=""), look) for event in chapter.events]
         yield (
             fenced(lines)
             if heading
@@ -55,9 +57,9 @@ def _opening(story: Story) -> str:
     return f"request {story.request_id}: {count}{linked}"
 
 
-def _heading(chapter: Chapter, look: Look) -> str:
+def _heading(chapter: Chapter, asked: str, look: Look) -> str:
     at = datetime.fromtimestamp(chapter.start_ms // 1000, look.zone)
-    request = f", request {chapter.request_id}" if chapter.request_id else ""
+    request = f", request {chapter.request_id}{asked}" if chapter.request_id else ""
     when = f"{at:%H:%M:%S}.{chapter.start_ms % 1000:03d}"
     return f"{chapter.worker} at {when}{request}: {_ending(chapter)}{_missing(chapter)}"
 

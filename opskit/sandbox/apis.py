@@ -1,4 +1,4 @@
-"""Makes a worker's API as its manifest says: routes, a deployed stage, the right to invoke the function."""
+"""Makes a worker's API as its manifest says: routes, a deployed stage, the right to invoke."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +7,8 @@ from opskit.inventory.worker import Worker
 from opskit.sandbox.calls import Calls
 from opskit.sandbox.front import ACCOUNT
 
+INVOKE, API_GATEWAY = "lambda:InvokeFunction", "apigateway.amazonaws.com"
+"""What lets an API call a function, and who it is that calls."""
 Route = tuple[str, str]
 """Method and path."""
 
@@ -32,11 +34,10 @@ def rest(aws: Calls, worker: Worker, function_arn: str, region: str) -> str:
     deployment = aws("apigateway", "CreateDeployment", restApiId=api)["id"]
     stage = worker.expected["stage"]
     aws("apigateway", "CreateStage", restApiId=api, stageName=stage, deploymentId=deployment)
-    _permit(aws, worker, api, region)
     return api
 
 
-def http(aws: Calls, worker: Worker, function_arn: str, region: str) -> str:
+def http(aws: Calls, worker: Worker, function_arn: str) -> str:
     """Make an HTTP API with its routes and a stage that deploys by itself; return its id."""
     api = str(aws("apigatewayv2", "CreateApi", Name=worker.sources[0].name, ProtocolType="HTTP")["ApiId"])
     made = aws(
@@ -52,7 +53,6 @@ def http(aws: Calls, worker: Worker, function_arn: str, region: str) -> str:
     for method, path in routes(worker):
         aws("apigatewayv2", "CreateRoute", ApiId=api, RouteKey=f"{method} {path}", Target=target)
     aws("apigatewayv2", "CreateStage", ApiId=api, StageName=worker.expected["stage"], AutoDeploy=True)
-    _permit(aws, worker, api, region)
     return api
 
 
@@ -76,7 +76,7 @@ def _resource(aws: Calls, api: str, path: str, made: dict[str, str]) -> str:
     return made[path]
 
 
-def _permit(aws: Calls, worker: Worker, api: str, region: str) -> None:
+def permit(aws: Calls, worker: Worker, api: str, region: str) -> None:
     """Let the API invoke the function, or the alias that it is invoked by."""
     alias: dict[str, Any] = {"Qualifier": worker.alias} if worker.alias else {}
     aws(
@@ -84,8 +84,8 @@ def _permit(aws: Calls, worker: Worker, api: str, region: str) -> None:
         "AddPermission",
         FunctionName=worker.function,
         StatementId="invoked-by-api",
-        Action="lambda:InvokeFunction",
-        Principal="apigateway.amazonaws.com",
+        Action=INVOKE,
+        Principal=API_GATEWAY,
         SourceArn=f"arn:aws:execute-api:{region}:{ACCOUNT}:{api}/*",
         **alias,
     )

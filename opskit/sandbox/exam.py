@@ -1,7 +1,7 @@
 """Every incident played and diagnosed: what was truly wrong, what was named, what the look took and cost."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +65,11 @@ def sit(
                 began = time.perf_counter()
                 report = look(incident)
                 yield answer(incident, strength, report, time.perf_counter() - began)
+
+
+def diagnosable(incidents: Iterable[Incident], runbooks: Container[str]) -> list[Incident]:
+    """Return the incidents whose runbook is written; the others are for `opskit health` alone so far."""
+    return [incident for incident in incidents if incident.runbook in runbooks]
 
 
 def answer(incident: Incident, strength: str, report: Report, seconds: float) -> Answer:

@@ -12,6 +12,7 @@ from opskit.sandbox.workload import parts
 from opskit.sandbox.workload.parts import SHARED_BY_ALL, Account, Part, Table
 
 STREAM_TRIGGERS = ("kinesis", "dynamodb-stream")
+API_TRIGGERS = ("rest-api", "http-api")
 _KINDS: Mapping[str, type[parts.Worker]] = {
     "kinesis": parts.StreamWorker,
     "dynamodb-stream": parts.StreamWorker,

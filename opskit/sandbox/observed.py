@@ -14,7 +14,8 @@ from moto.iam.models import iam_backends
 from moto.kinesis.models import kinesis_backends
 
 from opskit.inventory.worker import Worker
-from opskit.sandbox.fleet import STREAM_TRIGGERS
+from opskit.sandbox.apis import API_GATEWAY, INVOKE
+from opskit.sandbox.fleet import API_TRIGGERS, STREAM_TRIGGERS
 from opskit.sandbox.front import ACCOUNT, Call, RefusedError
 from opskit.sandbox.planes import Planes
 from opskit.sandbox.resources import REGION, Placed, arn, package
@@ -27,7 +28,7 @@ VERSIONS = 9
 def worker(planes: Planes, one: Worker, place: Placed) -> Values:
     """Return the parameters that can be read off a worker's function, mapping and source."""
     seen: Values = {}
-    for part in (_function(planes, place), _mapping(planes, one, place), _source(planes, one)):
+    for part in (_function(planes, one, place), _mapping(planes, one, place), _source(planes, one)):
         seen.update(part)
     return seen
 
@@ -59,18 +60,26 @@ def _call(**params: Any) -> Call:
     return Call("lambda", "", params, REGION, "")
 
 
-def _function(planes: Planes, place: Placed) -> Values:
+def _function(planes: Planes, one: Worker, place: Placed) -> Values:
     try:
         found = planes.control.functions.find(_call(FunctionName=place.function))
     except RefusedError:
         return {"reserved_concurrency": 0}  # what is gone runs no more
     version = _version(found.code_sha_256)
+    callable_by_api = {"invocable": _lets_call(found)} if one.trigger in API_TRIGGERS else {}
     return {
+        **callable_by_api,
         "timeout_s": float(found.timeout),
         "memory_mb": int(found.memory_size),
         "reserved_concurrency": found.reserved_concurrency,
         **({"version": version} if version else {}),
     }
+
+
+def _lets_call(function: Any) -> bool:
+    """Tell whether a function's policy lets API Gateway call it; of which API is not looked at."""
+    may = (one for one in function.policy.statements if one["Action"] in {INVOKE, "lambda:*"})
+    return any(API_GATEWAY in str(one["Principal"]) or one["Principal"] == "*" for one in may)
 
 
 def _version(sha: str) -> int:

@@ -13,6 +13,7 @@ from moto.dynamodb.models import dynamodb_backends
 from opskit.inventory.worker import Worker
 from opskit.sandbox import apis
 from opskit.sandbox.calls import Calls
+from opskit.sandbox.fleet import API_TRIGGERS
 from opskit.sandbox.front import ACCOUNT
 from opskit.sandbox.planes import Planes
 from opskit.sandbox.workload.parts import Part, StreamWorker, Table
@@ -85,14 +86,10 @@ class Resources:
         if source.trigger == "kinesis" and isinstance(p, StreamWorker):
             return self._of_stream(worker, p, placed)
         if source.trigger == "sqs":
-            self._source_queue(worker)
+            self._source_queue(worker, p)
             return replace(placed, source_arn=arn("sqs", source.name))
-        invoked = arn("lambda", f"function:{_invoked(worker)}")
-        if source.trigger == "rest-api":
-            apis.rest(self.call, worker, invoked, REGION)
-            return replace(placed, api=source.name)
-        if source.trigger == "http-api":
-            return replace(placed, api=apis.http(self.call, worker, invoked, REGION))
+        if source.trigger in API_TRIGGERS:
+            return self._of_api(worker, p, placed)
         return placed
 
     def downstream(self, worker: Worker) -> None:
@@ -174,16 +171,28 @@ class Resources:
             StartingPosition="LATEST",
         )
 
-    def _source_queue(self, worker: Worker) -> None:
-        expected = worker.expected
+    def _of_api(self, worker: Worker, p: Any, placed: Placed) -> Placed:
+        """Create the API, and let it call the function; a REST API's metrics go by its name."""
+        rest = worker.trigger == "rest-api"
+        invoked = arn("lambda", f"function:{_invoked(worker)}")
+        if rest:
+            made = apis.rest(self.call, worker, invoked, REGION)
+        else:
+            made = apis.http(self.call, worker, invoked)
+        if p.invocable:
+            apis.permit(self.call, worker, made, REGION)
+        return replace(placed, api=worker.sources[0].name if rest else made)
+
+    def _source_queue(self, worker: Worker, p: Any) -> None:
         attributes = {
-            "VisibilityTimeout": str(expected["visibility_timeout_s"]),
-            "MessageRetentionPeriod": str(expected["retention_s"]),
+            "VisibilityTimeout": str(p.visibility_s),
+            "MessageRetentionPeriod": str(p.retention_s),
+            "DelaySeconds": str(p.delay_s),
         }
-        if worker.dead_letter_queue:
+        if worker.dead_letter_queue and p.max_receive_count is not None:
             policy = {
                 "deadLetterTargetArn": arn("sqs", worker.dead_letter_queue),
-                "maxReceiveCount": expected["max_receive_count"],
+                "maxReceiveCount": p.max_receive_count,
             }
             attributes["RedrivePolicy"] = json.dumps(policy)
         self._queue(worker.sources[0].name, attributes)

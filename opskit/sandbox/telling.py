@@ -66,7 +66,7 @@ class LogSource:
 def log_source(worker: Worker, p: Any, model: Any, start: float, seed: str) -> LogSource:
     """Return the source of a worker's log lines."""
     json_format = worker.expected.get("log_format") == "JSON"
-    writer = Writer(worker.name, p.memory_mb, p.timeout_s, json_format, p.old_logs)
+    writer = Writer(worker.name, p.memory_mb, p.timeout_s, json_format, p.old_logs, worker.stack)
     return LogSource(writer, model.runs, start, Random(f"{seed}:{worker.name}:logs"))
 
 
@@ -162,6 +162,7 @@ _SETTINGS = frozenset({"timeout_s", "memory_mb"})
 _TABLE = frozenset(
     {"on_demand", "write_capacity", "read_capacity", "max_write_units", "index_write_capacity"}
 )
+_ESM = "AWS::Lambda::EventSourceMapping"
 PIPELINE, CONSOLE = "deploy-pipeline", "console-session"
 
 
@@ -187,22 +188,28 @@ def events(change: Change, staged: Staged) -> Iterator[Event]:
     if place is None:
         return
     worker, values = fleet.workers[change.part], change.values
-    function, mapping = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
     if changed_mapping(change) and place.uuid:
         asked = {"uUID": place.uuid, **({"enabled": values["enabled"]} if "enabled" in values else {})}
-        yield _event(at, "UpdateEventSourceMapping20150331", mapping, place.uuid, asked)
-    named = {"functionName": place.function}
-    if "version" in values:
-        yield _event(at, "UpdateFunctionCode20150331v2", function, place.function, named)
-    if _SETTINGS & set(values):
-        yield _event(at, "UpdateFunctionConfiguration20150331v2", function, place.function, named)
-    if "reserved_concurrency" in values:
-        yield _event(at, "PutFunctionConcurrency20171031", function, place.function, named)
+        yield _event(at, "UpdateEventSourceMapping20150331", _ESM, place.uuid, asked)
+    for name in _calls_on_function(values):
+        yield _event(at, name, "AWS::Lambda::Function", place.function, {"functionName": place.function})
     if values.get("readable") is False:
         asked = {"roleName": place.role}
         yield _event(at, "DeleteRolePolicy", "AWS::IAM::Role", place.role, asked)
     if values.get("attached") is False:
         yield from _detached(at, worker, place)
+
+
+def _calls_on_function(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the events of the calls that change these parameters of a function."""
+    if "version" in values:
+        yield "UpdateFunctionCode20150331v2"
+    if _SETTINGS & set(values):
+        yield "UpdateFunctionConfiguration20150331v2"
+    if values.get("invocable") is False:
+        yield "RemovePermission20150331v2"
+    if "reserved_concurrency" in values:
+        yield "PutFunctionConcurrency20171031"
 
 
 def _detached(at: float, worker: Worker, place: Placed) -> Iterator[Event]:

@@ -111,6 +111,8 @@ def answers(fleet: list[Worker]) -> dict[str, Answer]:
         "GET /restapis": _rest({"item": apis}),
         "GET /2016-08-19/account-settings": _rest({"AccountLimit": {"ConcurrentExecutions": 1000}}),
         "GET /2016-08-19/account-settings/": _rest({"AccountLimit": {"ConcurrentExecutions": 1000}}),
+        "DescribeAlarms": _rest({"MetricAlarms": [], "CompositeAlarms": []}),
+        "DescribeAlarmHistory": _rest({"AlarmHistoryItems": []}),
         **_mapping_pages(fleet),
         **_recorded(),
     }
@@ -228,6 +230,7 @@ def test_a_thousand_workers(tmp_path: Path, monkeypatch: Any) -> None:
     print(f"\nhealth of {WORKERS} workers, every call answered after {WAIT_S * 1000:g} ms")
     print(f"  requests     {sum(seen.values()) // 3}, {told['metrics']:g} metrics, {told['gaps']:g} gaps")
     print(f"  wall         {wall_s:7.2f} s, {wall_s / bound_s:.2f} x the larger of the two (goal {GOAL})")
+    print(f"    processor  {told['cpu_s']:7.2f} s")
     print(f"    the chain  {chain_s:7.2f} s: GetFunction, of which AWS allows {GET_FUNCTION_PER_S} a second")
     print(f"    the client {own_s:7.2f} s: its calls x its own cost for each")
     print(f"  peak memory  {told['peak_mb']:7.0f} MB (goal {GOAL_MB})")

@@ -1,11 +1,18 @@
 """The incidents to practise on: each a change of the workload's parameters, with its true cause.
 
-One TOML file each: `title`, `runbook`, `target` (a worker), `cause` ("" where nothing is wrong), `also`
-(causes that are true besides, each of a chain of its own or an effect), `[start.PART]` for parameters that
-differ from the manifest all along, and `[[change]]` with `on` (a part: a worker, a table, "account"), `at`
-("-95m", before now) and `set`. `[mild]` and `[severe]` are the incident in another strength: their tables by
-part overrule what the last change of that part sets, `at` (one text) when it comes. The parameters are those
-of `opskit.sandbox.workload.parts`.
+One TOML file each:
+
+- `title`, `target` (a worker), `cause` ("" where nothing is wrong)
+- `runbook`: the name of the one that tells the cause, also where none is written yet
+- `also`: causes that are true besides, each of a chain of its own or an effect
+- `turns`: the cells of `opskit health` that it certainly turns from OK, each "WORKER INDICATOR" or "fleet
+  INDICATOR"; others may turn with them
+- `[start.PART]`: parameters that differ from the manifest all along
+- `[[change]]`: `on` (a part: a worker, a table, "account"), `at` ("-95m", before now) and `set`
+- `[mild]`, `[severe]`: the incident in another strength; their tables by part overrule what the last change
+  of that part sets, `at` (one text) when it comes, `turns` what it turns
+
+The parameters are those of `opskit.sandbox.workload.parts`.
 """
 
 import difflib
@@ -18,6 +25,14 @@ from typing import Any
 
 from opskit.errors import UsageError
 
+FLEET = "fleet"
+"""What stands in a cell's name instead of a worker where the cell is of all of them."""
+INDICATORS = (
+    *("errors", "throttles", "duration", "concurrency", "iterator-age", "mapping", "filtered", "depth"),
+    *("queue-age", "dead-letters", "dead-letter-errors", "lost", "api-5xx", "api-4xx", "endpoint"),
+    *("table-throttles", "exists", "alarms"),
+)
+"""What a cell of `opskit health` can be about."""
 PLAIN = "plain"
 STRENGTHS = ("mild", PLAIN, "severe")
 
@@ -41,6 +56,8 @@ class Incident:
     target: str
     cause: str | None
     also: tuple[str, ...]
+    turns: tuple[str, ...]
+    """The cells of `opskit health` that are not OK at its end."""
     start: Mapping[str, Mapping[str, Any]]
     shifts: tuple[Shift, ...]
     strengths: Mapping[str, Mapping[str, Any]]
@@ -53,8 +70,8 @@ class Incident:
         if strength not in self.strengths:
             raise UsageError(f'no strength "{strength}" of {self.name}', f"known: {', '.join(self.known)}")
         said = dict(self.strengths[strength])
-        at = said.pop("at", None)
-        return replace(self, shifts=tuple(_overruled(self.shifts, said, at)))
+        at, turns = said.pop("at", None), said.pop("turns", self.turns)
+        return replace(self, turns=tuple(turns), shifts=tuple(_overruled(self.shifts, said, at)))
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -89,6 +106,7 @@ def parse(name: str, text: str) -> Incident:
         target=data["target"],
         cause=data["cause"] or None,
         also=tuple(data.get("also", ())),
+        turns=tuple(data["turns"]),
         start=data.get("start", {}),
         shifts=tuple(
             Shift(change["on"], _minutes(change["at"]) * 60, change["set"])

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from hashlib import blake2b
 from itertools import chain, repeat
 from random import Random
 from typing import Protocol
@@ -51,6 +52,8 @@ class Writer:
     json_format: bool
     old: bool = False
     """The older platform lines: "Task timed out", and no status on REPORT."""
+    flow: str = ""
+    """Workers of one flow that run in the same second carry one correlation id; "" carries none."""
 
     def lines(
         self, executions: Iterable[Execution], start: float, random: Random
@@ -117,12 +120,17 @@ class Writer:
         message = run.error or f"processed {run.records} records"
         head = (
             f'{{"timestamp": "{_iso(end_ms)}", "level": "{"ERROR" if run.error else "INFO"}", '
-            f'"requestId": "{request}", "functionName": "{self.function}", "message": {json.dumps(message)}, '
+            f'"requestId": "{request}", {self._correlation(run)}"functionName": "{self.function}", '
+            f'"message": {json.dumps(message)}, '
         )
         if not run.error:
             return f'{head}"records": {run.records}, "duration": {round(run.duration_ms)}}}'
         kind, _, text = run.error.partition(": ")
         return f'{head}"errorType": {json.dumps(kind)}, "errorMessage": {json.dumps(text)}}}'
+
+    def _correlation(self, run: Execution) -> str:
+        # By the model's time, which does not move when the sandbox's past does.
+        return f'"correlationId": "{_named(f"{self.flow}:{int(run.at_s)}")}", ' if self.flow else ""
 
     def _record(self, run: Execution, request: str) -> str:
         init = f', "initDurationMs": {run.init_ms:.3f}' if run.init_ms else ""
@@ -143,7 +151,16 @@ def _platform(at_ms: int, kind: str, record: str) -> str:
 
 
 def _uuid(draw: Random) -> str:
-    digits = f"{draw.getrandbits(128):032x}"
+    return _shaped(f"{draw.getrandbits(128):032x}")
+
+
+@lru_cache(maxsize=4096)
+def _named(name: str) -> str:
+    """Return the same id for the same name."""
+    return _shaped(blake2b(name.encode(), digest_size=16).hexdigest())
+
+
+def _shaped(digits: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
