@@ -38,6 +38,7 @@ UNNAMED = {
     "cloudwatch:ListMetrics",
     "iam:ListAttachedRolePolicies",
     "iam:ListRolePolicies",
+    "kinesis:DescribeStreamConsumer",
     "logs:DescribeLogGroups",
     "logs:GetQueryResults",
     "scheduler:GetSchedule",

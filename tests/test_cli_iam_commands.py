@@ -35,7 +35,7 @@ NOT_ALWAYS = {
         "kinesis:DescribeStreamConsumer", "scheduler:GetSchedule",
     },
     "logs": {"logs:StartLiveTail", "logs:DescribeLogStreams"},
-    "query": {"logs:StopQuery", "lambda:ListFunctions"},
+    "query": {"logs:StopQuery", "lambda:ListFunctions", "logs:DescribeLogGroups"},  # no such name or group
 }  # fmt: skip
 """What only a fleet of another kind, or an interrupted run, sends."""
 
