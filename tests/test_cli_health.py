@@ -130,6 +130,17 @@ def test_an_environment_of_another_account_is_refused(ask: Ask, tmp_path: Path) 
     )
 
 
+@pytest.mark.usefixtures("played")
+def test_a_fleet_of_none_is_no_healthy_fleet(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "none").mkdir()
+    monkeypatch.setenv("OPSKIT_WORKERS_DIR", str(tmp_path / "none"))
+    outcome = ask()
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert outcome.err.startswith("opskit: ")
+
+
 # --- what AWS does not give ---------------------------------------------------------------------------
 
 

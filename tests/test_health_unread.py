@@ -101,3 +101,21 @@ def test_everything_that_is_asked_is_looked_at_or_shown() -> None:
     for worker in WORKERS.values():
         unread = {key for key in keys(worker) if not readers(worker, key)}
         assert unread - set(NOT_ALWAYS) == {"identity"}
+
+
+STATISTICS = {"Sum", "Maximum", "SampleCount", "p95", "p99"}
+GAUGES = ("Age", "Concurren", "MessagesVisible")
+"""What stands in the names of ages, depths and concurrency."""
+
+
+@EACH
+def test_counters_are_summed_gauges_are_maxima_and_nothing_is_an_average(worker: Worker, key: str) -> None:
+    """An average hides one blocked shard, and of a counter of 0 and 1 it is a rate."""
+    signal = readings(worker).named[key]
+    if not isinstance(signal, Metric):
+        return
+    assert signal.stat in STATISTICS
+    gauge = any(part in signal.name for part in GAUGES)
+    assert (signal.stat == "Maximum") == gauge
+    if signal.name == "Count":  # its sum is a sum of ones per request, which REST APIs alone promise
+        assert signal.stat == "SampleCount"

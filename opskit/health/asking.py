@@ -98,7 +98,9 @@ def own_mappings(worker: Worker, readings: Readings) -> list[Mapping[str, Json]]
     own = [
         row
         for row in readings.document(round0.MAPPINGS) or ()
-        if arns.resource_of(row["source_arn"] or "") == source.name
+        # The cheap test first: each of a thousand workers looks through all mappings.
+        if source.name in (row["source_arn"] or "")
+        and arns.resource_of(row["source_arn"] or "") == source.name
         and arns.trigger_of(row["source_arn"] or "") == source.trigger
         and arns.parse_function(row["function_arn"]).name == worker.function
     ]
