@@ -23,6 +23,8 @@ FUNCTION_PATTERN = "prd2011-{env}-{region}-{name}"
 OUTPUTS = ("table", "plain", "json", "markdown")
 ROWS_OUTPUTS = ("csv",)
 """Forms that only rows have: for one call, never for all of them."""
+FLEET_OUTPUTS = ("junit", "openmetrics")
+"""Forms that only a look at the fleet has: likewise."""
 SEVERITIES = ("low", "medium", "high", "critical")
 REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-\d")
 ACCOUNT = re.compile(r"\d{12}")
@@ -286,7 +288,7 @@ def _check(chosen: Mapping[str, _Choice], environments: tuple[str, ...]) -> None
     if "region" in chosen and not REGION.fullmatch(chosen["region"].value):
         _refuse(chosen["region"], "a region such as us-east-1")
     flagged = "output" in chosen and chosen["output"].origin == "--output"
-    outputs = OUTPUTS + ROWS_OUTPUTS if flagged else OUTPUTS
+    outputs = OUTPUTS + ROWS_OUTPUTS + FLEET_OUTPUTS if flagged else OUTPUTS
     for key, values in (("output", outputs), ("fail_on", SEVERITIES)):
         if key in chosen and chosen[key].value not in values:
             _refuse(chosen[key], f"one of {', '.join(values)}")

@@ -1,17 +1,24 @@
-"""Reports as they are printed, kept in tests/cases/render; run as a program, it writes them there."""
+"""What is printed, of reports and of looks at the fleet, kept in tests/cases/render.
+
+Run as a program, it writes them there.
+"""
 
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from render_health import LOOKS
 from render_reports import BREACH, CANVAS, HEALTHY, LOSS, POISON, UNKNOWN, ZONE
 
 from opskit.render import Output, render
 from opskit.render.canvas import Canvas
+from opskit.render.health import render as of_fleet
 
 FOLDER = Path(__file__).parent / "cases" / "render"
 WIDTHS = (60, 80, 140)
+HEALTH_WIDTHS = (60, 80, 100, 140)
+SHOWN_LOOKS = ("healthy", "unknown", "since", "places", "fleet")
 REPORTS = {"breach": BREACH, "unknown": UNKNOWN, "ok": HEALTHY, "loss": LOSS}
 
 
@@ -24,6 +31,21 @@ def goldens() -> Iterator[tuple[str, str]]:
     yield "loss.md", render(LOSS, Output.MARKDOWN, CANVAS)
     yield "breach.plain.txt", render(replace(BREACH, findings=(POISON,)), Output.PLAIN, CANVAS)
     yield "loss.plain.txt", render(LOSS, Output.PLAIN, CANVAS)
+    yield from _looks()
+
+
+def _looks() -> Iterator[tuple[str, str]]:
+    for name in SHOWN_LOOKS:
+        for width in HEALTH_WIDTHS:
+            canvas = Canvas(width=width, zone=ZONE)
+            yield f"health-{name}.{width}.txt", of_fleet(LOOKS[name], Output.TABLE, canvas)
+    yield "health-fleet.ascii.txt", of_fleet(LOOKS["fleet"], Output.TABLE, Canvas(width=60, unicode=False))
+    for name in ("since", "places"):
+        yield f"health-{name}.plain.txt", of_fleet(LOOKS[name], Output.PLAIN, CANVAS)
+        yield f"health-{name}.md", of_fleet(LOOKS[name], Output.MARKDOWN, CANVAS)
+        yield f"health-{name}.junit.xml", of_fleet(LOOKS[name], Output.JUNIT, CANVAS)
+    yield "health-since.json", of_fleet(LOOKS["since"], Output.JSON, CANVAS)
+    yield "health-unknown.openmetrics.txt", of_fleet(LOOKS["unknown"], Output.OPENMETRICS, CANVAS)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from opskit import __version__
 from opskit.cli import look, main
 from opskit.errors import CannotLookError, OpskitError, UsageError
 
-CHOICES = "'table', 'plain', 'json', 'markdown', 'csv'"
+CHOICES = "'table', 'plain', 'json', 'markdown', 'csv', 'junit', 'openmetrics'"
 LOOK = ["diagnose", "stream-lag", "--fn", "scoreUsers"]
 
 
@@ -47,7 +47,7 @@ def test_version(capfd: pytest.CaptureFixture[str], arguments: list[str]) -> Non
         ),
         (
             ["--output", "xml", "runbooks"],
-            '--output: expected one of table, plain, json, markdown, csv, got "xml"',
+            '--output: expected one of table, plain, json, markdown, csv, junit, openmetrics, got "xml"',
         ),
         (["runbooks", "--env", "prd"], '--env: unknown environment "prd", known: local-dev, qa, prod'),
         (["diagnose", "x\x1b[2J", "--fn"], "Option '--fn' requires an argument; see opskit --help"),

@@ -80,7 +80,7 @@ def test_any_text_is_a_duration_or_refused_in_one_line(text: str) -> None:
 
 def test_choices_are_those_of_the_model() -> None:
     assert list(get_args(options.OutputName)) == list(Output)
-    assert list(Output) == [*settings.OUTPUTS, *settings.ROWS_OUTPUTS]
+    assert list(Output) == [*settings.OUTPUTS, *settings.ROWS_OUTPUTS, *settings.FLEET_OUTPUTS]
     assert list(get_args(options.SeverityName)) == list(Severity) == list(settings.SEVERITIES)
 
 
@@ -136,3 +136,45 @@ def test_a_wrong_flag_is_refused_beside_a_wrong_file_too(capfd: pytest.CaptureFi
 def test_a_command_that_asks_aws_refuses_a_wrong_file(broken: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["diagnose", "stream-lag", "--fn", "scoreUsers"]) == 2
     assert capfd.readouterr() == ("", f"opskit: {broken}\n")
+
+
+@pytest.mark.parametrize("form", settings.FLEET_OUTPUTS)
+@pytest.mark.parametrize(
+    ("command", "more"),
+    [
+        ("runbooks", ""), ("query", "--list"), ("logs", "--fn x"), ("diagnose", "stream-lag --fn x"),
+        ("find-resources", ""), ("demo", ""), ("sandbox incidents", ""), ("signals", "stream-lag"),
+        ("iam-policy", ""), ("cases check", ""),
+    ],
+)  # fmt: skip
+def test_a_form_of_the_fleet_is_refused_by_every_other_command(
+    capfd: pytest.CaptureFixture[str], form: str, command: str, more: str
+) -> None:
+    refused = f"opskit: --output {form} is for opskit health alone, not for opskit {command}\n"
+    assert main([*command.split(), *more.split(), "--output", form]) == 2
+    assert capfd.readouterr() == ("", refused)
+    assert main(["--output", form, *command.split(), *more.split()]) == 2
+    assert capfd.readouterr() == ("", refused)
+
+
+def test_health_refuses_what_it_has_not(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["health", "--output", "csv"]) == 2
+    assert capfd.readouterr()[1] == (
+        "opskit: --output csv is for rows, and opskit health has none to print\n"
+    )
+    assert main(["health", "--output", "junit", "--watch", "1m"]) == 2
+    assert capfd.readouterr()[1].startswith("opskit: --watch: junit is one document; ")
+    monkeypatch.setenv("OPSKIT_OUTPUT", "openmetrics")
+    assert main(["health"]) == 2
+    assert capfd.readouterr()[1].startswith("opskit: OPSKIT_OUTPUT: expected one of table, plain, json, ")
+
+
+def test_the_help_of_a_command_names_the_forms_it_has(capfd: pytest.CaptureFixture[str]) -> None:
+    forms = {}
+    for command in ("health", "query", "diagnose"):
+        assert main([command, "--help"]) == 0
+        shown = " ".join(capfd.readouterr()[0].replace("│", " ").split())
+        forms[command] = [form for form in ("csv", "junit", "openmetrics") if form in shown]
+    assert forms == {"health": ["junit", "openmetrics"], "query": ["csv"], "diagnose": []}

@@ -1,4 +1,4 @@
-"""The printed reports are what they were, byte for byte; `make docs` renews them."""
+"""The printed reports and looks at the fleet are what they were, byte for byte; `make docs` renews them."""
 
 import pytest
 from goldens import FOLDER, REPORTS, WIDTHS, goldens

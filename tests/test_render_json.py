@@ -47,13 +47,23 @@ def test_keys_are_pinned() -> None:
 
 def test_schema_allows_exactly_the_keys_there_are() -> None:
     told = document(BREACH)
-    assert set(SCHEMA["properties"]) == set(SCHEMA["required"]) == set(told)
+    of_health = set(SCHEMA["then"]["required"])
+    assert set(SCHEMA["properties"]) - of_health == set(SCHEMA["required"]) == set(told)
+    assert {key for key, allowed in SCHEMA["else"]["properties"].items() if allowed is False} == of_health
     assert set(SCHEMA["$defs"]["finding"]["properties"]) == set(told["findings"][0])
 
 
 def test_a_key_the_schema_does_not_know_is_refused(validator: Any) -> None:
     with pytest.raises(jsonschema.ValidationError):
         validator.validate({**document(BREACH), "surprise": 1})
+
+
+@pytest.mark.parametrize(
+    "changed", [{"runbook": None}, {"target": None}, {"region": None}, {"workers": []}, {"since_last": None}]
+)
+def test_what_only_health_may_say_is_refused(validator: Any, changed: dict[str, Any]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        validator.validate({**document(BREACH), **changed})
 
 
 def test_the_primary_cause_of_the_worst_chain_is_first() -> None:

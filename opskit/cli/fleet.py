@@ -47,7 +47,7 @@ def once(asked: Asked, shared: SharedOptions, now: Callable[[], float]) -> Exit:
     if unseen:
         out.note(unseen)
     if not unseen or asked.output not in (Output.TABLE, Output.PLAIN):
-        out.result(render(health, asked.output, out.canvas(shared), every=asked.every))
+        out.result(_shown(health, asked, shared))
     return exit_code(health, asked.fail_on)
 
 
@@ -59,17 +59,21 @@ def again(asked: Asked, shared: SharedOptions, every_s: int) -> Exit:
     while True:
         began = time.monotonic()
         health, unseen = _seen(asked, time.time)
-        shown = unseen or render(health, asked.output, out.canvas(shared), every=asked.every)
+        shown = unseen or _shown(health, asked, shared)
         write = out.screen if asked.output is Output.TABLE else out.result
         if not write(shown) or out.reader_gone():
             return exit_code(health, asked.fail_on)
         time.sleep(max(1.0, every_s - (time.monotonic() - began)))
 
 
+def _shown(health: Health, asked: Asked, shared: SharedOptions) -> str:
+    return render(health, asked.output, out.canvas(shared), every=asked.every, fail_on=asked.fail_on)
+
+
 def _seen(asked: Asked, now: Callable[[], float]) -> tuple[Health, str]:
     """Return the look, written down and compared with the last one if so asked, and why there is none."""
     moment = now()
-    how = How(window(moment, asked.since_s), asked.deadline_s, now)
+    how = How(window(moment, asked.since_s), asked.deadline_s, now, unusual=asked.baseline)
     unseen = ""
     try:
         with out.working("asking AWS about the fleet"):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from opskit.cli.options import SeverityName, SharedOptions, remember
+from opskit.cli.options import SeverityName, SharedOptions, remember_fleet
 from opskit.cli.times import deadline_seconds, since_seconds
 from opskit.errors import UsageError
 
@@ -13,7 +13,7 @@ WHICH, WHERE, RUNS = "Which workers", "Where", "Against earlier runs"
 SINCE, DEADLINE = "1h", "60s"
 
 
-@remember
+@remember_fleet
 def health(
     shared: SharedOptions,
     *,
@@ -58,7 +58,11 @@ def health(
     ] = False,
     baseline: Annotated[
         bool,
-        typer.Option("--baseline", help="Mark what is new, worse, the same or gone.", rich_help_panel=RUNS),
+        typer.Option(
+            "--baseline",
+            help="Mark what is new, worse, the same or gone, and find what is unusual for this hour.",
+            rich_help_panel=RUNS,
+        ),
     ] = False,
     watch: Annotated[
         str | None, typer.Option(metavar="TIME", help="Look again every so often, until Ctrl-C.")
@@ -70,6 +74,7 @@ def health(
     from opskit.health.fleet import Choice
     from opskit.health.places import wheres
     from opskit.model import Severity
+    from opskit.settings import FLEET_OUTPUTS
 
     settings = shared.settings(fail_on=fail_on)
     choice = Choice(tuple(fn or ()), tuple(stack or ()), prefix or "", tag or "")
@@ -88,4 +93,6 @@ def health(
     )
     if watch is None:
         return fleet.once(asked, shared, time.time)
+    if settings.output in FLEET_OUTPUTS:
+        raise UsageError(f"--watch: {settings.output} is one document; run it again every so often instead")
     return fleet.again(asked, shared, fleet.interval_seconds(watch))

@@ -13,7 +13,7 @@ from opskit.errors import OpskitError, UsageError
 if TYPE_CHECKING:
     from opskit.settings import Settings
 
-OutputName = Literal["table", "plain", "json", "markdown", "csv"]
+OutputName = Literal["table", "plain", "json", "markdown", "csv", "junit", "openmetrics"]
 SeverityName = Literal["low", "medium", "high", "critical"]
 EVERYWHERE = "Everywhere"
 
@@ -65,6 +65,14 @@ def _shared(*names: str, text: str, metavar: str | None = None) -> Any:
     return typer.Option(*names, help=text, metavar=metavar, rich_help_panel=EVERYWHERE, show_default=False)
 
 
+def _output(also: tuple[str, ...]) -> Any:
+    from opskit.settings import OUTPUTS
+
+    *forms, last = (*OUTPUTS, *also)
+    text = f"{', '.join(forms)} or {last}; else a table on a terminal, plain text in a pipe."
+    return Annotated[OutputName | None, _shared("--output", "-o", text=text, metavar="FORM")]
+
+
 _ANNOTATIONS: dict[str, Any] = {
     "env": Annotated[
         str | None, _shared("--env", text="Environment; OPSKIT_ENV, else prod.", metavar="NAME")
@@ -76,44 +84,61 @@ _ANNOTATIONS: dict[str, Any] = {
     "profile": Annotated[
         str | None, _shared("--profile", text="AWS profile; OPSKIT_PROFILE, AWS_PROFILE.", metavar="NAME")
     ],
-    "output": Annotated[
-        OutputName | None, _shared("--output", "-o", text="A table on a terminal, plain text in a pipe.")
-    ],
+    "output": None,  # as the command has it: `_output`
     "no_color": Annotated[bool, _shared("--no-color", text="No colours; NO_COLOR does the same.")],
     "debug": Annotated[bool, _shared("--debug", text="Show where opskit itself failed.")],
 }
 _DEFAULTS = SharedOptions()
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
-_SHARED = [
-    inspect.Parameter(name, _KEYWORD, default=getattr(_DEFAULTS, name), annotation=annotation)
-    for name, annotation in _ANNOTATIONS.items()
-]
 
 
-def _refuse_rows_output(shared: SharedOptions, command_path: str) -> None:
-    from opskit.settings import ROWS_OUTPUTS
+def _shared_parameters(also: tuple[str, ...]) -> list[inspect.Parameter]:
+    """Return the shared options; --output shows the forms that the command has."""
+    annotations = {**_ANNOTATIONS, "output": _output(also)}
+    return [
+        inspect.Parameter(name, _KEYWORD, default=getattr(_DEFAULTS, name), annotation=annotation)
+        for name, annotation in annotations.items()
+    ]
 
+
+def _refuse_output(shared: SharedOptions, command_path: str, also: tuple[str, ...]) -> None:
+    from opskit.settings import FLEET_OUTPUTS, ROWS_OUTPUTS
+
+    if shared.output in also:
+        return
     if shared.output in ROWS_OUTPUTS:
         raise UsageError(f"--output {shared.output} is for rows, and {command_path} has none to print")
+    if shared.output in FLEET_OUTPUTS:
+        raise UsageError(f"--output {shared.output} is for opskit health alone, not for {command_path}")
 
 
 def remember_rows(command: Callable[..., int | None]) -> Callable[..., int | None]:
     """Return what `remember` returns, for a command whose result is rows."""
-    return remember(command, rows=True)
+    from opskit.settings import ROWS_OUTPUTS
+
+    return remember(command, also=ROWS_OUTPUTS)
 
 
-def remember(command: Callable[..., int | None], *, rows: bool = False) -> Callable[..., int | None]:
+def remember_fleet(command: Callable[..., int | None]) -> Callable[..., int | None]:
+    """Return what `remember` returns, for the command that looks at the fleet."""
+    from opskit.settings import FLEET_OUTPUTS
+
+    return remember(command, also=FLEET_OUTPUTS)
+
+
+def remember(command: Callable[..., int | None], *, also: tuple[str, ...] = ()) -> Callable[..., int | None]:
     """Return `command(shared, ...)` as typer calls it: with the shared options beside its own.
 
-    A command inherits what was said before it: `opskit --env qa diagnose ...`.
+    A command inherits what was said before it: `opskit --env qa diagnose ...`. `also`: the forms of output
+    that it has beside those that every command has.
     """
 
     def called(ctx: typer.Context, **values: Any) -> int | None:
         said = SharedOptions(**{name: values.pop(name) for name in _ANNOTATIONS})
         shared = said.over(ctx.obj) if isinstance(ctx.obj, SharedOptions) else said
         ctx.obj = shared
-        if not rows and ctx.parent is not None:
-            _refuse_rows_output(shared, ctx.command_path)
+        if ctx.parent is not None:
+            _refuse_output(shared, ctx.command_path, also)
         try:
             return command(shared, **values)
         except (BrokenPipeError, EOFError) as error:
@@ -122,7 +147,7 @@ def remember(command: Callable[..., int | None], *, rows: bool = False) -> Calla
 
     own = [p for p in inspect.signature(command).parameters.values() if p.name != "shared"]
     context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-    parameters = [context, *(p.replace(kind=_KEYWORD) for p in own), *_SHARED]
+    parameters = [context, *(p.replace(kind=_KEYWORD) for p in own), *_shared_parameters(also)]
     called.__name__, called.__doc__ = command.__name__, command.__doc__
     called.__annotations__ = {p.name: p.annotation for p in parameters}
     called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

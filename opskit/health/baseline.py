@@ -1,59 +1,134 @@
-"""What changed since the last run of the same look: new, worse, better, the same, gone."""
+"""What changed since the last run of the same look: new, worse, better, the same, gone; place by place."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from opskit.health.model import Health, Since, State
+from opskit.health.growth import CAUSES
+from opskit.health.indicators import INDICATORS
+from opskit.health.model import Health, Place, Since, State, apart
 from opskit.journal import Entry, Journal
 from opskit.model import Finding, Severity
+from opskit.render.health.json import asked_document
 
 WORSE = 1.5
 """A value that grew by half is worse, by as much as it fell better; the rest is noise."""
+FIRST = "no earlier run of the same workers and as long a time to compare with"
+UNSEEN = "unknown before"
+"""The mark of what could not be looked at then, or was not asked: it need not be new."""
+
+Key = tuple[str, str]
+"""A worker, or whatever else it is about, and the cause."""
 
 
 def compared(health: Health, journal: Journal) -> Health:
-    """Return the look with what changed since the last one of the same places; as it is without one."""
-    if len(health.places) != 1:
-        earlier = journal.last("health", "", "", health.places[0].env)
-    else:
-        place = health.places[0]
-        earlier = journal.last("health", place.account, place.region, place.env)
-    if earlier is None:
-        return replace(health, notes=(*health.notes, "no earlier run to compare with: this is the first"))
-    return replace(health, since_last=since(health, earlier))
+    """Return the look with what changed since the last run that asked the same, for each of its places."""
+    earlier: dict[Place, Entry] = {}
+    for place in health.places:
+        entry = journal.newest("health", place.env, partial(_fits, health=health, place=place))
+        if entry is not None:
+            earlier[place] = entry
+    missing = [place.region for place in health.places if place not in earlier]
+    if not earlier:
+        return replace(health, notes=(*health.notes, FIRST))
+    notes = (f"{FIRST} in {', '.join(missing)}",) if missing else ()
+    return replace(health, since_last=since(health, earlier), notes=(*health.notes, *notes))
 
 
-def since(health: Health, earlier: Entry) -> Since:
-    """Return what changed; only what was looked at now can be gone."""
-    before = {(f["subject"], f["cause"]): f for f in earlier.report["findings"]}
-    marks = {_key(f): _mark(f, before.get(_key(f))) for f in health.findings}
-    known = {
-        (row.worker.name, cell.indicator)
-        for row in health.rows
-        for cell in row.cells
-        if cell.state is not State.UNKNOWN
-    }
-    gone = tuple(
-        key
-        for key in before
-        if key not in marks and all((name, key[1]) in known for name in key[0].split(", "))
-    )
-    return Since(earlier.run, earlier.started_at, marks, gone)
+def _fits(entry: Entry, health: Health, place: Place) -> bool:
+    """Tell whether a run asked for the same workers and as long a time, and saw some of them at `place`."""
+    same = _without_unusual(entry.report.get("asked", {})) == _without_unusual(asked_document(health))
+    return same and any(_at(worker) == _of(place) for worker in entry.report["workers"])
 
 
-def _key(finding: Finding) -> tuple[str, str]:
-    return finding.subject, finding.cause
+def _without_unusual(asked: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in asked.items() if key != "unusual"}
 
 
-def _mark(finding: Finding, before: Mapping[str, Any] | None) -> str:
+def since(health: Health, earlier: Mapping[Place, Entry]) -> Since:
+    """Return what changed at the places of which there is an earlier run; only what was looked at is gone."""
+    marks: dict[Key, str] = {}
+    gone: list[Key] = []
+    for place, entry in earlier.items():
+        then, suffix = _Then.of(entry, place), apart(_of(place), list(map(_of, health.places)))
+        now: set[Key] = set()
+        for finding in health.findings:
+            if finding.subject.endswith(suffix):
+                keys = list(_keys(finding.subject.removesuffix(suffix), finding.cause))
+                marks[finding.subject, finding.cause] = _mark(finding, keys, then)
+                now.update(keys)
+        gone += [
+            (f"{name}{suffix}", cause)
+            for name, cause in then.found
+            if (name, cause) not in now and _seen(health, place, name, cause)
+        ]
+    newest = max(earlier.values(), key=lambda entry: entry.started_at)
+    return Since(newest.run, newest.started_at, marks, tuple(gone))
+
+
+def _at(named: Mapping[str, Any]) -> tuple[str, str]:
+    return named["account"] or "", named["region"]
+
+
+def _of(place: Place) -> tuple[str, str]:
+    return place.account, place.region
+
+
+def _keys(subject: str, cause: str) -> Iterator[Key]:
+    """Yield a finding's keys: one on several workers is one on each of them."""
+    for name in subject.split(", ") if cause in INDICATORS else (subject,):
+        yield name, cause
+
+
+@dataclass(frozen=True, slots=True)
+class _Then:
+    """What an earlier run found at one place, and which causes it could not judge or was not asked."""
+
+    found: Mapping[Key, Mapping[str, Any]]
+    open: frozenset[str]
+    unusual: bool
+
+    @classmethod
+    def of(cls, entry: Entry, place: Place) -> "_Then":
+        report = entry.report
+        suffix = apart(_of(place), list(map(_at, report["places"])))
+        found = {
+            key: finding
+            for finding in report["findings"]
+            if finding["subject"].endswith(suffix)
+            for key in _keys(finding["subject"].removesuffix(suffix), finding["cause"])
+        }
+        affected = frozenset(affected for gap in report["gaps"] for affected in gap["affects"])
+        return cls(found, affected, report["asked"]["unusual"])
+
+    def saw(self, key: Key) -> bool:
+        if key[1] in CAUSES and not self.unusual:
+            return False
+        return self.open.isdisjoint((key[1], " ".join(key)))
+
+
+def _seen(health: Health, place: Place, name: str, cause: str) -> bool:
+    """Tell whether this look could have found it again."""
+    affected = {affected for gap in health.gaps for affected in gap.affects}
+    if not affected.isdisjoint((cause, f"{name} {cause}")):
+        return False
+    if cause not in INDICATORS:
+        return cause not in CAUSES or health.unusual
+    rows = (row for row in health.rows if row.worker.name == name and _of(row.place) == _of(place))
+    cells = [cell for row in rows if (cell := row.cell(cause)) is not None]
+    return bool(cells) and all(cell.state is not State.UNKNOWN for cell in cells)
+
+
+def _mark(finding: Finding, keys: Sequence[Key], then: _Then) -> str:
+    before = next((then.found[key] for key in keys if key in then.found), None)
     if before is None:
-        return "new"
+        return "new" if all(map(then.saw, keys)) else UNSEEN
     rank, earlier = finding.severity.rank, Severity(before["severity"]).rank
     if rank != earlier:
         return "worse" if rank > earlier else "better"
     value = finding.evidence[0].value if finding.evidence else None
-    then = before["evidence"][0]["value"] if before["evidence"] else None
-    if not value or not then:
+    past = before["evidence"][0]["value"] if before["evidence"] else None
+    if not value or not past:
         return "same"
-    return "worse" if value >= WORSE * then else "better" if value * WORSE <= then else "same"
+    return "worse" if value >= WORSE * past else "better" if value * WORSE <= past else "same"

@@ -11,6 +11,8 @@ from opskit.render.figures import duration, number
 NOT_MEASURED = "not measured"
 """Honest where the mapping does not publish event counts: they are opt-in (MetricsConfig)."""
 
+_UNITS = {"": "count", "%": "percent", "/min": "per min"}
+
 
 def figures(worker: Worker, readings: Readings) -> tuple[Figure, ...]:
     """Return a worker's figures; one that could not be read says so."""
@@ -37,7 +39,7 @@ def _figure(name: str, measure: Callable[[], float], unit: str) -> Figure:
     except UnreadError:
         return Figure(name, "no data")
     text = duration(value / 1000) if unit == "ms" else f"{number(round(value, 1))}{unit}"
-    return Figure(name, text, value, unit.lstrip("/") or "count")
+    return Figure(name, text, value, _UNITS.get(unit, unit))
 
 
 def _per_minute(readings: Readings, key: str) -> float:

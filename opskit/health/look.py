@@ -1,25 +1,34 @@
 """One look at the workers of one account and region: ask twice, judge each worker, add it all up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from opskit.diagnose import Asks
 from opskit.errors import CannotLookError
-from opskit.health import alarms, asking, judging
+from opskit.health import alarms, asking, growth, judging
 from opskit.health.model import Health, Place
 from opskit.inventory import arns, round0
 from opskit.inventory.lookup import refuse_other_account
 from opskit.inventory.worker import Worker
-from opskit.model import Describe, Reading, Readings, Signal, Status
+from opskit.model import Cost, Describe, Reading, Readings, Signal, Status
 from opskit.settings import Settings
 
 SQS = "https://sqs.{region}.{suffix}"
+PAST_AT_ONCE = 250
+"""Workers whose eight days of hours are held at once: about a thousand series of 169 datapoints."""
 SUFFIXES = {"cn-": "amazonaws.com.cn"}
 
 
-def look(workers: Sequence[Worker], place: Place, gatherer: Asks, settings: Settings) -> Health:
-    """Look at all of `workers` in `place`.
+def look(
+    workers: Sequence[Worker],
+    place: Place,
+    gatherer: Asks,
+    settings: Settings,
+    past: Callable[[], Asks] | None = None,
+) -> Health:
+    """Look at all of `workers` in `place`; with `past` also at what is unusual for this hour.
 
+    `past` makes a gatherer of the days before (`growth.window`).
     CannotLookError when nothing could be asked at all, such as without credentials; UsageError when they
     are of another account than the environment is bound to.
     """
@@ -41,7 +50,7 @@ def look(workers: Sequence[Worker], place: Place, gatherer: Asks, settings: Sett
     *second, of_alarms = _read(gatherer, [*named, {**common, **heard}])
     second = _dead_letters(gatherer, each, second, url)
     rows = tuple(judging.row(worker, place, readings) for worker, readings in zip(each, second, strict=True))
-    return Health(
+    health = Health(
         places=(place,),
         window=gatherer.window,
         rows=rows,
@@ -51,6 +60,36 @@ def look(workers: Sequence[Worker], place: Place, gatherer: Asks, settings: Sett
         gaps=(*judging.gaps(rows), *alarms.gaps(of_alarms)),
         cost=gatherer.cost,
         alarms=alarms.told(of_alarms, about),
+    )
+    return health if past is None else _with_unusual(health, each, named, past)
+
+
+def _with_unusual(
+    health: Health,
+    workers: Sequence[Worker],
+    named: Sequence[Mapping[str, Signal]],
+    past: Callable[[], Asks],
+) -> Health:
+    """Return the look with what is unusual for this hour, and what it cost to ask for the days before."""
+    costs = [health.cost]
+
+    def days() -> Iterator[tuple[Worker, Readings]]:
+        for start in range(0, len(workers), PAST_AT_ONCE):
+            some, gatherer = slice(start, start + PAST_AT_ONCE), past()
+            yield from zip(
+                workers[some],
+                _read(gatherer, [growth.signals(names) for names in named[some]]),
+                strict=True,
+            )
+            costs.append(gatherer.cost)
+
+    unusual = growth.judge(days(), health.places[0])
+    return replace(
+        health,
+        findings=judging.ranked((*health.findings, *unusual.findings)),
+        gaps=(*health.gaps, *unusual.gaps),
+        notes=(*health.notes, *unusual.notes),
+        cost=sum(costs, Cost()),
     )
 
 

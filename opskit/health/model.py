@@ -1,9 +1,10 @@
 """The frozen values of a look at the fleet: cells, rows, and the whole look."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from opskit.health.fleet import Choice
 from opskit.inventory.worker import Worker
 from opskit.model import Cost, Finding, Gap, Severity, Verdict, Window
 from opskit.series import Point
@@ -102,6 +103,10 @@ class Health:
     """What the reader should know besides, such as workers that are not deployed here."""
     run: str = ""
     since_last: "Since | None" = None
+    asked: Choice = field(default_factory=Choice)
+    """Which workers were asked for."""
+    unusual: bool = False
+    """Whether this hour was compared with the same hour of the days before."""
 
     @property
     def verdict(self) -> Verdict:
@@ -118,14 +123,24 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """What changed since an earlier run: by key of a finding "new", "worse", "better" or "same"."""
+    """What changed since an earlier run; of several places' runs `run` and `at` are the newest one's."""
 
     run: str
     at: int
     """When that run began, epoch seconds."""
     marks: dict[tuple[str, str], str]
+    """By subject and cause of a finding: new, worse, better, same, or unknown before."""
     gone: tuple[tuple[str, str], ...]
     """(subject, cause) of what was found then and is not now, and was looked at now."""
+
+
+def apart(place: tuple[str, str], places: Sequence[tuple[str, str]]) -> str:
+    """Return what tells a place, an account and a region, from the others: "" where it is the only one."""
+    if len(places) < 2:  # noqa: PLR2004 - several
+        return ""
+    account, region = place
+    several = len({one for one, _ in places}) > 1
+    return f" ({account} {region})" if several else f" ({region})"
 
 
 def worst(cells: Sequence[Cell]) -> State:

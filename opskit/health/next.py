@@ -23,10 +23,12 @@ _RUNBOOKS = {
     "dead-letter-errors": ("queue-depth", "stream-lag"),
     "lost": ("stream-lag",),
     IN_ALARM: ("stream-lag", "queue-depth", "api-5xx"),
+    "unusual-growth": ("stream-lag", "queue-depth", "api-5xx"),
+    "unusual-drop": ("stream-lag", "queue-depth", "api-5xx"),
     "table-throttles": ("dynamodb-throttling", "stream-lag"),
 }
 """By indicator the runbooks that may name the cause, the likeliest first; the first that fits is told."""
-_LOGS = ("errors", "throttles", "duration", "api-5xx", "dead-letters", IN_ALARM)
+_LOGS = ("errors", "throttles", "duration", "api-5xx", "dead-letters", "unusual-growth", IN_ALARM)
 """Where no runbook fits, the logs say more; elsewhere the settings do."""
 
 

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from opskit import lanes
 from opskit.aws.faults import FAULTS
 from opskit.aws.session import Aws
 from opskit.errors import CannotLookError, UsageError
 from opskit.gather import Gatherer
-from opskit.health import fleet, judging
+from opskit.health import fleet, growth, judging
 from opskit.health.fleet import Choice
 from opskit.health.look import look
-from opskit.health.model import Health, Place
+from opskit.health.model import Health, Place, apart
 from opskit.inventory import Inventory, Worker
 from opskit.model import Cost, Gap, Readings, Window
 from opskit.settings import Settings
@@ -40,6 +41,8 @@ class How:
     window: Window
     deadline_s: float
     now: Callable[[], float]
+    unusual: bool = False
+    """Also compare the last hour with the same hour of the days before."""
 
 
 def wheres(
@@ -78,6 +81,7 @@ def look_at(places: Sequence[Where], choice: Choice, how: How) -> Health:
     if not seen:
         raise blocked[0][1]
     health = _added(seen, [_blocked(where, error) for where, error in blocked], how.window)
+    health = replace(health, asked=choice, unusual=how.unusual)
     if not health.rows and not health.gaps:
         hint = "; ".join(health.notes) or "no manifest and no function in AWS fits"
         raise UsageError("no worker to look at", hint)
@@ -107,7 +111,8 @@ def _look(where: Where, choice: Choice, how: How) -> Health:
         )
         if not workers:
             return Health((place,), how.window, (), (), gaps, gatherer.cost, notes=notes)
-        health = look(workers, place, gatherer, settings)
+        past = partial(Gatherer, aws, growth.window(how.window), how.deadline_s, how.now)
+        health = look(workers, place, gatherer, settings, past if how.unusual else None)
         return replace(health, gaps=(*gaps, *health.gaps), notes=(*notes, *health.notes))
     finally:
         gatherer.close()
@@ -155,10 +160,9 @@ def _added(seen: Sequence[Health], gaps: Iterable[Gap], window: Window) -> Healt
 def _placed(health: Health, places: Sequence[Place]) -> Health:
     """Return a look in which what is said of a worker also says where, since there are several places."""
     (place,) = health.places
-    accounts = len({one.account for one in places}) > 1
-    where = f"{place.account} {place.region}" if accounts else place.region
+    here = apart((place.account, place.region), [(one.account, one.region) for one in places])
     return replace(
         health,
-        findings=tuple(replace(found, subject=f"{found.subject} ({where})") for found in health.findings),
-        gaps=tuple(replace(gap, signal=f"{gap.signal} ({where})") for gap in health.gaps),
+        findings=tuple(replace(found, subject=f"{found.subject}{here}") for found in health.findings),
+        gaps=tuple(replace(gap, signal=f"{gap.signal}{here}") for gap in health.gaps),
     )

@@ -19,6 +19,8 @@ FOLDER_ENV = "OPSKIT_STATE_DIR"
 FILE_NAME = "journal.sqlite3"
 VERSION = 1
 BUSY_TIMEOUT_S = 10.0
+SEARCHED = 200
+"""So many runs are looked through for one that asked the same."""
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: in the order of their ASCII codes, without letters that look like digits."""
 _SCHEMA = """
@@ -89,15 +91,14 @@ class Journal:
                     return run
         raise JournalError(f"{self.path}: no free run id for this second")
 
-    def last(self, command: str, account: str, region: str, env: str) -> Entry | None:
-        """Return the newest run of a command that looked at one place; None if there is none."""
-        where = "runbook = ? AND account = ? AND region = ? AND env = ?"
+    def newest(self, command: str, env: str, fits: Callable[[Entry], bool]) -> Entry | None:
+        """Return the newest run of a command in an environment that `fits`; None if none of the last does."""
         with self._open() as connection:
-            row = connection.execute(
-                f"{_SELECT} WHERE {where} ORDER BY started_at DESC, rowid DESC LIMIT 1",
-                (command, account, region, env),
-            ).fetchone()
-        return _entry(row) if row else None
+            rows = connection.execute(
+                f"{_SELECT} WHERE runbook = ? AND env = ? ORDER BY started_at DESC, rowid DESC LIMIT ?",
+                (command, env, SEARCHED),
+            )
+            return next(filter(fits, map(_entry, rows)), None)
 
     def recent(self, count: int) -> list[Entry]:
         """Return the newest `count` runs, newest first."""

@@ -14,6 +14,10 @@ class Output(StrEnum):
     MARKDOWN = "markdown"
     CSV = "csv"
     """Of rows alone."""
+    JUNIT = "junit"
+    """Of the fleet alone."""
+    OPENMETRICS = "openmetrics"
+    """Of the fleet alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,6 +191,8 @@ def _reads_nothing(target: Target, readings: Readings, found: Mapping[str, Json]
     """
     if _running(target, readings, "invocations") or _running(target, readings, "throttles"):
         return False
+    if any(_published(target, readings, key) for key in WITH_BATCHES):
+        return False
     if settings.reserved(readings) == 0 or stream.filters_drop_all(target, readings):
         return False
     if not stream.recent_total(target, readings, "incoming"):
@@ -199,6 +201,16 @@ def _reads_nothing(target: Target, readings: Readings, found: Mapping[str, Json]
         return not _running(target, readings, "events-polled")
     result = found["last_result"] or ""
     return result.startswith("PROBLEM") and result != CALL_FAILED
+
+
+def _published(target: Target, readings: Readings, key: str) -> bool:
+    """Tell whether what only an invocation publishes has a datapoint of now; UnreadError if not read."""
+    reading = readings.reading(key)
+    if reading.status is Status.FAILED:
+        raise UnreadError(key, reading.reason)
+    end = readings.window.end
+    since = end - stream.patience_s(target, readings, stream.CURRENT_S)
+    return any(since <= at < end for at, _ in reading.points)
 
 
 def _running(target: Target, readings: Readings, key: str) -> bool:

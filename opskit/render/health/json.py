@@ -43,11 +43,25 @@ def document(health: Health) -> dict[str, Any]:
         "steps": [],
         "next": list(dict.fromkeys(command for finding in health.findings for command in finding.fix)),
         "links": {},
+        "asked": asked_document(health),
         "places": [_place(place) for place in health.places],
         "workers": [_row(row) for row in health.rows],
         "alarms": health.alarms or None,
         "notes": list(health.notes),
         "since_last": _since_last(health),
+    }
+
+
+def asked_document(health: Health) -> dict[str, Any]:
+    """Return what was asked: only looks that asked the same can be compared."""
+    asked = health.asked
+    return {
+        "workers": sorted(set(asked.names)),
+        "stacks": sorted(set(asked.stacks)),
+        "prefix": asked.prefix or None,
+        "tag": asked.tag or None,
+        "window_s": health.window.seconds,
+        "unusual": health.unusual,
     }
 
 

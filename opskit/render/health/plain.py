@@ -6,7 +6,7 @@ from opskit.render.figures import iso
 from opskit.render.health import words
 from opskit.render.plain import columns
 from opskit.render.safe import clean
-from opskit.render.words import gap_line, merged, spent
+from opskit.render.words import spent
 
 
 def plain(health: Health, canvas: Canvas) -> str:
@@ -14,29 +14,34 @@ def plain(health: Health, canvas: Canvas) -> str:
     blocks = [
         [
             next(iter(words.headline(health))),
-            words.judged(health, canvas),
-            *(words.place(place) for place in health.places),
+            next(words.judged(health, canvas)),
+            *map(words.place, health.places),
         ],
         _cells(health),
         _findings(health),
-        [f"gone: {clean(subject)} {cause}" for subject, cause in health.since_last.gone]
-        if health.since_last
-        else [],
+        _since(health, canvas),
         [f"next: {clean(command)}" for command, _ in words.by_command(health) if command],
         [f"alarms: {clean(health.alarms)}"] if health.alarms else [],
-        [f"could not look at {gap_line(gap)}" for gap in merged(health.gaps)],
+        [f"could not look at {gap}" for gap in words.gaps(health)],
         [f"note: {clean(note)}" for note in health.notes],
         [f"cost {spent(health.cost)}", *([f"run {health.run}"] if health.run else [])],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
+def _since(health: Health, canvas: Canvas) -> list[str]:
+    if health.since_last is None:
+        return []
+    gone = [f"gone: {clean(subject)} {cause}" for subject, cause in health.since_last.gone]
+    return [words.compared(health, canvas), *gone]
+
+
 def _cells(health: Health) -> list[str]:
-    several = len(health.places) > 1
+    several, called = len(health.places) > 1, words.called(health)
     rows = [
         (
             *((row.place.account, row.place.region) if several else ()),
-            clean(row.worker.name),
+            called(row),
             cell.indicator,
             cell.state.value,
             clean(cell.shown) or "-",
@@ -61,4 +66,4 @@ def _findings(health: Health) -> list[str]:
         )
         for finding in health.findings
     ]
-    return columns(rows, ("severity", "worker", "finding", "since last", "since", "summary"))
+    return columns(rows, ("severity", "subject", "finding", "since last", "since", "summary"))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rich.cells import cell_len
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -12,18 +13,18 @@ from opskit.health.model import Cell, Health, Row, State
 from opskit.model import Verdict
 from opskit.render.canvas import Canvas
 from opskit.render.console import console, written
-from opskit.render.figures import sparkline
+from opskit.render.figures import counted, sparkline
 from opskit.render.head import cut, fitting
 from opskit.render.health import words
 from opskit.render.safe import clean
 from opskit.render.text import ALL, CAUSES, OK_TAG, PROSE_MAX, TAGS, UNKNOWN_TAG
-from opskit.render.words import gap_line, merged, spent
+from opskit.render.words import spent
 
 WIDE = 112
 """From this width on cells show their values and there is room for a trend."""
 TREND = 16
-NAME_MIN, NAME_MAX = 8, 24
-GROUPS_MAX, GAPS_MAX, NAMES_MAX = 12, 10, 6
+NAME_MIN = 8
+GROUPS_MAX, GAPS_MAX = 12, 10
 STYLES = {State.CRIT: "bold red", State.WARN: "bold magenta", State.UNKNOWN: "bold", State.OK: ""}
 SHORT = {State.CRIT: "CRIT", State.WARN: "WARN", State.UNKNOWN: "?", State.OK: "ok"}
 
@@ -49,9 +50,8 @@ class _Page:
         """Write what is wrong, in which time, and where."""
         tag, _, rest = fitting(words.headline(self._health), self._prose).partition(":")
         self._line(Text.assemble((tag, self._tag()), (f":{rest}" if rest else "", "bold")))
-        self._line(Text(cut(words.judged(self._health, self._canvas), self._canvas.width)))
-        for place in self._health.places:
-            self._line(Text(cut(words.place(place), self._canvas.width)))
+        self._line(Text(fitting(words.judged(self._health, self._canvas), self._canvas)))
+        self._line(Text(fitting(words.places(self._health), self._canvas)))
 
     def _tag(self) -> str:
         if self._health.verdict is Verdict.OK:
@@ -61,16 +61,15 @@ class _Page:
     def rows(self, *, every: bool) -> None:
         """Write the table of workers by indicators; one table a place where there are several."""
         shown, left = words.to_show(self._health, every=every)
-        for place in self._health.places:
+        for place in dict.fromkeys(row.place for row in shown):
             here = [row for row in shown if row.place == place]
-            if not here:
-                continue
             self._line(Text(""))
             if len(self._health.places) > 1:
-                self._line(Text(cut(words.place(place), self._canvas.width), "bold"))
-            self.screen.print(_table(here, self._health, self._canvas))
+                self._line(Text(fitting((words.place(place),), self._canvas), "bold"))
+            self.screen.print(_Table(here, self._health, self._canvas).grid())
         if left:
-            self._line(Text(f"{left} more workers are OK; --all shows them", "dim"))
+            self._line(Text(""))
+            self._line(Text(f"{counted(left, 'worker is', 'workers are')} OK; --all shows them", "dim"))
         if any(cell.state is State.UNKNOWN for row in shown for cell in row.cells):
             self._line(Text("? could not be looked at; the reasons stand below", "dim"))
 
@@ -88,12 +87,13 @@ class _Page:
                 )
                 self.screen.print(line, width=self._prose.width)
             if command:
-                self.screen.print(Text(f"  {command}"), soft_wrap=True)
+                self.screen.print(Text(f"  {clean(command)}"), soft_wrap=True)
         if len(groups) > GROUPS_MAX:
             more = sum(len(found) for _, found in groups[GROUPS_MAX:])
             self._line(Text(f"and {more} more findings; {ALL}"))
         gone = self._health.since_last.gone if self._health.since_last else ()
-        self._list("gone since the last run", [f"{subject} {cause}" for subject, cause in gone])
+        changed = words.compared(self._health, self._canvas)
+        self._list(changed, [f"gone: {subject} {cause}" for subject, cause in gone], alone=bool(changed))
 
     def tail(self) -> None:
         """Write the alarms, the figures, what could not be looked at, and what the look cost."""
@@ -101,8 +101,8 @@ class _Page:
         if health.alarms:
             self._list("alarms", [health.alarms])
         if len(health.rows) <= words.SHOWN_MAX // 4:
-            self._list("measured", [f"{row.worker.name}: {words.figures(row)}" for row in health.rows])
-        gaps = [gap_line(gap, NAMES_MAX) for gap in merged(health.gaps)]
+            self._list("measured", words.measured_of(health))
+        gaps = words.gaps(health)
         self._list("could not look at", gaps[:GAPS_MAX])
         if len(gaps) > GAPS_MAX:
             self._line(Text(f"  and {len(gaps) - GAPS_MAX} more; {ALL}"))
@@ -112,8 +112,9 @@ class _Page:
         if health.run:
             self._line(Text(f"run {health.run}", "dim"))
 
-    def _list(self, title: str, lines: Sequence[str]) -> None:
-        if not lines:
+    def _list(self, title: str, lines: Sequence[str], *, alone: bool = False) -> None:
+        """Write lines below their title; without any the title only if it may stand alone."""
+        if not lines and not alone:
             return
         self._line(Text(""))
         self._line(Text(title, "bold"))
@@ -124,39 +125,51 @@ class _Page:
         self.screen.print(text, width=self._canvas.width)
 
 
-def _table(rows: Sequence[Row], health: Health, canvas: Canvas) -> Table:
-    wide = canvas.width >= WIDE
-    gap = 2 if wide else 1
-    columns = [column for column in COLUMNS if any(words.of_column(row, column) for row in rows)]
-    longest = min(max(len(row.worker.name) for row in rows), NAME_MAX)
-    full = _needed(columns, rows, wide=wide, short=False) + gap * len(columns)
-    short = canvas.width < full + longest
-    room = canvas.width - (
-        _needed(columns, rows, wide=wide, short=True) + gap * len(columns) if short else full
-    )
-    trend = TREND if wide and room >= longest + gap + TREND else 0
-    name = max(NAME_MIN, min(longest, room - (gap + trend if trend else 0)))
-    shown = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
-    shown.add_column("worker", width=name, no_wrap=True)
-    for column in columns:
-        shown.add_column(column.short if short else column.title, no_wrap=True)
-    if trend:
-        shown.add_column("trend", width=TREND, no_wrap=True)
-    for row in rows:
-        cells = [_cell(words.of_column(row, column), wide=wide) for column in columns]
-        line = [Text(cut(clean(row.worker.name), name, unicode=canvas.unicode)), *cells]
-        shown.add_row(*line, *([Text(_trend(row, health, canvas))] if trend else []))
-    return shown
+class _Table:
+    """Workers by indicators: the names first, then headings in full, then trends get what room there is."""
+
+    def __init__(self, rows: Sequence[Row], health: Health, canvas: Canvas) -> None:
+        self._rows = rows
+        self._health = health
+        self._canvas = canvas
+        self._wide = canvas.width >= WIDE
+        self._gap = 2 if self._wide else 1
+        self._names = list(map(words.called(health), rows))
+        self._columns = [column for column in COLUMNS if any(words.of_column(row, column) for row in rows)]
+
+    def grid(self) -> Table:
+        longest = max(map(cell_len, self._names))
+        short = self._room(short=False) < longest
+        room = self._room(short=short)
+        trend = TREND if self._wide and room >= longest + self._gap + TREND else 0
+        name = max(NAME_MIN, min(longest, room))
+        shown = Table(box=None, pad_edge=False, padding=(0, self._gap, 0, 0), header_style="bold")
+        shown.add_column("worker", width=name, no_wrap=True)
+        for column in self._columns:
+            shown.add_column(column.short if short else column.title, no_wrap=True)
+        if trend:
+            shown.add_column("trend", width=TREND, no_wrap=True)
+        for row, called in zip(self._rows, self._names, strict=True):
+            cells = [_cell(words.of_column(row, column), wide=self._wide) for column in self._columns]
+            line = [Text(_middle_cut(called, name, unicode=self._canvas.unicode)), *cells]
+            shown.add_row(*line, *([Text(_trend(row, self._health, self._canvas))] if trend else []))
+        return shown
+
+    def _room(self, *, short: bool) -> int:
+        """Return what the columns, their headings `short` or in full, leave for the name."""
+        return self._canvas.width - sum(self._width(one, short=short) + self._gap for one in self._columns)
+
+    def _width(self, column: Column, *, short: bool) -> int:
+        cells = (_cell(words.of_column(row, column), wide=self._wide).cell_len for row in self._rows)
+        return max(len(column.short if short else column.title), *cells)
 
 
-def _needed(columns: Sequence[Column], rows: Sequence[Row], *, wide: bool, short: bool) -> int:
-    """Return the width of all columns but the name's."""
-    return sum(_width(column, rows, wide=wide, short=short) for column in columns)
-
-
-def _width(column: Column, rows: Sequence[Row], *, wide: bool, short: bool) -> int:
-    cells = (_cell(words.of_column(row, column), wide=wide).cell_len for row in rows)
-    return max(len(column.short if short else column.title), *cells)
+def _middle_cut(name: str, width: int, *, unicode: bool) -> str:
+    """Return a name in at most `width` columns: workers of one fleet begin, or end, alike."""
+    if cell_len(name) <= width:
+        return name
+    tail = name[-(width // 3) :]
+    return f"{cut(name[: -len(tail)], width - cell_len(tail), unicode=unicode)}{tail}"
 
 
 def _cell(cell: Cell | None, *, wide: bool) -> Text:
