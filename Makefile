@@ -37,6 +37,7 @@ $(READY): requirements.lock pyproject.toml
 docs: $(READY)
 	$(BIN)/python -m opskit.inventory.reference docs/manifest.md
 	$(BIN)/python -m opskit.insights.reference docs/queries.md
+	$(BIN)/python -m opskit.health.reference docs/health.md
 	$(BIN)/python tests/readme.py
 	$(BIN)/python tests/goldens.py
 	$(BIN)/python tests/exams.py

@@ -38,6 +38,9 @@ RESOURCES = {
     "sns:GetTopicAttributes": TOPICS,
     "sqs:GetQueueAttributes": QUEUES,
     "sqs:GetQueueUrl": QUEUES,
+    "logs:DescribeLogStreams": LOG_GROUPS,
+    "logs:FilterLogEvents": LOG_GROUPS,
+    "logs:StartLiveTail": LOG_GROUPS,
     "logs:StartQuery": LOG_GROUPS,
 }
 """The kind of resource that each action is about. GetQueryResults and StopQuery take a query's id, which
@@ -132,7 +135,7 @@ def actions(signal: Signal) -> tuple[str, ...]:
 def policy(foreseen: Iterable[Foreseen], place: Place, more: Iterable[Signal] = ()) -> dict[str, Any]:
     """Return the policy document that allows what was foreseen, as `aws iam create-policy` takes it.
 
-    `more` are signals that belong to no runbook.
+    `more` are the signals of other commands.
     """
     signals = [*(signal for one in foreseen for signal in one.signals), *more]
     needed = {action for signal in signals for action in actions(signal)}

@@ -13,6 +13,8 @@ from microburst.app import make_app
 from microburst.core.pipeline import Microburst
 from microburst.detection import host
 
+from opskit.aws.faults import iam_action
+
 # A Host header of 127.0.0.1 names no service, yet microburst would read every service model (3 s) to see.
 host._endpoint_prefix_map = dict
 
@@ -26,7 +28,8 @@ def _rule(service: str, action: str, **fault: Any) -> Rule:
 
 def denied(service: str, action: str) -> Rule:
     """Every such call is denied; "" stands for any service or action."""
-    message = f"User: arn:aws:iam::123456789012:user/oncall is not authorized to perform: {service}:{action}"
+    right = iam_action(service, action) if action else f"{service}:"
+    message = f"User: arn:aws:iam::123456789012:user/oncall is not authorized to perform: {right}"
     code = "AccessDenied" if service == "sts" else "AccessDeniedException"
     return _rule(service, action, error={"code": code, "status": 403, "message": message})
 

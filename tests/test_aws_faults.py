@@ -18,6 +18,7 @@ def refusal(code: str, message: str = "", status: int = 400, retries: int = 0) -
     [
         ("AccessDenied", "denied: needs cloudwatch:GetMetricData", False),
         ("AccessDeniedException", "denied: needs cloudwatch:GetMetricData", False),
+        ("AWS.SimpleQueueService.AccessDeniedException", "denied: needs cloudwatch:GetMetricData", False),
         ("UnauthorizedOperation", "denied: needs cloudwatch:GetMetricData", False),
         ("ExpiredToken", "AWS credentials expired: run aws sso login or renew them", True),
         ("ExpiredTokenException", "AWS credentials expired: run aws sso login or renew them", True),

@@ -121,8 +121,9 @@ def _answered(error: Any, service: str, operation: str) -> Fault:
 
 
 def _worded(code: str, message: str, meta: dict[str, Any], action: str) -> str:
+    bare = code.rpartition(".")[2]  # SQS says AWS.SimpleQueueService.<code> to some
     for codes, word in _BY_CODE:
-        if code in codes:
+        if bare in codes:
             return word(message, action, int(meta.get("RetryAttempts", 0)) + 1)
     said = f": {message}" if message else ""
     if _NOT_FOUND.search(code):

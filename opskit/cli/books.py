@@ -1,19 +1,25 @@
 """From what was typed as a runbook to the runbook. Imports no AWS."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from opskit.errors import UsageError
 from opskit.model import Runbook
 from opskit.settings import show
 
 
-def find_runbook(name: str, known: Mapping[str, Runbook], where: str = "") -> Runbook:
-    """Return the runbook called `name`; UsageError with the nearest name and the list of all."""
+def find_runbook(
+    name: str, known: Mapping[str, Runbook], where: str = "", commands: Iterable[str] = ()
+) -> Runbook:
+    """Return the runbook called `name`; UsageError with the nearest name and the list of all.
+
+    `commands` are other names that would do there.
+    """
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=1)
+    names = [*known, *commands]
+    near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     raise UsageError(
-        f"{f'{where}: ' if where else ''}no runbook {show(name)}", f"{hint}known: {', '.join(known)}"
+        f"{f'{where}: ' if where else ''}no runbook {show(name)}", f"{hint}known: {', '.join(names)}"
     )

@@ -52,15 +52,17 @@ def once(asked: Asked, shared: SharedOptions, now: Callable[[], float]) -> Exit:
 
 
 def again(asked: Asked, shared: SharedOptions, every_s: int) -> Exit:
-    """Look again and again until Ctrl-C: on a terminal in its place, elsewhere one after the other."""
+    """Look again and again until Ctrl-C: on a terminal in its place, elsewhere one after the other.
+
+    When whoever read the looks has gone, the last one decides on the exit code.
+    """
     while True:
         began = time.monotonic()
         health, unseen = _seen(asked, time.time)
         shown = unseen or _shown(health, asked, shared)
-        if asked.output is Output.TABLE:
-            out.screen(shown)
-        else:
-            out.result(shown)
+        write = out.screen if asked.output is Output.TABLE else out.result
+        if not write(shown) or out.reader_gone():
+            return exit_code(health, asked.fail_on)
         time.sleep(max(1.0, every_s - (time.monotonic() - began)))
 
 

@@ -4,19 +4,25 @@ from typing import Annotated
 
 import typer
 
-from opskit.cli.diagnose import complete_runbook
 from opskit.cli.options import SharedOptions, remember
+
+
+def _complete(incomplete: str) -> list[str]:
+    from opskit.rights import COMMANDS
+    from runbooks import ALL
+
+    return [name for name in (*ALL, *COMMANDS) if name.startswith(incomplete)]
 
 
 @remember
 def iam_policy(
     shared: SharedOptions,
-    runbooks: Annotated[
+    names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="For these alone, find-resources among them; else for all runbooks.",
-            metavar="[RUNBOOK]...",
-            autocompletion=complete_runbook,
+            help="For these runbooks and commands alone (health, find-resources, logs, query); else for all.",
+            metavar="[NAME]...",
+            autocompletion=_complete,
             show_default=False,
         ),
     ] = None,
@@ -25,18 +31,17 @@ def iam_policy(
     from opskit import inventory
     from opskit.cli import out
     from opskit.cli.books import find_runbook
-    from opskit.drift import asks
-    from opskit.drift.report import COMMAND
     from opskit.foresight import foresee_all
     from opskit.iam import Place, policy
     from opskit.model import Window
     from opskit.render.json import encoded
+    from opskit.rights import COMMANDS
     from runbooks import ALL
 
     settings = shared.settings()
-    names = runbooks or list(ALL)
-    books = [find_runbook(name, ALL) for name in names if name != COMMAND]
-    more = asks.every() if COMMAND in names else ()
+    asked = names or [*ALL, *COMMANDS]
+    books = [find_runbook(name, ALL, commands=COMMANDS) for name in asked if name not in COMMANDS]
+    more = [signal for name in asked if name in COMMANDS for signal in COMMANDS[name](settings)]
     workers = inventory.load(settings).workers
     # How much time is looked at changes what is read, not what may be.
     window = Window(0, 3 * 3600)

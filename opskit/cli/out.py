@@ -49,9 +49,12 @@ def reader_gone() -> bool:
         return False
 
 
-def screen(text: str) -> None:
-    """Write a result in the place of what the terminal shows; the lines before stay in its history."""
-    result(f"\x1b[H\x1b[2J{text}" if _is_terminal(sys.stdout) else text)
+def screen(text: str) -> bool:
+    """Write a result in the place of what the terminal shows; the lines before stay in its history.
+
+    Tells like `result` whether its reader is still there.
+    """
+    return result(f"\x1b[H\x1b[2J{text}" if _is_terminal(sys.stdout) else text)
 
 
 def note(text: str) -> None:

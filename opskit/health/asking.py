@@ -9,6 +9,8 @@ from opskit.inventory import arns, round0
 from opskit.inventory.worker import Worker
 from opskit.model import Describe, Json, Metric, Readings, Signal, Status
 
+OFF = ("Disabled", "Disabling", "Deleting")
+"""The states in which an event source mapping reads nothing, or is about to."""
 LISTED_FROM = 20
 """From this many workers on, what AWS can list is listed: DescribeStreamSummary and ListEventSourceMappings
 allow 20 and 15 calls a second, and a list holds a hundred."""
@@ -88,15 +90,21 @@ def _streams() -> Describe:
 
 
 def own_mappings(worker: Worker, readings: Readings) -> list[Mapping[str, Json]]:
-    """Return the mappings of this worker's function and source; UnreadError when they could not be read."""
+    """Return the mappings of this worker's function and source, those that work first.
+
+    UnreadError when they could not be read.
+    """
     source = worker.sources[0]
-    return [
+    own = [
         row
         for row in readings.document(round0.MAPPINGS) or ()
-        if arns.resource_of(row["source_arn"] or "") == source.name
+        # The cheap test first: each of a thousand workers looks through all mappings.
+        if source.name in (row["source_arn"] or "")
+        and arns.resource_of(row["source_arn"] or "") == source.name
         and arns.trigger_of(row["source_arn"] or "") == source.trigger
         and arns.parse_function(row["function_arn"]).name == worker.function
     ]
+    return sorted(own, key=lambda row: row["state"] in OFF)
 
 
 def api_id(worker: Worker, readings: Readings) -> str:
@@ -111,7 +119,11 @@ def dead_letter_queue(worker: Worker, readings: Readings) -> str:
         return worker.dead_letter_queue
     if round0.MAPPINGS in readings and readings.reading(round0.MAPPINGS).status is Status.OK:
         wired = (row["on_failure_arn"] or "" for row in own_mappings(worker, readings))
-        return next((arns.resource_of(arn) for arn in wired if ":sqs:" in arn), "")
+        name = next((arns.resource_of(arn) for arn in wired if ":sqs:" in arn), "")
+        if name:
+            return name
+    if "queue" in readings and readings.reading("queue").status is Status.OK:
+        return redrive_target(readings.document("queue")["redrive"])
     return ""
 
 
@@ -129,8 +141,8 @@ def redrive_target(policy: str | None) -> str:
 def measures(worker: Worker, readings: Readings, queue_url: str, aws: str) -> dict[str, Signal]:
     """Return the second round.
 
-    `queue_url` is where queues stand, a name behind it makes one's URL; `aws` is the AWS endpoint if it is
-    not AWS's own.
+    `queue_url` is where queues stand, a name behind it makes one's URL, "" if that is not known; `aws` is
+    the AWS endpoint if it is not AWS's own.
     """
     asked: dict[str, Signal] = dict(_function(worker))
     if worker.trigger in ("kinesis", "dynamodb-stream"):
@@ -143,12 +155,22 @@ def measures(worker: Worker, readings: Readings, queue_url: str, aws: str) -> di
         asked |= {"endpoint": look} if look else {}
     if worker.trigger in MAPPED:
         asked |= _event_counts(worker, readings)
-    if dead := dead_letter_queue(worker, readings):
-        asked["dead"] = _gauge("ApproximateNumberOfMessagesVisible", dead)
-        asked["dead-queue"] = _attributes(dead, queue_url)
+    asked |= dead_letters(worker, readings, queue_url)
     for table in tables_of(worker):
         asked |= _table(table, readings)
     return asked
+
+
+def dead_letters(worker: Worker, readings: Readings, queue_url: str) -> dict[str, Signal]:
+    """Return what is asked about the dead-letter queue, as far as one is known; nothing twice.
+
+    Where only the queue itself names it, by its RedrivePolicy, it is known after round 2.
+    """
+    dead = dead_letter_queue(worker, readings)
+    if not dead or "dead" in readings:
+        return {}
+    depth = _gauge("ApproximateNumberOfMessagesVisible", dead)
+    return {"dead": depth, **_attributes("dead-queue", dead, queue_url)}
 
 
 def _function(worker: Worker) -> Iterator[tuple[str, Signal]]:
@@ -185,7 +207,7 @@ def _queue(name: str, queue_url: str) -> dict[str, Signal]:
         "queue-age": _gauge("ApproximateAgeOfOldestMessage", name),
         "arrivals": Metric("AWS/SQS", "NumberOfMessagesSent", dimensions, "Sum"),
         "received": Metric("AWS/SQS", "NumberOfMessagesReceived", dimensions, "Sum"),
-        "queue": _attributes(name, queue_url),
+        **_attributes("queue", name, queue_url),
     }
 
 
@@ -193,9 +215,11 @@ def _gauge(metric: str, queue: str) -> Metric:
     return Metric("AWS/SQS", metric, (("QueueName", queue),), "Maximum")
 
 
-def _attributes(queue: str, queue_url: str) -> Describe:
+def _attributes(key: str, queue: str, queue_url: str) -> dict[str, Signal]:
+    if not queue_url:
+        return {}
     params = (("QueueUrl", f"{queue_url}/{queue}"), ("AttributeNames", ("All",)))
-    return Describe("sqs", "GetQueueAttributes", params, QUEUE)
+    return {key: Describe("sqs", "GetQueueAttributes", params, QUEUE)}
 
 
 def _event_counts(worker: Worker, readings: Readings) -> dict[str, Signal]:
@@ -217,10 +241,14 @@ def _event_counts(worker: Worker, readings: Readings) -> dict[str, Signal]:
 
 
 def _api(worker: Worker, readings: Readings) -> dict[str, Signal]:
-    """REST and HTTP APIs differ in dimensions and names (API Gateway guide, "dimensions and metrics")."""
+    """REST and HTTP APIs differ in dimensions and names (API Gateway guide, "dimensions and metrics").
+
+    There too: a REST API's name loses what is not ASCII, and is the API's id if nothing is left.
+    """
     stage = str(worker.expected.get("stage") or "")
     if worker.trigger == "rest-api":
-        whole, names = (("ApiName", worker.sources[0].name),), ("5XXError", "4XXError")
+        name = worker.sources[0].name.encode("ascii", "ignore").decode() or api_id(worker, readings)
+        whole, names = (("ApiName", name),), ("5XXError", "4XXError")
     else:
         whole, names = (("ApiId", api_id(worker, readings)),), ("5xx", "4xx")
         if not whole[0][1]:
@@ -245,6 +273,7 @@ def _table(name: str, readings: Readings) -> Iterator[tuple[str, Signal]]:
         for kind in ("Read", "Write"):
             used = Metric("AWS/DynamoDB", f"Consumed{kind}CapacityUnits", (*table, *index), "Sum")
             throttles = f"{kind}ThrottleEvents"
+            yield f"{kind.lower()}-used {label}", used
             yield (
                 f"{kind.lower()}-throttles {label}",
                 Metric("AWS/DynamoDB", throttles, (*table, *index), "Sum", 60, 0.0, used),

@@ -7,7 +7,7 @@ from opskit.diagnose import Asks
 from opskit.errors import CannotLookError
 from opskit.health import alarms, asking, growth, judging
 from opskit.health.model import Health, Place
-from opskit.inventory import round0
+from opskit.inventory import arns, round0
 from opskit.inventory.lookup import refuse_other_account
 from opskit.inventory.worker import Worker
 from opskit.model import Cost, Describe, Reading, Readings, Signal, Status
@@ -39,7 +39,7 @@ def look(
     first = _read(gatherer, named, describes_only=True)
     if gatherer.blocked:
         raise CannotLookError(gatherer.blocked)
-    place = replace(place, account=_account(first[0], place, settings))
+    place = replace(place, account=_account(first, place, settings))
     url = queue_url(place)
     about = _about(workers, each, first)
     heard = alarms.more_signals(first[0], about)
@@ -48,6 +48,7 @@ def look(
         for worker, names, readings in zip(each, named, first, strict=True)
     ]
     *second, of_alarms = _read(gatherer, [*named, {**common, **heard}])
+    second = _dead_letters(gatherer, each, second, url)
     rows = tuple(judging.row(worker, place, readings) for worker, readings in zip(each, second, strict=True))
     health = Health(
         places=(place,),
@@ -92,6 +93,17 @@ def _with_unusual(
     )
 
 
+def _dead_letters(
+    gatherer: Asks, each: Sequence[Worker], readings: Sequence[Readings], url: str
+) -> list[Readings]:
+    """Ask for the dead-letter queues that only the queues themselves name; mostly there are none."""
+    more = [asking.dead_letters(worker, read, url) for worker, read in zip(each, readings, strict=True)]
+    if not any(more):
+        return list(readings)
+    named = [{**read.named, **late} for read, late in zip(readings, more, strict=True)]
+    return _read(gatherer, named)
+
+
 def _about(workers: Sequence[Worker], each: Sequence[Worker], first: Sequence[Readings]) -> alarms.About:
     """Return whose alarms are meant: those that name a resource of these workers."""
     ids = {
@@ -120,16 +132,22 @@ def _asked(names: Mapping[str, Signal], answers: Mapping[Signal, Reading]) -> di
     return {key: signal for key, signal in names.items() if signal in answers}
 
 
-def _account(readings: Readings, place: Place, settings: Settings) -> str:
-    identity = readings.reading(round0.IDENTITY)
-    if identity.status is not Status.OK:
-        return place.account
-    refuse_other_account(settings, identity.document)
-    return str(identity.document["account"])
+def _account(first: Sequence[Readings], place: Place, settings: Settings) -> str:
+    """Return whose account it is: by the credentials, else by the ARN of a function; "" if nothing tells."""
+    identity = first[0].reading(round0.IDENTITY)
+    if identity.status is Status.OK:
+        refuse_other_account(settings, identity.document)
+        return str(identity.document["account"])
+    functions = (readings.reading(round0.FUNCTION).document or {} for readings in first)
+    arn = next((one["arn"] for one in functions if one.get("arn")), "")
+    refuse_other_account(settings, {"account": arns.account_of(arn), "arn": arn})
+    return place.account or arns.account_of(arn)
 
 
 def queue_url(place: Place) -> str:
-    """Return where the account's queues stand; SQS finds a queue by the path of its URL alone."""
+    """Return where the account's queues stand, "" if it is not known: SQS finds a queue by its URL's path."""
+    if not place.account:
+        return ""
     suffix = next((s for start, s in SUFFIXES.items() if place.region.startswith(start)), "amazonaws.com")
     host = place.endpoint.rstrip("/") or SQS.format(region=place.region, suffix=suffix)
     return f"{host}/{place.account}"

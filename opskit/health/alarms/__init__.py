@@ -60,6 +60,11 @@ def more_signals(readings: Readings, about: About) -> dict[str, Signal]:
     }
 
 
+def every(window: Window) -> tuple[Signal, ...]:
+    """Return each call that both rounds may make, about anything."""
+    return (*signals(window).values(), _subscriptions("<topic>"), _series("<namespace>", "<metric>"))
+
+
 def _subscriptions(topic: str) -> Describe:
     return Describe(
         "sns", "ListSubscriptionsByTopic", (("TopicArn", topic),), "Subscriptions[].SubscriptionArn"

@@ -1,6 +1,6 @@
 """An API's answers: server errors and client errors as shares of its requests."""
 
-from opskit.health.asking import APIS
+from opskit.health.asking import APIS, api_id
 from opskit.health.endpoint import judge
 from opskit.health.holding import RECENT_S, judged, onset, recent, said
 from opskit.health.model import Cell, State
@@ -26,8 +26,7 @@ def endpoint(worker: Worker, readings: Readings) -> Cell | None:
     if worker.trigger not in APIS:
         return None
     if "endpoint" not in readings:
-        readings.document("apis")
-        raise UnreadError("endpoint", f"there is no API named {worker.sources[0].name}")
+        _found(worker, readings, "endpoint")
     document = readings.document("endpoint")
     judged_as = judge(document, guarded=not worker.expected.get("health_path"))
     if judged_as.state == "unknown":
@@ -38,14 +37,21 @@ def endpoint(worker: Worker, readings: Readings) -> Cell | None:
     return said("endpoint", of, shown, judged_as.text, bad)
 
 
+def _found(worker: Worker, readings: Readings, key: str) -> None:
+    """Raise UnreadError if the API cannot be told, or there is none: then `key` is silent for that reason."""
+    readings.document("apis")
+    if not api_id(worker, readings):
+        raise UnreadError(key, f"there is no API named {worker.sources[0].name}")
+
+
 def _errors(worker: Worker, readings: Readings, indicator: str, key: str, limit_name: str) -> Cell | None:
     if worker.trigger not in APIS:
         return None
     limit = worker.limits[limit_name]
     if "requests" not in readings:
-        readings.document("apis")
-        raise UnreadError("requests", f"there is no API named {worker.sources[0].name}")
+        _found(worker, readings, "requests")
     if readings.reading("requests").status is Status.EMPTY:
+        _found(worker, readings, "requests")
         return judged(indicator, limit, State.OK, "idle", "no requests in the judged time")
     requests, failed = readings.series("requests"), readings.series(key)
     percent = _percent(failed, requests)

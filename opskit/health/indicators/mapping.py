@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 
 from opskit.health import asking
-from opskit.health.holding import recent, said
+from opskit.health.holding import MINUTE_S, recent, said
 from opskit.health.indicators.function import idle
-from opskit.health.indicators.stream import arrives
+from opskit.health.indicators.stream import arrives, attributes
 from opskit.health.model import Cell, State
 from opskit.inventory.worker import Worker
 from opskit.model import Json, Readings, Severity, Status
 from opskit.render.figures import counted, duration, number
+from opskit.series import Series
 
 SILENT_S = 600
 """Work that arrives for so long, and the batch window, without one invocation: nobody consumes it."""
@@ -27,7 +28,7 @@ def mapping(worker: Worker, readings: Readings) -> Cell | None:
         text = f"no event source mapping of {worker.sources[0].name} to {worker.function}: nothing is read"
         return said("mapping", State.CRIT, "missing", text, Severity.HIGH)
     own = rows[0]
-    if own["state"] in ("Disabled", "Disabling"):
+    if own["state"] in asking.OFF:
         why = f" ({own['state_reason']})" if own["state_reason"] else ""
         text = f"its event source mapping is {own['state'].lower()}{why}: nothing is read"
         return said("mapping", State.CRIT, own["state"].lower(), text, Severity.HIGH)
@@ -41,15 +42,33 @@ def _silent(worker: Worker, own: Mapping[str, Json], readings: Readings) -> Cell
         readings.window.end - span_s, readings.window.end
     ):
         return None
-    arrived = arrives(readings, span_s)
-    if not arrived or _throttled(readings, span_s) or _all_filtered(readings, span_s):
+    text = _work(worker, readings, span_s)
+    if not text or _throttled(readings, span_s) or _all_filtered(readings, span_s):
         return None
-    text = f"{number(arrived)} {_noun(worker)} in {duration(span_s)}, and no invocation"
+    text = f"{text}, and no invocation"
     if own["filters"] and "filtered" not in readings:
         why = "its filter may drop all of it, which only event counts would tell, and they are off"
         return said("mapping", State.WARN, "silent", f"{text}: {why}", Severity.MEDIUM)
     text = f"{text}: the mapping is enabled and consumes nothing"
     return said("mapping", State.CRIT, "silent", text, Severity.HIGH)
+
+
+def _work(worker: Worker, readings: Readings, span_s: int) -> str:
+    """Return what came, or waited all the time, in the last `span_s`; "" for nothing.
+
+    What a queue still delays is not due. What waits in it was not "sent" if it was moved there, or came long
+    ago.
+    """
+    arrived = arrives(readings, span_s)
+    if worker.trigger != "sqs":
+        return f"{number(arrived)} {_noun(worker)} in {duration(span_s)}" if arrived else ""
+    reading = readings.reading("depth")
+    waits = recent(Series(reading.points), readings.window, span_s)
+    if len(waits) * MINUTE_S * 2 >= span_s and min(waits.values) > 0:
+        return f"{number(waits.last)} messages wait, some all of {duration(span_s)}"
+    if not arrived or (not any(waits.values) and int(attributes(readings, "queue")["delayed"])):
+        return ""
+    return f"{number(arrived)} {_noun(worker)} in {duration(span_s)}"
 
 
 def _noun(worker: Worker) -> str:
@@ -59,7 +78,7 @@ def _noun(worker: Worker) -> str:
 
 def _throttled(readings: Readings, span_s: int) -> bool:
     """Tell whether invocations were tried and refused: that is no silent mapping."""
-    if readings.reading("throttles").status is not Status.OK:
+    if readings.reading("throttles").status is Status.EMPTY:
         return False
     end = readings.window.end
     return readings.series("throttles").between(end - span_s, end).total > 0
@@ -90,6 +109,9 @@ def _last_result(own: Mapping[str, Json]) -> Cell:
 
 def filtered(worker: Worker, readings: Readings) -> Cell | None:
     """A filter that drops everything: the function does nothing, and no metric of its own shows it."""
+    if worker.trigger not in asking.MAPPED:
+        return None
+    asking.own_mappings(worker, readings)
     if "filtered" not in readings:
         return None
     if readings.reading("polled").status is Status.EMPTY:

@@ -20,6 +20,8 @@ ABSENT = (
     "AWS.SimpleQueueService.NonExistentQueue",
 )
 """How Lambda, Kinesis, DynamoDB, API Gateway and SQS say that there is no such thing."""
+UNUSABLE = ("DELETING", "INACCESSIBLE_ENCRYPTION_CREDENTIALS", "ARCHIVING", "ARCHIVED")
+"""The statuses in which a table takes neither reads nor writes (DynamoDB API, TableDescription)."""
 
 
 def exists(worker: Worker, readings: Readings) -> Cell | None:
@@ -37,9 +39,18 @@ def exists(worker: Worker, readings: Readings) -> Cell | None:
     if missing:
         text = f"{', '.join(missing)} {'does' if len(missing) == 1 else 'do'} not exist"
         return said("exists", State.CRIT, "missing", text, Severity.HIGH)
+    if unusable := list(_unusable(worker, readings)):
+        return said("exists", State.CRIT, "unusable", ", ".join(unusable), Severity.HIGH)
     if unread:
         raise UnreadError(*unread[0])
     return _able(readings)
+
+
+def _unusable(worker: Worker, readings: Readings) -> Iterator[str]:
+    for table in asking.tables_of(worker):
+        status = (readings.reading(asking.table_key(table)).document or {}).get("status")
+        if status in UNUSABLE:
+            yield f"table {table} is {status}"
 
 
 def _needed(worker: Worker, readings: Readings) -> Iterator[tuple[str, str]]:
@@ -50,10 +61,15 @@ def _needed(worker: Worker, readings: Readings) -> Iterator[tuple[str, str]]:
         yield f"stream {worker.sources[0].name}", "stream"
     if worker.trigger in asking.APIS:
         yield f"API {worker.sources[0].name}", "apis"
-    if "queue" in readings:
-        yield f"queue {worker.sources[0].name}", "queue"
-    if "dead-queue" in readings:
-        yield "its dead-letter queue", "dead-queue"
+    if worker.trigger == "sqs":
+        yield f"queue {worker.sources[0].name}", _queue(readings, "queue")
+    if dead := asking.dead_letter_queue(worker, readings):
+        yield f"dead-letter queue {dead}", _queue(readings, "dead-queue")
+
+
+def _queue(readings: Readings, key: str) -> str:
+    """Return what tells of a queue; without the account's number it has no address to be asked at."""
+    return key if key in readings else round0.IDENTITY
 
 
 def _not_listed(worker: Worker, readings: Readings) -> Iterator[str]:
@@ -85,7 +101,7 @@ def table_throttles(worker: Worker, readings: Readings) -> Cell | None:
     if not asking.tables_of(worker):
         return None
     for table in asking.tables_of(worker):
-        readings.document(asking.table_key(table))
+        readings.reading(asking.table_key(table))  # its indexes are counted on their own
     refused = {name: _refused(readings, name) for name in names}
     worst = max(names, key=lambda name: refused[name].total)
     total = added(list(refused.values()))
@@ -103,7 +119,9 @@ def table_throttles(worker: Worker, readings: Readings) -> Cell | None:
 
 
 def _refused(readings: Readings, name: str) -> Series:
-    """Return a counter; one without a datapoint, beside none of what was consumed, is of an unused table."""
-    if readings.reading(name).status is Status.EMPTY:
-        return Series(())
-    return readings.series(name)
+    """Return a counter; one without a datapoint, beside none of what was consumed, is of an unused table.
+
+    What could not be read is zero here: beside it what is refused elsewhere is still found.
+    """
+    readings.reading(name.replace("-throttles ", "-used "))
+    return Series(readings.reading(name).points)

@@ -1,11 +1,12 @@
 """Where records and messages wait: the age of a stream's oldest, a queue's depth and age, dead letters."""
 
 from opskit.health import asking
-from opskit.health.holding import judged, onset, recent, said, state
+from opskit.health.holding import MINUTE_S, judged, onset, recent, said, state
 from opskit.health.indicators.function import SPAN, count, idle
 from opskit.health.model import Cell, State
+from opskit.inventory import round0
 from opskit.inventory.worker import Worker
-from opskit.model import Readings, Severity, Status, UnreadError
+from opskit.model import Json, Readings, Severity, Status, UnreadError
 from opskit.render.figures import counted, duration, number
 from opskit.series import Series
 from opskit.thresholds import Threshold
@@ -13,6 +14,10 @@ from opskit.thresholds import Threshold
 STREAMS = ("kinesis", "dynamodb-stream")
 TABLE_STREAM_S = 86_400
 """How long a table's stream keeps a record (DynamoDB guide, "Change data capture for DynamoDB Streams")."""
+LEAST_H = 24
+"""The least that a Kinesis stream keeps (Kinesis guide, "Change the data retention period")."""
+WAIT_S = 600
+"""What arrived in so long and was not read waits."""
 EXPIRES = 0.995
 """Of the retention: at this age of the oldest record, records expire before they are read."""
 
@@ -22,12 +27,12 @@ def iterator_age(worker: Worker, readings: Readings) -> Cell | None:
     if worker.trigger not in STREAMS:
         return None
     limit = worker.limits["iterator_age"]
-    if readings.reading("iterator-age").status is Status.EMPTY and idle(readings):
-        return _silent(limit, worker, readings)
-    age = Series(tuple((at, ms / 1000) for at, ms in readings.series("iterator-age").points))
+    silent = readings.reading("iterator-age").status is Status.EMPTY
+    published = Series(()) if silent else readings.series("iterator-age")
+    age = Series(tuple((at, ms / 1000) for at, ms in published.points))
     now = recent(age, readings.window)
     if not now:
-        return _silent(limit, worker, readings)
+        return _silent(limit, worker, readings, age)
     of = state(limit, age, readings.window)
     newest, oldest = duration(now.last), duration(now.peak)
     most = "" if newest == oldest else f", {oldest} at most in the last 5 min"
@@ -44,15 +49,26 @@ def iterator_age(worker: Worker, readings: Readings) -> Cell | None:
     )
 
 
-def _silent(limit: Threshold, worker: Worker, readings: Readings) -> Cell:
-    """Judge a stream whose function is not invoked: idle if nothing arrives, else its age is not known."""
-    if arrives(readings):
+def _silent(limit: Threshold, worker: Worker, readings: Readings, age: Series) -> Cell:
+    """Judge a stream whose function is not invoked: idle if nothing waits, else its age is not known."""
+    if _waits(worker, readings, age):
         what = "records arrive" if worker.trigger == "kinesis" else "its table is written to"
         raise UnreadError("iterator-age", f"{what}, but no batch was invoked: the age is not published")
-    return judged("iterator-age", limit, State.OK, "idle", "nothing arrived and nothing was invoked")
+    return judged("iterator-age", limit, State.OK, "idle", "nothing arrived that was not read")
 
 
-def arrives(readings: Readings, seconds: int = 600) -> float:
+def _waits(worker: Worker, readings: Readings, age: Series) -> bool:
+    """Tell whether records arrived since the last batch, and longer ago than a batch is collected."""
+    if not arrives(readings):
+        return False
+    mappings = readings.reading(round0.MAPPINGS).status is Status.OK and asking.own_mappings(worker, readings)
+    collected_s = int(mappings[0]["batch_window_s"] or 0) if mappings else 0
+    end = readings.window.end
+    since = max(end - WAIT_S - collected_s, age.last_at + MINUTE_S if age else 0)
+    return readings.series("arrivals").between(since, end - MINUTE_S - collected_s).total > 0
+
+
+def arrives(readings: Readings, seconds: int = WAIT_S) -> float:
     """Return what arrived in the last `seconds` of the window; UnreadError when that could not be read."""
     if readings.reading("arrivals").status is Status.EMPTY:
         return 0.0
@@ -84,7 +100,7 @@ def queue_age(worker: Worker, readings: Readings) -> Cell | None:
     if worker.trigger != "sqs":
         return None
     limit = worker.limits["queue_age"]
-    settings = readings.document("queue")
+    settings = attributes(readings, "queue")
     retention_s = int(settings["retention_s"])
     reading = readings.reading("queue-age")
     seconds = Series(reading.points) if reading.points else None
@@ -110,11 +126,12 @@ def queue_age(worker: Worker, readings: Readings) -> Cell | None:
 
 def dead_letters(worker: Worker, readings: Readings) -> Cell | None:
     """Messages in the dead-letter queue, or notices of batches that were given up."""
-    queue = (
-        asking.dead_letter_queue(worker, readings)
-        if worker.trigger in asking.MAPPED
-        else (worker.dead_letter_queue)
-    )
+    queue = worker.dead_letter_queue
+    if worker.trigger in asking.MAPPED and not queue:
+        readings.document(round0.MAPPINGS)  # it may name one
+        if worker.trigger == "sqs":
+            attributes(readings, "queue")
+        queue = asking.dead_letter_queue(worker, readings)
     if not queue:
         return None
     limit = worker.limits["dead_letters"]
@@ -141,7 +158,7 @@ def dead_letter_errors(worker: Worker, readings: Readings) -> Cell | None:
     if idle(readings):
         return judged("dead-letter-errors", limit, State.OK, "idle", "not invoked in the judged time")
     names = ("dead-letter-errors", "delivery-failures")
-    lost = added([readings.series(name) for name in names])
+    lost = added([Series(readings.reading(name).points) for name in names])
     return count("dead-letter-errors", limit, lost, readings, ("failed delivery", "failed deliveries"))
 
 
@@ -149,30 +166,45 @@ def lost(worker: Worker, readings: Readings) -> Cell | None:
     """Records that nobody will process: given up without a destination, or expired in the stream."""
     if worker.trigger not in STREAMS:
         return None
-    gone = 0.0
-    if "dropped" in readings and readings.reading("polled").status is not Status.EMPTY:
-        gone = readings.series("dropped").total
+    gone = Series(readings.reading("dropped").points).total if "dropped" in readings else 0.0
     if gone:
         text = f"{counted(gone, 'record', 'records')} dropped {SPAN}: retries used up, and no destination"
         return said("lost", State.CRIT, number(gone), text, Severity.HIGH)
-    retention_s = _retention_s(worker, readings)
-    if retention_s and readings.reading("iterator-age").points:
-        oldest_s = readings.series("iterator-age").peak / 1000
-        if oldest_s >= EXPIRES * retention_s:
-            ages = (
-                f"the oldest record got {duration(oldest_s)} old of {duration(retention_s)} that it is kept"
-            )
-            return said("lost", State.CRIT, "expired", f"{ages}: records expired {SPAN}", Severity.HIGH)
+    if expired := _expired(worker, readings):
+        return expired
+    asking.own_mappings(worker, readings)
+    if "dropped" not in readings:
+        text = f"no record expired {SPAN}; drops are not measured: the mapping's event counts are off"
+        return said("lost", State.OK, "", text)
+    if readings.reading("polled").status is not Status.EMPTY:
+        readings.series("dropped")
     return said("lost", State.OK, "", f"nothing was given up or expired {SPAN}")
 
 
-def _retention_s(worker: Worker, readings: Readings) -> int | None:
-    """Return how long the stream keeps a record: as it is set, else as its manifest says."""
+def _expired(worker: Worker, readings: Readings) -> Cell | None:
+    published = Series(readings.reading("iterator-age").points)
+    if not published:
+        return None
+    oldest_s = published.peak / 1000
+    retention_s = _retention_s(worker, readings, oldest_s)
+    if oldest_s < EXPIRES * retention_s:
+        return None
+    ages = f"the oldest record got {duration(oldest_s)} old of {duration(retention_s)} that it is kept"
+    return said("lost", State.CRIT, "expired", f"{ages}: records expired {SPAN}", Severity.HIGH)
+
+
+def _retention_s(worker: Worker, readings: Readings, oldest_s: float) -> int:
+    """Return how long the stream keeps a record: as it is set, else as its manifest says.
+
+    UnreadError if neither tells and it matters: some record is older than the least that a stream keeps.
+    """
     if worker.trigger == "dynamodb-stream":
         return TABLE_STREAM_S
     live = readings.document("stream")
     hours = live.get("retention_h") if isinstance(live, dict) else worker.expected.get("retention_h")
-    return int(hours) * 3600 if hours else None
+    if not hours and oldest_s >= EXPIRES * LEAST_H * 3600:
+        raise UnreadError("stream", "how long it keeps its records is not listed, and no manifest says it")
+    return int(hours or LEAST_H) * 3600
 
 
 def added(series: list[Series]) -> Series:
@@ -184,14 +216,20 @@ def added(series: list[Series]) -> Series:
     return Series(tuple(sorted(total.items())))
 
 
-def _visible(readings: Readings, metric: str, attributes: str) -> Series:
+def attributes(readings: Readings, key: str) -> Json:
+    """Return a queue's attributes; without the account's number it has no address to be asked at."""
+    if key not in readings:
+        readings.document(round0.IDENTITY)
+    return readings.document(key)
+
+
+def _visible(readings: Readings, metric: str, key: str) -> Series:
     """Return a queue's depth by minute; where the newest minutes are silent, as the queue says it is now."""
-    now = readings.document(attributes)
-    measured = readings.reading(metric)
-    series = Series(()) if measured.status is Status.EMPTY else readings.series(metric)
+    series = Series(readings.reading(metric).points)
     if recent(series, readings.window):
         return series
-    newest = readings.window.end - 60
+    now = attributes(readings, key)
+    newest = readings.window.end - MINUTE_S
     return Series((*(p for p in series.points if p[0] < newest), (newest, float(now["visible"]))))
 
 

@@ -1,0 +1,57 @@
+"""What the commands beside the runbooks ask, about anything, for the policy that allows it; pure.
+
+A call that is no signal, such as one that reads log lines, stands as the describe call of its name.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from opskit.drift import asks
+from opskit.foresight import FUNCTION, TABLE, anyone
+from opskit.health import alarms, asking
+from opskit.inventory.fleet import Fleet
+from opskit.inventory.worker import Source, Worker
+from opskit.model import Describe, LogQuery, Reading, Readings, Signal, Status, Window
+from opskit.settings import Settings
+
+_UNREAD = Reading(Status.FAILED, "not asked yet", "NotAsked")
+_QUEUES = "https://queues/<account>"
+_READING = ("DescribeLogGroups", "DescribeLogStreams", "FilterLogEvents", "StartLiveTail")
+
+
+def _health(_: Settings) -> Iterator[Signal]:
+    """Yield what `opskit health` asks, of a large fleet and of one that AWS lists as well."""
+    yield from alarms.every(Window(0, 3600))
+    yield from Fleet(tag="stack").signals().values()
+    for listed in (False, True):
+        for trigger in (*asking.MAPPED, *asking.APIS):
+            worker = _worker(trigger)
+            first = {**asking.shared(), **asking.settings(worker, listed=listed)}
+            yield from first.values()
+            unread = Readings(first, dict.fromkeys(first.values(), _UNREAD))
+            yield from asking.measures(worker, unread, _QUEUES, "").values()
+
+
+def _worker(trigger: str) -> Worker:
+    source = Source(trigger, "<source>")
+    return Worker(FUNCTION, FUNCTION, "", "", (source,), dead_letter_queue="<queue>", tables=(TABLE,))
+
+
+def _logs(settings: Settings) -> Iterator[Signal]:
+    """Yield what finds the workers' log groups, reads and follows them; no event source is looked for."""
+    found = anyone(settings).signals().values()
+    yield from (one for one in found if one.operation != "ListEventSourceMappings")
+    yield from (Describe("logs", call) for call in _READING)
+
+
+def _query(settings: Settings) -> Iterator[Signal]:
+    yield from anyone(settings).signals().values()
+    yield Describe("logs", "DescribeLogGroups")
+    yield LogQuery(("<group>",), "", ())
+
+
+COMMANDS: Mapping[str, Callable[[Settings], Iterable[Signal]]] = {
+    "find-resources": lambda _: asks.every(),
+    "health": _health,
+    "logs": _logs,
+    "query": _query,
+}

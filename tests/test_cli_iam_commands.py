@@ -1,0 +1,94 @@
+"""`opskit iam-policy` for the commands beside the runbooks: what they really send is allowed, and no more."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+from conftest import EmbeddedAws
+
+from opskit.aws.faults import iam_action
+from opskit.cli import main
+from opskit.rights import COMMANDS
+from opskit.sandbox import stage
+from opskit.sandbox.incidents import find
+
+Sent = Callable[..., set[str]]
+RUNS: dict[str, tuple[list[str], ...]] = {
+    "health": (["health"], ["health", "--tag", "stack"]),
+    "find-resources": (["find-resources"],),
+    "logs": (["logs", "--fn", "scoreUsers", "--since", "10m"], ["logs", "--fn", "nobody"]),
+    "query": (
+        ["query", "slowest", "--fn", "scoreUsers", "--since", "10m"],
+        ["query", "slowest", "--fn", "scoreUsers", "--since", "10m", "--estimate"],
+    ),
+}
+NOT_ALWAYS = {
+    "health": {
+        "kinesis:ListStreams",  # from twenty workers on
+        "cloudwatch:ListMetrics",  # for an alarm that never measured anything
+    },
+    "find-resources": {
+        "lambda:GetAlias", "lambda:GetFunctionConfiguration",  # a worker behind an alias
+        "kinesis:DescribeStreamConsumer", "scheduler:GetSchedule",
+    },
+    "logs": {"logs:StartLiveTail", "logs:DescribeLogStreams"},
+    "query": {"logs:StopQuery", "lambda:ListFunctions", "logs:DescribeLogGroups"},  # no such name or group
+}  # fmt: skip
+"""What only a fleet of another kind, or an interrupted run, sends."""
+
+
+@pytest.fixture(scope="module")
+def played(shared_aws: EmbeddedAws) -> EmbeddedAws:
+    stage.play(shared_aws.planes, find("healthy"), seed=7, span_s=3600)
+    return shared_aws
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Sent:
+    """Run a command and return the rights that its calls took."""
+    monkeypatch.chdir(tmp_path)
+    made: set[str] = set()
+    real = BaseClient._make_api_call
+
+    def recorded(self: Any, operation: str, params: dict[str, Any]) -> Any:
+        if "opskit/" in (self.meta.config.user_agent_extra or ""):
+            made.add(iam_action(self.meta.service_model.service_name, operation))
+        return real(self, operation, params)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", recorded)
+
+    def run(*words: str) -> set[str]:
+        made.clear()
+        main(list(words))
+        capfd.readouterr()
+        return set(made)
+
+    return run
+
+
+def rights(capfd: pytest.CaptureFixture[str], *names: str) -> set[str]:
+    capfd.readouterr()
+    assert main(["iam-policy", *names]) == 0
+    document = json.loads(capfd.readouterr()[0])
+    return {action for statement in document["Statement"] for action in statement["Action"]}
+
+
+@pytest.mark.usefixtures("played")
+@pytest.mark.parametrize("name", RUNS)
+def test_what_a_command_sends_is_allowed_and_no_more(
+    name: str, sent: Sent, capfd: pytest.CaptureFixture[str]
+) -> None:
+    allowed = rights(capfd, name)
+    asked = {action for words in RUNS[name] for action in sent(*words)}
+    assert asked <= allowed
+    assert allowed - asked <= NOT_ALWAYS[name]
+    assert len(asked) > 2
+
+
+def test_every_command_is_in_the_policy_of_all(capfd: pytest.CaptureFixture[str]) -> None:
+    assert set(RUNS) == set(COMMANDS)
+    assert rights(capfd) >= rights(capfd, *COMMANDS)
+    assert not rights(capfd, "query") >= rights(capfd, "health")
