@@ -84,8 +84,9 @@ class Client:
             try:
                 return [future.result() for future in asked]
             except BaseException:
-                # The pool waits for its threads, and those stop their queries at AWS.
+                # What has begun is stopped at AWS by its thread, which the pool waits for.
                 self._patience.stopping.set()
+                pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
     def _one(self, window: Window, query: LogQuery) -> "_Heard":

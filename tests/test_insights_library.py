@@ -4,7 +4,7 @@ import json
 from dataclasses import fields, is_dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from insights_rows import REQUEST, ask, events, values
 
@@ -155,6 +155,7 @@ HOSTILE = st.one_of(
 @pytest.mark.parametrize(
     ("name", "parameter"), [(name, key) for name in library.names() for key in library.load(name).parameters]
 )
+@settings(deadline=None, max_examples=60)
 @given(value=HOSTILE)
 def test_no_value_changes_what_a_query_does(name: str, parameter: str, value: str) -> None:
     template = library.load(name)

@@ -10,7 +10,7 @@ import json
 import re
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,7 +111,7 @@ subscription's record: a log line may well have a field called "events"."""
 
 
 def _of_document(document: Any, blank: Event) -> Iterator[Event]:
-    if isinstance(document, Mapping):
+    if isinstance(document, dict):
         named = replace(
             blank,
             log=str(document.get("logGroup") or blank.log),
@@ -128,33 +128,36 @@ def _fields(item: Any) -> Any:
     """Return a row of Logs Insights, a list of fields and values, as one mapping."""
     if not isinstance(item, list):
         return item
-    return {cell.get("field"): cell.get("value") for cell in item if isinstance(cell, Mapping)}
+    return {str(cell.get("field")): cell.get("value") for cell in item if isinstance(cell, dict)}
 
 
-_KEYS = {
-    "at_ms": ("timestamp", "@timestamp"),
-    "message": ("message", "@message"),
-    "stream": ("logStreamName", "logStream", "@logStream"),
-    "log": ("logGroupName", "logGroup", "@log"),
-    "ingested_ms": ("ingestionTime", "@ingestionTime"),
-}
-_ENVELOPE = frozenset().union(*_KEYS.values()) | {"eventId", "id", "@ptr"}
+_ENVELOPE = frozenset(
+    ("timestamp", "message", "ingestionTime", "logStreamName", "logStream", "logGroupName", "logGroup")
+) | {"@timestamp", "@message", "@ingestionTime", "@logStream", "@log", "@ptr", "eventId", "id"}
+"""What stands in a record about an event. A line that was logged has more, or other, fields."""
 
 
 def _of_record(record: Any, blank: Event) -> Event | None:
     """Return the event that a record is about; None where the record is itself what was logged."""
-    if not isinstance(record, Mapping) or not (set(record) <= _ENVELOPE or "@message" in record):
+    if not isinstance(record, dict) or not (record.keys() <= _ENVELOPE or "@message" in record):
         return None
-    found = {name: next((record[k] for k in keys if k in record), None) for name, keys in _KEYS.items()}
-    if found["message"] is None:
+    message = _first(record, "message", "@message")
+    if message is None:
         return None
     return Event(
-        at_ms=_moment(found["at_ms"]),
-        message=_text(found["message"]),
-        stream=str(found["stream"] or blank.stream),
-        log=str(found["log"] or blank.log),
-        ingested_ms=_moment(found["ingested_ms"]),
+        at_ms=_moment(_first(record, "timestamp", "@timestamp")),
+        message=_text(message),
+        stream=str(_first(record, "logStreamName", "logStream", "@logStream") or blank.stream),
+        log=str(_first(record, "logGroupName", "logGroup", "@log") or blank.log),
+        ingested_ms=_moment(_first(record, "ingestionTime", "@ingestionTime")),
     )
+
+
+def _first(record: dict[str, Any], *keys: str) -> Any:
+    for key in keys:
+        if key in record:
+            return record[key]
+    return None
 
 
 def _text(value: Any) -> str:
