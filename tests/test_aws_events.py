@@ -110,7 +110,15 @@ def test_pages_without_end_are_bounded() -> None:
         heard = events.read(aws, ask(5), None, at_once())
     assert endpoint.calls == events.MOST_PAGES
     assert (texts(heard)[-1], len(heard.lines), heard.more) == ("199", 5, True)
-    assert heard.gap == "stopped after 100 pages; nothing newer than 2026-01-01T01:00:00Z was read"
+    assert heard.gap == (
+        "stopped after 100 pages; nothing newer than 2026-01-01T01:00:00Z was read: ask for a shorter window"
+    )
+
+
+def test_as_many_pages_as_the_bound_allows_are_no_gap() -> None:
+    with scripted_aws(Forwards(2 * events.MOST_PAGES).handlers()) as aws:
+        heard = events.read(aws, ask(5), None, at_once())
+    assert (texts(heard)[-1], heard.gap) == ("199", "")
 
 
 def test_a_line_keeps_all_that_aws_says_of_it() -> None:

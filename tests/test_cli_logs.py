@@ -270,6 +270,14 @@ def test_a_group_that_only_delivers_is_a_gap(fleet: EmbeddedAws, run: Run) -> No
     assert note.startswith("delivered (/delivered): its class DELIVERY only passes logs on; read them in ")
 
 
+def test_a_gap_names_a_class_that_may_explain_it(fleet: EmbeddedAws, run: Run) -> None:
+    fleet.client("logs").create_log_group(logGroupName="/rare", logGroupClass="INFREQUENT_ACCESS")
+    with FaultProxy(fleet.endpoint, [denied("logs", "FilterLogEvents")]) as proxy:
+        ran = run("--group", "/rare", endpoint=proxy.endpoint)
+    assert ran.code == 3
+    assert "needs logs:FilterLogEvents; its class is INFREQUENT_ACCESS, which may not" in ran.notes[0]
+
+
 def test_a_window_beyond_retention_is_said(fleet: EmbeddedAws, run: Run) -> None:
     logs = fleet.client("logs")
     logs.create_log_group(logGroupName="/short")

@@ -96,13 +96,14 @@ def read(aws: Aws, ask: Ask, wanted: Wanted | None, pace: Pace) -> Heard:
         for page in _pages(aws, ask.params(limit), pace):
             lines = [line(ask.group, event) for event in page.get("events", ())]
             newest.took(lines, [one for one in lines if wanted is None or wanted(one)])
+            newest.unfinished = bool(page.get("nextToken"))
             if newest.enough:
                 return newest.heard()
     except FAULTS as error:
         fault = explain(error, "logs", "FilterLogEvents")
         return newest.heard(f"{fault.text}; {newest.said()}" if newest.read else fault.text, fault.code)
-    if newest.pages >= MOST_PAGES and newest.unfinished:
-        return newest.heard(f"stopped after {MOST_PAGES} pages; {newest.said()}")
+    if newest.unfinished:
+        return newest.heard(f"stopped after {MOST_PAGES} pages; {newest.said()}: ask for a shorter window")
     return newest.heard()
 
 
@@ -139,15 +140,13 @@ class _Newest:
     most: int
     kept: list[Line] = field(default_factory=list)
     cut: bool = False
-    pages: int = 0
     read: int = 0
     first_ms: int = 0
     last_ms: int = 0
     backwards: bool = False
-    unfinished: bool = True
+    unfinished: bool = False
 
     def took(self, lines: Sequence[Line], wanted: Sequence[Line]) -> None:
-        self.pages += 1
         if lines:
             self.first_ms = self.first_ms if self.read else lines[0].at_ms
             self.last_ms = lines[-1].at_ms

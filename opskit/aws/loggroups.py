@@ -6,6 +6,7 @@ from opskit.aws.events import Ask, Pace, read
 from opskit.aws.faults import FAULTS, Fault, explain
 from opskit.aws.session import Aws
 
+STANDARD = "STANDARD"
 DELIVERY = "DELIVERY"
 """The class of a group that only passes logs on to S3 or Firehose: nothing in it can be searched."""
 _PAGES = 3
@@ -17,7 +18,7 @@ class Group:
 
     name: str
     arn: str
-    log_class: str = "STANDARD"
+    log_class: str = STANDARD
     retention_days: int | None = None
     created_ms: int = 0
 
@@ -45,7 +46,7 @@ def _group(one: dict[str, object]) -> Group:
     return Group(
         name=str(one.get("logGroupName", "")),
         arn=str(one.get("logGroupArn") or str(one.get("arn", "")).removesuffix(":*")),
-        log_class=str(one.get("logGroupClass") or "STANDARD"),
+        log_class=str(one.get("logGroupClass") or STANDARD),
         retention_days=days if isinstance(days, int) else None,
         created_ms=created if isinstance(created, int) else 0,
     )

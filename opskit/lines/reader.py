@@ -1,7 +1,7 @@
 """Log lines of many workers, read at once: what was read, what could not be, and what silence means."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -73,7 +73,8 @@ class Reader:
         open_groups = [name for name in described if name not in closed]
         heard = self._heard(open_groups, lambda group: span.ask(group, most, sieve.pattern), sieve)
         found = sorted((line for one in heard.values() for line in one.lines), key=lambda line: line.at_ms)
-        gaps = [*(f"{self.sources.named(name)}: {why}" for name, why in closed.items()), *self._gaps(heard)]
+        gaps = [f"{self.sources.named(name)}: {why}" for name, why in closed.items()]
+        gaps += self._gaps({name: _with_class(one, described[name]) for name, one in heard.items()})
         expired, notes = self._retention(described, span)
         unread = frozenset([*closed, *(name for name, one in heard.items() if one.gap)])
         if not found:
@@ -161,6 +162,13 @@ class Reader:
         last_ms = loggroups.last_event_ms(self.aws, group)
         since = f"; its last one is of {clock(last_ms // 1000, int(self.now))}" if last_ms else ""
         return f"{named}: no line at all in this window{since}"
+
+
+def _with_class(heard: Heard, group: Group | Fault) -> Heard:
+    """Name the class of a group that could not be read: not every class can do everything."""
+    if not heard.gap or isinstance(group, Fault) or group.log_class == loggroups.STANDARD:
+        return heard
+    return replace(heard, gap=f"{heard.gap}; its class is {group.log_class}, which may not allow it")
 
 
 def closed_because(group: Group | Fault) -> str:

@@ -62,20 +62,18 @@ def shown(event: Event, look: Look) -> str:
 
 def ndjson(event: Event) -> str:
     """Return an event as one line of JSON; its time is ISO 8601 in UTC."""
-    return json.dumps(
-        {
-            "time": _iso(event.at_ms, UTC),
-            "worker": event.worker,
-            "group": event.group,
-            "stream": event.stream,
-            "level": event.level,
-            "requestId": event.request_id or None,
-            "message": event.message,
-            "fields": dict(event.fields),
-        },
-        ensure_ascii=False,
-        default=str,
-    )
+    document = {
+        "time": _iso(event.at_ms, UTC),
+        "worker": event.worker,
+        "group": event.group,
+        "stream": event.stream,
+        "level": event.level,
+        "requestId": event.request_id or None,
+        "message": event.message,
+        "fields": dict(event.fields),
+    }
+    text = json.dumps(document, ensure_ascii=False, default=str)
+    return text if text.isprintable() else json.dumps(document, default=str)
 
 
 def fenced(lines: Iterable[str]) -> str:
