@@ -121,3 +121,14 @@ def test_what_is_read_before_a_denied_call_still_differs_and_the_rest_is_a_gap(
     (mapping,) = (one for one in report.resources if one.name == "fans" and one.kind == "mapping")
     assert (mapping.state, mapping.reason) == (State.DIFFERS, "denied: needs DescribeTable")
     assert "mapping fans" in [gap.signal for gap in report.gaps]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_apis_of_one_name_it_is_the_one_with_the_stage(
+    order: int, workers: tuple[Worker, ...]
+) -> None:
+    live = Live()
+    live.answers["GetRestApis", ""] = [{"id": "r1", "name": "site"}, {"id": "r2", "name": "site"}][::order]
+    live.answers["GetStages", "r2"] = [{"name": "v2", "deployment": "d2"}]
+    live.answers["GetResources", "r2"] = []
+    assert list(amiss(live, workers)) == [("api", "site")]

@@ -34,8 +34,7 @@ def find_resources(
 ) -> int:
     """Look whether every resource that the manifests name exists, and is as they say.
 
-    Missing, switched off or without a way to the dead letters is high, another setting that differs medium,
-    tags and log retention low. What AWS has beyond the manifests does not matter.
+    High: missing, switched off, no way to the dead letters; low: tags, log retention; medium: the rest.
     """
     from opskit import inventory
     from opskit.cli import out, verdict

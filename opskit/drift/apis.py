@@ -50,7 +50,7 @@ def _id(worker: Worker, seen: Seen) -> str:
     found = _ids(worker, seen)
     if not found:
         raise AbsentError
-    return next((api for api in found[1:] if _stage(api, worker, seen)), found[0])
+    return next((api for api in found if _stage(api, worker, seen)), found[0])
 
 
 def _stage(api: str, worker: Worker, seen: Seen) -> Mapping[str, Json] | None:
