@@ -21,6 +21,8 @@ from opskit.model import (
     Target,
     UnreadError,
     Verdict,
+    severity_of,
+    verdict_of,
 )
 
 T = TypeVar("T")
@@ -58,14 +60,12 @@ class Judgement:
     @property
     def verdict(self) -> Verdict:
         """Breach with any finding; ok only if nothing was found and everything asked was read."""
-        if self.findings:
-            return Verdict.BREACH
-        return Verdict.UNKNOWN if self.gaps else Verdict.OK
+        return verdict_of(self.findings, self.gaps)
 
     @property
     def severity(self) -> Severity | None:
         """The worst finding's severity; None without a finding."""
-        return max((f.severity for f in self.findings), key=lambda s: s.rank, default=None)
+        return severity_of(self.findings)
 
 
 def judge(runbook: Runbook, target: Target, readings: Readings) -> Judgement:

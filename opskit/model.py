@@ -291,6 +291,18 @@ class Fact:
     at: int | None = None
 
 
+def verdict_of(findings: Sequence[Finding], gaps: Sequence[Gap]) -> Verdict:
+    """Return breach with any finding; ok only if nothing was found and everything asked was read."""
+    if findings:
+        return Verdict.BREACH
+    return Verdict.UNKNOWN if gaps else Verdict.OK
+
+
+def severity_of(findings: Sequence[Finding]) -> Severity | None:
+    """Return the worst finding's severity; None without a finding."""
+    return max((f.severity for f in findings), key=lambda s: s.rank, default=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What the look cost, counted as it happened. `metrics` is billed metrics, USD at list price."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from opskit.drift.resource import Difference, Resource, State, unit_of
-from opskit.model import Cost, Evidence, Finding, Gap, Severity, Verdict
+from opskit.model import Cost, Evidence, Finding, Gap, Severity, Verdict, severity_of, verdict_of
 
 MISSING, DIFFERS = "resource-missing", "resource-differs"
 COMMAND = "find-resources"
@@ -29,14 +29,12 @@ class Inventoried:
     @property
     def verdict(self) -> Verdict:
         """Breach with any finding; ok only if all that was asked could be read."""
-        if self.findings:
-            return Verdict.BREACH
-        return Verdict.UNKNOWN if self.gaps else Verdict.OK
+        return verdict_of(self.findings, self.gaps)
 
     @property
     def severity(self) -> Severity | None:
         """The worst finding's."""
-        return self.findings[0].severity if self.findings else None
+        return severity_of(self.findings)
 
     def count(self, state: State) -> int:
         """Return how many resources are in a state."""

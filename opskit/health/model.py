@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from opskit.health.fleet import Choice
 from opskit.inventory.worker import Worker
-from opskit.model import Cost, Finding, Gap, Severity, Verdict, Window
+from opskit.model import Cost, Finding, Gap, Severity, Verdict, Window, severity_of, verdict_of
 from opskit.series import Point
 
 
@@ -111,14 +111,12 @@ class Health:
     @property
     def verdict(self) -> Verdict:
         """Breach with a finding; ok only if nothing was found and everything asked was read."""
-        if self.findings:
-            return Verdict.BREACH
-        return Verdict.UNKNOWN if self.gaps else Verdict.OK
+        return verdict_of(self.findings, self.gaps)
 
     @property
     def severity(self) -> Severity | None:
         """The worst finding's; None without one."""
-        return max((f.severity for f in self.findings), key=lambda s: s.rank, default=None)
+        return severity_of(self.findings)
 
 
 @dataclass(frozen=True, slots=True)
