@@ -54,11 +54,14 @@ def once(asked: Asked, shared: SharedOptions, now: Callable[[], float]) -> Exit:
 def again(asked: Asked, shared: SharedOptions, every_s: int) -> Exit:
     """Look again and again until Ctrl-C: on a terminal in its place, elsewhere one after the other.
 
-    When whoever read the looks has gone, the last one decides on the exit code.
+    When whoever read the looks has gone, the last one decides on the exit code. A look that says what the
+    one before it said is not written down again.
     """
+    before = None
     while True:
         began = time.monotonic()
-        health, unseen = _seen(asked, time.time)
+        health, unseen = _seen(asked, time.time, before)
+        before = health
         shown = unseen or _shown(health, asked, shared)
         write = out.screen if asked.output is Output.TABLE else out.result
         if not write(shown) or out.reader_gone():
@@ -70,7 +73,7 @@ def _shown(health: Health, asked: Asked, shared: SharedOptions) -> str:
     return render(health, asked.output, out.canvas(shared), every=asked.every, fail_on=asked.fail_on)
 
 
-def _seen(asked: Asked, now: Callable[[], float]) -> tuple[Health, str]:
+def _seen(asked: Asked, now: Callable[[], float], before: Health | None = None) -> tuple[Health, str]:
     """Return the look, written down and compared with the last one if so asked, and why there is none."""
     moment = now()
     how = How(window(moment, asked.since_s), asked.deadline_s, now, unusual=asked.baseline)
@@ -81,7 +84,15 @@ def _seen(asked: Asked, now: Callable[[], float]) -> tuple[Health, str]:
     except CannotLookError as error:
         unseen = str(error)
         health = nothing(asked.places, how, unseen)
+    if before is not None and _told(health) == _told(before):
+        return replace(health, run=before.run, since_last=before.since_last), unseen
     return _written_down(health, int(moment), baseline=asked.baseline and not unseen), unseen
+
+
+def _told(health: Health) -> tuple[object, ...]:
+    """Return what a look says is wrong or not known, without the figures that differ every minute."""
+    found = tuple((finding.subject, finding.cause, finding.severity) for finding in health.findings)
+    return found, tuple((gap.signal, gap.affects) for gap in health.gaps)
 
 
 def _written_down(health: Health, moment: int, *, baseline: bool) -> Health:

@@ -58,8 +58,11 @@ def run_duration(worker: Worker, readings: Readings) -> Cell | None:
         return _idle("duration", limit)
     timeout_s = int(readings.document(round0.FUNCTION)["timeout_s"])
     series = readings.series("duration")
-    # The newest whole period: it ended up to one period before the window does.
-    p95_ms = (recent(series, readings.window, 2 * SLOW_S) or series).last
+    # The newest whole period ended up to one period before the window does.
+    now = recent(series, readings.window, 2 * SLOW_S)
+    if not now:
+        return judged("duration", limit, State.OK, "idle", "not invoked in the last 10 min", series=series)
+    p95_ms = now.last
     warn_ms, crit_ms = limit.of_timeout_ms(timeout_s)
     of = State.OK
     if crit_ms is not None and p95_ms > crit_ms:
@@ -89,7 +92,8 @@ def concurrency(worker: Worker, readings: Readings) -> Cell | None:
     reserved = readings.document(round0.FUNCTION)["reserved_concurrency"]
     if reserved == 0:
         text = "its reserved concurrency is 0: the function is switched off"
-        return judged("concurrency", limit, State.CRIT, "off", text, value=100.0)
+        cell = judged("concurrency", limit, State.CRIT, "off", text, value=100.0)
+        return replace(cell, severity=Severity.HIGH)  # it does nothing at all, whatever the limit's severity
     if reserved is not None:
         if idle(readings):
             return _idle("concurrency", limit)
