@@ -111,7 +111,7 @@ class Gatherer:
     def close(self) -> None:
         """Stop what still runs; log queries are stopped at AWS, within STOP_GRACE_S. May be repeated."""
         self._stopping.set()
-        wait(self._asking, timeout=STOP_GRACE_S)
+        wait(_begun(self._asking), timeout=STOP_GRACE_S)
 
     def _ask(self, signals: Sequence[Signal]) -> Answers:
         queries = sum(isinstance(signal, LogQuery) for signal in signals)
@@ -121,14 +121,15 @@ class Gatherer:
         wanted = {future: covered for future, (_, covered, _) in zip(futures, tasks, strict=True)}
         self._asking |= {future for future, covered in wanted.items() if isinstance(covered[0], LogQuery)}
         wait(wanted, timeout=self.deadline_s)
-        wait(self._asking, timeout=STOP_GRACE_S)  # queries past the deadline are being stopped
+        # Queries past the deadline are being stopped; what still waits in its lane is not asked any more.
+        wait(self._asking.intersection(_begun(wanted)), timeout=STOP_GRACE_S)
         return self._heard(wanted)
 
     def _heard(self, wanted: Mapping[Future[Answers], tuple[Signal, ...]]) -> Answers:
         late = Reading(Status.FAILED, f"no answer within {self.deadline_s:g} s", "DeadlineExceeded")
         answers: dict[Signal, Reading] = {}
         for future, covered in wanted.items():
-            heard = future.result() if future.done() else {}
+            heard = future.result() if future.done() and not future.cancelled() else {}
             answers.update({signal: heard.get(signal, late) for signal in covered})
         return answers
 
@@ -170,6 +171,11 @@ class Gatherer:
         then = datetime.fromtimestamp(self.window.end, UTC)
         reason = f"{what} as of now, not of {then:%Y-%m-%d %H:%M} UTC"
         return replace(reading, status=Status.PARTIAL, reason=reason)
+
+
+def _begun(futures: Iterable[Future[Answers]]) -> list[Future[Answers]]:
+    """Return the futures whose tasks have begun; the others never will from now on."""
+    return [future for future in futures if not future.cancel()]
 
 
 def _is_dated(signal: Describe) -> bool:

@@ -228,6 +228,29 @@ def test_endpoint_that_does_not_answer_is_failed_at_the_deadline(fake: FakeAws) 
     assert took_s < 10
 
 
+def test_what_waits_in_its_lane_at_the_deadline_is_never_asked(fake: FakeAws) -> None:
+    """A run that has given up must not go on calling, nor start log queries only to stop them."""
+    answering = threading.Event()
+    asked: list[str] = []
+
+    def slowly(call: Any) -> Answer:
+        asked.append(call.params["FunctionName"])
+        answering.wait(20)
+        return {}
+
+    calls = [Describe("lambda", "GetPolicy", (("FunctionName", f"f{n}"),), "Policy") for n in range(12)]
+    with scripted_aws({**fake.handlers(), ("lambda", "GetPolicy"): slowly}) as aws:
+        run = gatherer(aws, deadline_s=1.0)
+        answers = run.gather(calls)
+        begun = list(asked)
+        answering.set()
+        run.close()
+        time.sleep(1.0)
+    assert {reading.code for reading in answers.values()} == {"DeadlineExceeded"}
+    assert 0 < len(begun) < len(calls)
+    assert asked == begun
+
+
 def test_query_past_the_deadline_is_stopped(aws: Aws, fake: FakeAws) -> None:
     fake.states = ["Running"]
     reading = gatherer(aws, deadline_s=0.4).gather([LINES])[LINES]
