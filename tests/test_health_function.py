@@ -102,6 +102,15 @@ def test_duration_is_held_against_the_functions_own_timeout(
     assert said_of(cell(SCORE, "duration", said)) == expected
 
 
+def test_a_function_whose_first_run_is_of_this_minute_has_no_percentile_yet_and_is_not_unknown() -> None:
+    """The window ends at 01:58: the five minutes from 01:55 on are not whole, and not asked."""
+    just_now = {"invocations": [*[...] * 57, 1, 1, 1], "duration": EMPTY}
+    assert said_of(cell(SCORE, "duration", just_now)) == OK
+    before = {"invocations": [*[...] * 56, 1, 1, 1, 1], "duration": EMPTY}
+    assert said_of(cell(SCORE, "duration", before)) == UNKNOWN
+    assert said_of(cell(SCORE, "duration", {**just_now, "duration": DENIED})) == UNKNOWN
+
+
 def test_a_critical_level_of_its_own_is_the_level_whatever_the_timeout() -> None:
     own = with_limits(SCORE, "duration_p95", crit=90, crit_below_timeout_s=None)
     assert said_of(cell(own, "duration", {"duration": [54_001]})) == ("CRIT", "medium")
@@ -120,8 +129,8 @@ def test_a_duration_that_was_too_long_and_is_not_any_more_is_over() -> None:
         (10, {"concurrency": [10]}, ("CRIT", "medium")),
         (10, {"concurrency": [10, *[2] * 5]}, OK),
         (10, {"claimed": [1000]}, OK),
-        (0, {}, ("CRIT", "medium")),
-        (0, {"invocations": EMPTY}, ("CRIT", "medium")),
+        (0, {}, ("CRIT", "high")),  # it is switched off
+        (0, {"invocations": EMPTY}, ("CRIT", "high")),
         (None, {"claimed": [800] * 5}, OK),
         (None, {"claimed": [801]}, WARNED),
         (None, {"claimed": [1000]}, ("CRIT", "medium")),

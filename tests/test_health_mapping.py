@@ -108,6 +108,21 @@ def test_records_that_a_batch_window_collects_are_no_silence() -> None:
     assert said_of(cell(SCORE, "mapping", {**last, **own(SCORE, batch_window_s=0)})) == HIGH
 
 
+@MAPPED
+def test_what_came_a_moment_ago_after_a_pause_is_not_due_yet(worker: Worker) -> None:
+    """The invocation of a record at the end of the window is counted after it."""
+    none_waits = {"depth": [0] * 60} if worker is HANDLE else {}
+    for newest, collected_s, expected in (
+        ([1], 0, OK),
+        ([1, ...], 0, HIGH),
+        ([1, 1, 1, 1, 1, 1], 300, OK),
+        ([1, 1, 1, 1, 1, 1, 1], 300, HIGH),
+    ):
+        came = {"arrivals": [*[...] * (60 - len(newest)), *newest]}
+        said = {**SILENT, **none_waits, **came, **own(worker, batch_window_s=collected_s)}
+        assert said_of(cell(worker, "mapping", said)) == expected, (newest, collected_s)
+
+
 def test_a_filter_that_drops_all_is_told_from_a_broken_mapping_if_events_are_counted() -> None:
     dropped = {**SILENT, "filtered": [1000] * 10, **own(SCORE, filters=["{}"], **COUNTS)}
     assert said_of(cell(SCORE, "mapping", dropped)) == OK
@@ -128,6 +143,12 @@ def test_the_batch_size_is_not_measured_where_the_event_counts_are_off() -> None
     assert (texts["batch size"], texts["filtered"]) == ("10", "0%")
     off = {one.name: one.text for one in figures(PUBLISH, readings(PUBLISH))}
     assert (off["batch size"], off["filtered"]) == (NOT_MEASURED, NOT_MEASURED)
+
+
+@pytest.mark.parametrize(("silent", "figure"), [("polled", "filtered"), ("invocations", "batch size")])
+def test_a_figure_of_nothing_but_zeros_is_no_data_and_breaks_no_look(silent: str, figure: str) -> None:
+    texts = {one.name: one.text for one in figures(SCORE, readings(SCORE, {silent: [0] * 60}))}
+    assert texts[figure] == "no data"
 
 
 @pytest.mark.parametrize(

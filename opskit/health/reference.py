@@ -90,6 +90,8 @@ def _limits(name: str) -> tuple[str, str, str]:
         )
     if name == "errors":
         warn += "; any in the judged hour, which is low"
+    if name == "concurrency":
+        crit += "; none reserved for it (0): switched off, which is high"
     return warn, crit, limit.severity.value
 
 

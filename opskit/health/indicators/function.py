@@ -57,6 +57,10 @@ def run_duration(worker: Worker, readings: Readings) -> Cell | None:
     if idle(readings):
         return _idle("duration", limit)
     timeout_s = int(readings.document(round0.FUNCTION)["timeout_s"])
+    if _is_new(readings):
+        return judged(
+            "duration", limit, State.OK, "idle", "first invoked in the last 5 min: not measured yet"
+        )
     series = readings.series("duration")
     # The newest whole period ended up to one period before the window does.
     now = recent(series, readings.window, 2 * SLOW_S)
@@ -84,6 +88,13 @@ def run_duration(worker: Worker, readings: Readings) -> Cell | None:
         if of is not State.OK
         else None,
     )
+
+
+def _is_new(readings: Readings) -> bool:
+    """Tell whether all invocations are of the newest period, which is not whole yet and hence not asked."""
+    whole = readings.window.end - readings.window.end % SLOW_S
+    before = readings.series("invocations").between(0, whole)
+    return readings.reading("duration").status is Status.EMPTY and not before
 
 
 def concurrency(worker: Worker, readings: Readings) -> Cell | None:

@@ -56,10 +56,11 @@ def _silent(worker: Worker, own: Mapping[str, Json], readings: Readings) -> Cell
 def _work(worker: Worker, readings: Readings, span_s: int) -> str:
     """Return what came, or waited all the time, in the last `span_s`; "" for nothing.
 
-    What a queue still delays is not due. What waits in it was not "sent" if it was moved there, or came long
-    ago.
+    What a batch may still be collecting, or a queue still delays, is not due. What waits in a queue was not
+    "sent" if it was moved there, or came long ago.
     """
-    arrived = arrives(readings, span_s)
+    due = arrives(readings, span_s, span_s - SILENT_S + MINUTE_S)
+    arrived = arrives(readings, span_s) if due else 0.0
     if worker.trigger != "sqs":
         return f"{number(arrived)} {_noun(worker)} in {duration(span_s)}" if arrived else ""
     reading = readings.reading("depth")

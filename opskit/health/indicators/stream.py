@@ -68,11 +68,15 @@ def _waits(worker: Worker, readings: Readings, age: Series) -> bool:
     return readings.series("arrivals").between(since, end - MINUTE_S - collected_s).total > 0
 
 
-def arrives(readings: Readings, seconds: int = WAIT_S) -> float:
-    """Return what arrived in the last `seconds` of the window; UnreadError when that could not be read."""
+def arrives(readings: Readings, seconds: int = WAIT_S, newest_s: int = 0) -> float:
+    """Return what arrived in the last `seconds` of the window, but for its newest `newest_s`.
+
+    UnreadError when that could not be read.
+    """
     if readings.reading("arrivals").status is Status.EMPTY:
         return 0.0
-    return recent(readings.series("arrivals"), readings.window, seconds).total
+    end = readings.window.end
+    return readings.series("arrivals").between(end - seconds, end - newest_s).total
 
 
 def depth(worker: Worker, readings: Readings) -> Cell | None:
