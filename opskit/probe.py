@@ -108,7 +108,14 @@ def _proxy(url: SplitResult) -> SplitResult | None:
     proxy = urllib.request.getproxies().get(url.scheme, "")
     if not proxy or is_loopback(url.geturl()) or urllib.request.proxy_bypass(url.netloc.rpartition("@")[2]):
         return None
-    return urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    try:
+        found = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        is_address = bool(found.hostname) and found.port != 0  # `port` raises for one that is none
+    except ValueError:
+        is_address = False
+    if not is_address:  # not quoted: it may hold a password
+        raise _NotLookedError("the proxy that the environment sets is no address")
+    return found
 
 
 def _connected(url: SplitResult, proxy: SplitResult | None) -> http.client.HTTPConnection:

@@ -74,3 +74,24 @@ def test_any_text_is_taken_or_refused_in_one_line(tmp_path: Path, text: str) -> 
 def test_nothing_that_is_required_may_be_missing(tmp_path: Path, field: str) -> None:
     manifest = {key: value for key, value in MANIFESTS[0].items() if key != field}
     assert outcome(tmp_path, json.dumps(manifest)).startswith(f"worker.yaml:1: {field}: missing, expected ")
+
+
+@pytest.mark.parametrize(
+    ("url", "is_taken"),
+    [
+        ("https://api.example.com", True),
+        ("https://api.{env}.example.com:8443/v1", True),
+        ("http://[::1]:8080", True),
+        ("https://api.example.com:99999", False),
+        ("https://api.example.com:port", False),
+        ("https://api.example.com:0", False),
+        ("https://[::1", False),
+    ],
+)
+def test_an_api_has_an_address_that_can_be_connected_to(tmp_path: Path, url: str, *, is_taken: bool) -> None:
+    """A look at the whole fleet must not end with one manifest's port."""
+    (manifest,) = [one for one in MANIFESTS if one["name"] == "validateToken"]
+    trigger = {**manifest["trigger"], "url": url}
+    line = outcome(tmp_path, json.dumps({**manifest, "trigger": trigger}))
+    assert (line == "") is is_taken
+    assert is_taken or "expected a host, and a port from 1 to 65535 if any, got" in line

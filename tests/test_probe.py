@@ -307,6 +307,16 @@ def test_a_proxy_that_refuses_is_no_word_about_the_endpoint(monkeypatch: pytest.
     assert b"Proxy-Authorization: Basic dXNlcjpwQHNz" in seen[0]
 
 
+@pytest.mark.parametrize("proxy", ["http://p:port", "p:99999", "http://[::1", "http://", "u:pa/ss@p:1"])
+def test_a_proxy_that_is_no_address_keeps_from_looking_and_is_not_quoted(
+    monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    reading = ask("https://api.example.com/health")
+    assert (reading.status, reading.code) == (Status.FAILED, "NotLooked")
+    assert reading.reason == "the proxy that the environment sets is no address"
+
+
 def test_no_proxy_stands_before_this_machine(monkeypatch: pytest.MonkeyPatch, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/health").respond_with_data("ok")
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")

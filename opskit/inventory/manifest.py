@@ -5,6 +5,7 @@ Import this late: pydantic takes its time, and `opskit --help` must not wait for
 
 import re
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -20,6 +21,17 @@ _NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 
 def _known_placeholders(text: str) -> str:
     return _only(text, ("env", "region"))
+
+
+def _url(text: str) -> str:
+    """Refuse a host or port that nothing can connect to, wherever placeholders are filled in."""
+    try:
+        is_address = urlsplit(PLACEHOLDER.sub("x", text)).port != 0  # `port` raises for one that is none
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ValueError("a host, and a port from 1 to 65535 if any")
+    return _known_placeholders(text)
 
 
 def _log_group(text: str) -> str:
@@ -160,7 +172,7 @@ class Api(Part):
     health_path: str | None = Field(
         None, pattern="^/", description="The route that says the API is well, if any."
     )
-    url: Annotated[str, Field(pattern=_URL), AfterValidator(_known_placeholders)] | None = Field(
+    url: Annotated[str, Field(pattern=_URL), AfterValidator(_url)] | None = Field(
         None, description="Where clients reach the API, such as a custom domain; unset is its own address."
     )
 
