@@ -1,5 +1,6 @@
 """Errors, throttles, duration and concurrency: at the limits, beyond them, and what only looks bad."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,9 +11,13 @@ from health_readings import (
     SCORE,
     cell,
     minutes,
+    row,
     said_of,
     with_limits,
 )
+
+from opskit.health import judging
+from opskit.model import Severity
 
 OK, UNKNOWN = ("OK", None), ("UNKNOWN", None)
 CRITICAL, WARNED, LOW = ("CRIT", "critical"), ("WARN", "medium"), ("WARN", "low")
@@ -156,3 +161,11 @@ def test_a_workers_own_limits_are_the_limits() -> None:
     assert said_of(cell(patient, "errors", {"errors": [21] * 5})) == CRITICAL
     switched_off = with_limits(HANDLE, "lambda_throttles", warn=None, crit=None)
     assert said_of(cell(switched_off, "throttles", {"throttles": [50] * 10})) == OK
+
+
+def test_the_same_count_is_a_finding_of_its_own_where_it_is_worse() -> None:
+    """Limits and severities are a worker's own: the mild one must not speak for the other."""
+    mild = replace(with_limits(SCORE, "lambda_errors", severity=Severity.LOW), name="aMild")
+    rows = [row(one, {"errors": [6]}) for one in (mild, SCORE, replace(SCORE, name="another"))]
+    found = [(one.subject, one.severity) for one in judging.findings(rows)]
+    assert found == [("scoreUsers, another", Severity.CRITICAL), ("aMild", Severity.LOW)]

@@ -51,9 +51,14 @@ def findings(rows: Iterable[Row]) -> tuple[Finding, ...]:
     for row in rows:
         for cell in row.cells:
             if cell.state in (State.WARN, State.CRIT):
-                key = (row.place.account, row.place.region, cell.indicator, cell.summary)
+                # Limits are a worker's own: the same words need not be as bad for another.
+                key = (row.place.account, row.place.region, cell.indicator, cell.summary, *_how_bad(cell))
                 bad.setdefault(key, []).append((row, cell))
     return ranked(_finding([row for row, _ in same], same[0][1]) for same in bad.values())
+
+
+def _how_bad(cell: Cell) -> tuple[str, str]:
+    return cell.state, cell.severity or ""
 
 
 def of_alarms(found: Iterable[Finding], rows: Sequence[Row]) -> Iterator[Finding]:
