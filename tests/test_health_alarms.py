@@ -485,3 +485,16 @@ def test_what_aws_answers_is_read_with_metric_math_queries_and_composite_alarms(
     assert (both.rule, both.suppressed, both.enabled, both.actions) == ("ALARM(plain)", True, False, ())
     assert spoken_for([both]) == {"x"}
     assert read(jmespath.search(SELECT_ALARMS, {})) == ()
+
+
+def test_of_more_doubtful_metrics_than_are_looked_for_the_rest_is_told() -> None:
+    def blind(count: int) -> Readings:
+        how = {"state": "INSUFFICIENT_DATA", "since": NOW - 3 * 86_400}
+        names = [f"Scored{n:02}" for n in range(count)]
+        return looked([alarm(f"{SCORE} {name}", series=["Fans", name, []], **how) for name in names])
+
+    assert "not looked for" not in alarms.told(blind(alarms.DOUBTFUL_METRICS), ABOUT)
+    more = blind(alarms.DOUBTFUL_METRICS + 3)
+    assert "3 more metrics without data, whose series were not looked for" in alarms.told(more, ABOUT)
+    found = [one for one in alarms.judge(more, ABOUT) if one.cause == "alarm-never-measured"]
+    assert len(found) == alarms.DOUBTFUL_METRICS

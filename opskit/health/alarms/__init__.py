@@ -4,7 +4,7 @@ Lists are asked, never one call an alarm: all alarms, a day of their actions, th
 and each doubtful metric's series.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from opskit.health.alarms import rules, unmeasured
 from opskit.health.alarms.listed import SELECT_ALARMS, About, Alarm, Dimensions, read
@@ -45,19 +45,23 @@ def more_signals(readings: Readings, about: About) -> dict[str, Signal]:
     except UnreadError:
         return {}
     topics = {topic for alarm in ours for topic in alarm.topics if _is_near(topic, alarm)}
-    doubtful = {
-        (series.namespace, series.metric)
-        for alarm in ours
-        for series in unmeasured.never_measured(alarm, readings.window.end)
-        if not unmeasured.is_idle(series, about)
-    }
+    doubtful = _doubtful(ours, readings, about)[:DOUBTFUL_METRICS]
     return {
         **{f"{TOPIC}{topic}": _subscriptions(topic) for topic in sorted(topics)},
-        **{
-            f"{SERIES}{ns} {metric}": _series(ns, metric)
-            for ns, metric in sorted(doubtful)[:DOUBTFUL_METRICS]
-        },
+        **{f"{SERIES}{ns} {metric}": _series(ns, metric) for ns, metric in doubtful},
     }
+
+
+def _doubtful(ours: Iterable[Alarm], readings: Readings, about: About) -> list[tuple[str, str]]:
+    """Return the metrics, by namespace and name, of which some alarm may watch a series that is not there."""
+    return sorted(
+        {
+            (series.namespace, series.metric)
+            for alarm in ours
+            for series in unmeasured.never_measured(alarm, readings.window.end)
+            if not unmeasured.is_idle(series, about)
+        }
+    )
 
 
 def every(window: Window) -> tuple[Signal, ...]:
@@ -114,6 +118,8 @@ def told(readings: Readings, about: About) -> str:
     ]
     if far := sorted({topic for alarm in ours for topic in alarm.topics if not _is_near(topic, alarm)}):
         parts.append(f"who hears {', '.join(far)} cannot be seen from this account and region")
+    if (left := len(_doubtful(ours, readings, about)) - DOUBTFUL_METRICS) > 0:
+        parts.append(f"{left} more metrics without data, whose series were not looked for")
     return ", ".join(parts)
 
 
