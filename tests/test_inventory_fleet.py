@@ -29,7 +29,7 @@ FUNCTIONS = Reading(
     Status.OK,
     document=[
         function("app-score", log_group="/shared", dead_letter_arn=f"arn:aws:sqs:{HERE}:app-dlq"),
-        function("app-jobs"),
+        function("app-jobs", dead_letter_arn=f"arn:aws:sns:{HERE}:app-alerts"),  # a topic is no queue
         function("other"),
     ],
 )

@@ -96,9 +96,11 @@ def _sources(mappings: tuple[Mapping[str, Json], ...]) -> dict[str, tuple[Source
 
 def _worker(row: Mapping[str, Json], sources: tuple[Source, ...], settings: Settings) -> Worker:
     function = row["name"]
+    dead_letters = row["dead_letter_arn"] or ""
     return replace(
         discovered(function, settings),
         sources=sources,
         log_group=row["log_group"] or f"/aws/lambda/{function}",
-        dead_letter_queue=arns.resource_of(row["dead_letter_arn"] or ""),
+        # A function's dead letters may go to a topic too (Lambda API, DeadLetterConfig): that is no queue.
+        dead_letter_queue=arns.resource_of(dead_letters) if arns.trigger_of(dead_letters) == "sqs" else "",
     )
