@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from opskit.errors import UsageError
@@ -169,6 +169,7 @@ def test_any_text_is_understood_as_something(text: str) -> None:
     assert found.level in (None, *Level)
 
 
+@example("{}")
 @given(st.text(alphabet='[]{}" \t\n:,ERORSTAT0-9requestId'))
 def test_no_text_of_a_message_is_lost(text: str) -> None:
     """A line of no known form is its own message."""
@@ -310,3 +311,9 @@ def test_equal_lines_of_two_sources_are_shown_as_often_as_they_were_written(
         if seen.is_new(line(text), source):
             shown.append(text)
     assert sorted(shown) == sorted(written)
+
+
+def test_a_number_that_no_json_can_say_again_stays_text() -> None:
+    """json.dumps would write Infinity, which no other reader of JSON takes."""
+    said = understood('{"message": "scored", "score": 1e999, "weight": 0.5, "none": NaN}')
+    assert said.fields == {"score": "1e999", "weight": 0.5, "none": "NaN"}

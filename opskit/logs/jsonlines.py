@@ -4,6 +4,7 @@ Source of the platform's records: Lambda guide, "Lambda Telemetry API event sche
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 
 from opskit.logs.levels import Level, level_of, status_level
@@ -33,18 +34,26 @@ _KINDS = {
 
 
 def read(text: str) -> Said | None:
-    """Return what a line says that is one JSON object; None if it is none."""
+    """Return what a line says that is one JSON object with something in it; None if it is none."""
     stripped = text.strip()
     if not (stripped.startswith("{") and stripped.endswith("}")):
         return None
     try:
-        document = json.loads(stripped, parse_constant=str)
+        document = json.loads(stripped, parse_constant=str, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
+    if not document:
+        return None  # nothing is said in it: it is its own text
     kind = document.get("type")
     if isinstance(kind, str) and kind.startswith(_PLATFORM) and isinstance(document.get("record"), Mapping):
         return _platform(kind.removeprefix(_PLATFORM), document["record"])
     return _said(document)
+
+
+def _finite(text: str) -> float | str:
+    """Return a number, and what no JSON can say again, such as 1e999, as its text."""
+    number = float(text)
+    return number if math.isfinite(number) else text
 
 
 def _said(document: Mapping[str, Json]) -> Said:
