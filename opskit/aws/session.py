@@ -1,6 +1,7 @@
 """One run's botocore clients for a region, a profile and an endpoint: made when first used, then kept."""
 
 import threading
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -111,10 +112,12 @@ class Aws:
 
     def _assume(self, session: Any, role_arn: str) -> None:
         """Give the session the credentials of a role, as STS lends them."""
-        sts = session.create_client(
-            "sts", region_name=self.region or None, endpoint_url=self._endpoint_url, config=_config()
-        )
-        lent = sts.assume_role(RoleArn=role_arn, RoleSessionName="opskit")["Credentials"]
+        with closing(
+            session.create_client(
+                "sts", region_name=self.region or None, endpoint_url=self._endpoint_url, config=_config()
+            )
+        ) as sts:
+            lent = sts.assume_role(RoleArn=role_arn, RoleSessionName="opskit")["Credentials"]
         session.set_credentials(lent["AccessKeyId"], lent["SecretAccessKey"], lent["SessionToken"])
 
 
