@@ -169,3 +169,11 @@ def test_the_same_count_is_a_finding_of_its_own_where_it_is_worse() -> None:
     rows = [row(one, {"errors": [6]}) for one in (mild, SCORE, replace(SCORE, name="another"))]
     found = [(one.subject, one.severity) for one in judging.findings(rows)]
     assert found == [("scoreUsers, another", Severity.CRITICAL), ("aMild", Severity.LOW)]
+
+
+def test_two_functions_with_the_same_count_are_two_findings_with_a_command_each() -> None:
+    found = judging.findings([row(one, {"errors": [6]}) for one in (SCORE, HANDLE)])
+    assert [(one.subject, one.fix[0].split("--fn ")[1].split()[0]) for one in found] == [
+        ("scoreUsers", "scoreUsers"),
+        ("handleEvent", "handleEvent"),
+    ]

@@ -11,6 +11,12 @@ from opskit.inventory.worker import Worker
 from opskit.judge import attempt
 from opskit.model import Evidence, Finding, Gap, Readings, Severity, Status
 
+_OF_A_FUNCTION = (
+    *("errors", "throttles", "duration", "iterator-age", "mapping", "filtered", "lost"),
+    "dead-letter-errors",
+)
+"""The indicators of which nothing is shared: what two workers have in the same words is two troubles."""
+
 
 def row(worker: Worker, place: Place, readings: Readings) -> Row:
     """Judge every indicator that fits the worker, each on its own."""
@@ -51,14 +57,15 @@ def findings(rows: Iterable[Row]) -> tuple[Finding, ...]:
     for row in rows:
         for cell in row.cells:
             if cell.state in (State.WARN, State.CRIT):
-                # Limits are a worker's own: the same words need not be as bad for another.
-                key = (row.place.account, row.place.region, cell.indicator, cell.summary, *_how_bad(cell))
-                bad.setdefault(key, []).append((row, cell))
+                bad.setdefault(_trouble(row, cell), []).append((row, cell))
     return ranked(_finding([row for row, _ in same], same[0][1]) for same in bad.values())
 
 
-def _how_bad(cell: Cell) -> tuple[str, str]:
-    return cell.state, cell.severity or ""
+def _trouble(row: Row, cell: Cell) -> tuple[str, ...]:
+    """Return what tells one trouble from another: how bad it is too, for limits are a worker's own."""
+    whose = row.worker.function if cell.indicator in _OF_A_FUNCTION else ""
+    how_bad = (cell.state, cell.severity or "")
+    return (row.place.account, row.place.region, whose, cell.indicator, cell.summary, *how_bad)
 
 
 def of_alarms(found: Iterable[Finding], rows: Sequence[Row]) -> Iterator[Finding]:
