@@ -16,6 +16,7 @@ from health_readings import (
     VALIDATE,
     cell,
     mapping,
+    minutes,
     readings,
     row,
     said_of,
@@ -106,6 +107,25 @@ def test_records_that_a_batch_window_collects_are_no_silence() -> None:
     last = {"invocations": [*[...] * 47, 1, *[...] * 12]}  # 13 minutes ago
     assert said_of(cell(SCORE, "mapping", {**last, **own(SCORE, batch_window_s=300)})) == OK
     assert said_of(cell(SCORE, "mapping", {**last, **own(SCORE, batch_window_s=0)})) == HIGH
+
+
+def in_part(values: list[Any], usual: float, count: int = 40) -> Reading:
+    """A series of which the newest datapoints are missing: a page of the answer was throttled."""
+    return Reading(Status.PARTIAL, "the answer broke off", points=minutes(values, usual).points[:count])
+
+
+@MAPPED
+@pytest.mark.parametrize("key", ["invocations", "throttles"])
+def test_nobody_is_accused_by_what_was_not_read(worker: Worker, key: str) -> None:
+    said = {**SILENT, key: in_part([], 0.0 if key == "throttles" else 100.0)}
+    found = cell(worker, "mapping", said)
+    assert said_of(found) == UNKNOWN
+    assert found.signal == key
+
+
+def test_a_filter_is_not_accused_by_events_that_were_not_counted_to_the_end() -> None:
+    few = {"polled": in_part([], 1000.0, 52), "filtered": [500] * 10}  # 2,000 of 10,000 polled were read
+    assert said_of(cell(SCORE, "filtered", few)) == UNKNOWN
 
 
 @MAPPED

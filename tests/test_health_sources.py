@@ -19,6 +19,7 @@ from health_readings import (
     VALIDATE,
     cell,
     mapping,
+    minutes,
     readings,
     row,
     said_of,
@@ -26,7 +27,7 @@ from health_readings import (
 )
 
 from opskit.inventory.worker import Source, Worker
-from opskit.model import Metric
+from opskit.model import Metric, Reading, Status
 
 OK, UNKNOWN, LOW = ("OK", None), ("UNKNOWN", None), ("WARN", "low")
 HIGH, WARNED, MEDIUM = ("CRIT", "high"), ("WARN", "medium"), ("CRIT", "medium")
@@ -246,6 +247,13 @@ def test_client_errors(newest: list[Any], expected: tuple[str, str | None]) -> N
 
 def test_a_429_is_no_server_error() -> None:
     assert said_of(cell(VALIDATE, "api-5xx", {"4xx": [90] * 10})) == OK
+
+
+def test_errors_are_no_larger_share_because_requests_were_not_read_to_the_end() -> None:
+    """1 of 100 in each minute is no 2.5 %, though the requests of two of five minutes alone are known."""
+    cut = Reading(Status.PARTIAL, "the answer broke off", points=minutes([], 100.0).points[:57])
+    assert said_of(cell(VALIDATE, "api-5xx", {"requests": cut, "5xx": [1] * 5})) == UNKNOWN
+    assert said_of(cell(VALIDATE, "api-5xx", {"requests": cut, "5xx": [5] * 5})) == HIGH
 
 
 @pytest.mark.parametrize("indicator", ["api-5xx", "api-4xx"])

@@ -53,7 +53,8 @@ def _errors(worker: Worker, readings: Readings, indicator: str, key: str, limit_
     if readings.reading("requests").status is Status.EMPTY:
         _found(worker, readings, "requests")
         return judged(indicator, limit, State.OK, "idle", "no requests in the judged time")
-    requests, failed = readings.series("requests"), readings.series(key)
+    requests = readings.series("requests")
+    failed = _beside(readings.series(key), requests)
     percent = _percent(failed, requests)
     of = _state(limit, failed, requests, percent, readings)
     now, asked = (recent(series, readings.window).total for series in (failed, requests))
@@ -90,6 +91,12 @@ def _state(limit: Threshold, failed: Series, requests: Series, percent: Series, 
     if limit.crit is not None and exceeded(limit.crit_when, limit.crit):
         return State.CRIT
     return State.WARN if limit.warn is not None and exceeded(limit.warn_when, limit.warn) else State.OK
+
+
+def _beside(failed: Series, requests: Series) -> Series:
+    """Return the failures of the minutes whose requests are known: one of the two may be read in part."""
+    known = {at for at, _ in requests.points}
+    return Series(tuple(point for point in failed.points if point[0] in known))
 
 
 def _percent(failed: Series, requests: Series) -> Series:

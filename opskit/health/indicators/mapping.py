@@ -8,7 +8,7 @@ from opskit.health.indicators.function import idle
 from opskit.health.indicators.stream import arrives, attributes
 from opskit.health.model import Cell, State
 from opskit.inventory.worker import Worker
-from opskit.model import Json, Readings, Severity, Status
+from opskit.model import Json, Readings, Severity, Status, UnreadError
 from opskit.render.figures import counted, duration, number
 from opskit.series import Series
 
@@ -45,12 +45,20 @@ def _silent(worker: Worker, own: Mapping[str, Json], readings: Readings) -> Cell
     text = _work(worker, readings, span_s)
     if not text or _throttled(readings, span_s) or _all_filtered(readings, span_s):
         return None
+    _whole(readings, "invocations", "throttles", "polled", "filtered")
     text = f"{text}, and no invocation"
     if own["filters"] and "filtered" not in readings:
         why = "its filter may drop all of it, which only event counts would tell, and they are off"
         return said("mapping", State.WARN, "silent", f"{text}: {why}", Severity.MEDIUM)
     text = f"{text}: the mapping is enabled and consumes nothing"
     return said("mapping", State.CRIT, "silent", text, Severity.HIGH)
+
+
+def _whole(readings: Readings, *keys: str) -> None:
+    """Refuse to accuse by what is missing where a series was read in part: UnreadError."""
+    for key in keys:
+        if key in readings and readings.reading(key).status is Status.PARTIAL:
+            raise UnreadError(key, readings.reading(key).reason)
 
 
 def _work(worker: Worker, readings: Readings, span_s: int) -> str:
@@ -120,6 +128,7 @@ def filtered(worker: Worker, readings: Readings) -> Cell | None:
     polled, dropped = _polled(readings, SILENT_S)
     text = f"{number(dropped)} of {counted(polled, 'event', 'events')} filtered out in the last 10 min"
     if _all_filtered(readings, SILENT_S):
+        _whole(readings, "polled")
         text = f"{text}: the filter drops everything, and nothing else shows it"
         return said("filtered", State.CRIT, "all", text, Severity.HIGH)
     shown = f"{number(round(100 * dropped / polled))}%" if dropped and polled else ""
