@@ -35,7 +35,7 @@ OTHERS = {
     ),
     "filtered": ("", f"all that was polled in {SILENT_S // 60} min was filtered out", "high"),
     "endpoint": (
-        f"no 200, over {SLOW_MS / 1000:g} s, or under {CERTIFICATE_WARN_DAYS} days of the certificate left",
+        f"no 2XX, over {SLOW_MS / 1000:g} s, or under {CERTIFICATE_WARN_DAYS} days of the certificate left",
         "no DNS, no connection, a certificate that is not valid, or 5XX",
         "high",
     ),
