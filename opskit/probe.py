@@ -183,12 +183,14 @@ def _context(_file: str | None, _folder: str | None, bundle: str | None) -> ssl.
     """Return one context for all looks: reading the authorities takes longer than a look."""
     import httpx  # noqa: PLC0415 - loaded when there is an endpoint to look at
 
-    context = httpx.create_ssl_context()  # reads the first two variables itself
+    variable = "SSL_CERT_FILE"
     try:
+        context = httpx.create_ssl_context()  # reads the first two variables itself
+        variable = "AWS_CA_BUNDLE"
         if bundle:
             context.load_verify_locations(bundle)
     except OSError as error:
-        raise _NotLookedError(f"AWS_CA_BUNDLE cannot be read: {_said(error)}") from error
+        raise _NotLookedError(f"{variable} cannot be read: {_said(error)}") from error
     return context
 
 

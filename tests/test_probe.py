@@ -157,12 +157,15 @@ def test_a_certificate_of_an_unknown_authority_is_not_trusted_unless_aws_ca_bund
         assert said(server.url_for("/health"))["status"] == 200
 
 
-def test_a_ca_bundle_that_is_not_there_is_no_word_about_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_CA_BUNDLE", "/nowhere.pem")
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_authorities_that_are_not_there_are_no_word_about_the_endpoint(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "/nowhere.pem")
     with tls_server("localhost") as server:
         reading = ask(server.url_for("/health"))
     assert (reading.status, reading.document) == (Status.FAILED, None)
-    assert reading.reason == "AWS_CA_BUNDLE cannot be read: No such file or directory"
+    assert reading.reason == f"{variable} cannot be read: No such file or directory"
 
 
 def test_without_a_method_the_certificate_is_read_and_nothing_is_sent() -> None:
