@@ -120,6 +120,27 @@ def test_no_json_is_too_odd_to_be_asked(document: Any) -> None:
     assert outcome.statistics["recordsScanned"] == len(found)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"timestamp": 9007199254740990, "message": "far"}',
+        '{"timestamp": 253402300800000, "message": "far"}',
+        '{"time": "0001-01-01T00:00:00+14:00", "message": "far"}',
+    ],
+)
+def test_a_time_that_no_calendar_has_is_no_time(line: str) -> None:
+    (event,) = parse(line, "file", "stream")
+    assert event.at_ms is None
+    answer = local.run("fields @timestamp, @message", [event], 1_800_000_000, 10)
+    assert (len(answer.rows), answer.untimed) == (1, 1)
+
+
+def test_the_last_time_of_all_is_shown() -> None:
+    (event,) = parse('{"timestamp": 253402300799999, "message": "far"}', "file", "stream")
+    (row,) = local.run("fields @timestamp", [event], 1_800_000_000, 10).rows
+    assert dict(row)["@timestamp"] == "9999-12-31 23:59:59.999"
+
+
 def test_half_a_surrogate_pair_and_broken_utf_8_are_read(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b'{"timestamp": 1, "message": "\\ud83d"}\n')
     (tmp_path / "b").write_bytes(b"caf\xe9\n")

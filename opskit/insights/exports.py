@@ -20,6 +20,8 @@ from opskit.errors import UsageError
 
 GZIP = b"\x1f\x8b"
 STDIN = "-"
+LAST_MS = 253_402_300_799_999
+"""The end of the year 9999: a number beyond it is no time."""
 NO_LOGS = "aws-logs-write-test"
 """The file that an export task writes to see whether it may (CreateExportTask in the API reference)."""
 
@@ -226,11 +228,12 @@ def _of_line(line: str, blank: Event) -> Event:
 def _moment(value: Any) -> int | None:
     """Return a time as epoch ms: a number of ms, or ISO text, UTC where it names no zone; else None."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return int(value) if 0 <= value < 2**53 else None
+        return int(value) if 0 <= value <= LAST_MS else None
     if not isinstance(value, str):
         return None
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
         return None
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    at_ms = round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    return at_ms if 0 <= at_ms <= LAST_MS else None
