@@ -149,6 +149,7 @@ EXTRA: list[tuple[Key, Any, Any]] = [
     (("GetQueueAttributes", UPDATES_DLQ), "redrive_allow",
      json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [arn("sqs", "updates")]})),
     (("GetStages", "h1"), (0, "deployment"), "d9"),
+    (("DescribeLogGroups", GROUP), (1, "class"), None),
 ]
 """What no manifest speaks of, and what is passing."""
 # fmt: on
