@@ -5,6 +5,9 @@ from typing import Any
 import jmespath
 import pytest
 
+from opskit import inventory
+from opskit.errors import UsageError
+from opskit.health.fleet import Choice, listed
 from opskit.inventory import Fleet, Source
 from opskit.model import Reading, Readings, Status
 from opskit.settings import Settings
@@ -99,3 +102,12 @@ def test_what_is_denied_is_a_gap_and_never_an_empty_fleet_in_silence(key: str, n
     assert [worker.name for worker in workers] == names
     assert [(gap.signal, gap.reason) for gap in gaps] == [(key, "AccessDeniedException")]
     assert all(worker.sources == () for worker in workers)
+
+
+def test_a_name_that_no_function_has_is_refused_as_long_as_the_functions_could_be_listed() -> None:
+    choice, known = Choice(names=("app-jbos",)), inventory.load(Settings())
+    for said in ({}, {"mappings": DENIED}):
+        with pytest.raises(UsageError, match='no worker or function "app-jbos"'):
+            listed(choice, known, readings(choice.fleet, **said))
+    workers, gaps = listed(choice, known, readings(choice.fleet, functions=DENIED))
+    assert (workers, [gap.signal for gap in gaps]) == ((), ["functions"])

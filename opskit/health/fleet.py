@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from opskit.errors import UsageError
 from opskit.inventory import Inventory
 from opskit.inventory.fleet import Fleet
+from opskit.inventory.round0 import MAPPINGS
 from opskit.inventory.worker import Worker
 from opskit.model import Gap, Readings
 from opskit.settings import nearest, show
@@ -60,8 +61,9 @@ def listed(
     wanted = {worker.function: worker for worker in chosen(choice, inventory)}
     unknown = choice.unknown(inventory)
     there = {worker.function for worker in found}
+    all_listed = all(gap.signal == MAPPINGS for gap in gaps)
     for name in unknown:
-        if name not in there and not gaps:
+        if name not in there and all_listed:
             known = (*there, *(worker.name for worker in inventory.workers))
             raise UsageError(f"--fn: no worker or function {show(name)}", _hint(name, known))
     if choice.prefix or choice.tag:
