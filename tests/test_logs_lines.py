@@ -317,3 +317,13 @@ def test_a_number_that_no_json_can_say_again_stays_text() -> None:
     """json.dumps would write Infinity, which no other reader of JSON takes."""
     said = understood('{"message": "scored", "score": 1e999, "weight": 0.5, "none": NaN}')
     assert said.fields == {"score": "1e999", "weight": 0.5, "none": "NaN"}
+
+
+def test_no_more_ids_are_followed_than_a_filter_pattern_has_room_for() -> None:
+    """AWS refuses a pattern of more than 1,024 characters, and with it the whole search."""
+    uuids = [f"8c1b4a52-6f0e-4b7a-9d53-0a4f3c2b{n:04x}" for n in range(20)]
+    assert ids.fitting("first-request", uuids) == tuple(uuids)
+    longest = [f"{n:04}" + "x" * 124 for n in range(20)]
+    kept = ids.fitting("first-request", longest)
+    assert 0 < len(kept) < 20
+    assert len(ids.pattern(["first-request", *kept])) <= 1024

@@ -15,7 +15,7 @@ MOST_LINES = 20_000
 MOST_STREAMS = 100
 """Streams that one FilterLogEvents call takes (InputLogStreamNames in its model)."""
 MOST_LINKED = 20
-"""Ids that are followed: a filter pattern has at most 1,024 characters (FilterPattern in the model)."""
+"""Ids that are followed, as far as one filter pattern has room for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,10 @@ def tell(asked: Reader, everywhere: Reader, request_id: str, span: Span) -> Told
     around = search.around(matched)
     own = chapters(around, [request_id])
     carried = [one for one in ids.carried(e for c in own for e in c.events) if one != request_id]
-    linked = tuple(carried[:MOST_LINKED])
-    if len(carried) > MOST_LINKED:
+    linked = ids.fitting(request_id, carried[:MOST_LINKED])
+    if len(carried) > len(linked):
         search.notes.append(
-            f"its lines carry {len(carried)} correlation and trace ids; {MOST_LINKED} were followed"
+            f"its lines carry {len(carried)} correlation and trace ids; {len(linked)} were followed"
         )
     wanted = [request_id, *linked]
     if linked or asked.sources != everywhere.sources:

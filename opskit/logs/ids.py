@@ -9,6 +9,8 @@ from opskit.render.safe import clean
 
 CARRIED = ("correlationId", "correlation_id", "traceId", "trace_id", "xrayTraceId", "xray_trace_id")
 """The fields that carry an id from worker to worker; the handbook's, and those of Powertools and X-Ray."""
+LONGEST_PATTERN = 1024
+"""Characters that a filter pattern may have (FilterPattern in the model)."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_:-]{7,127}", re.ASCII)
 _NO_ID = re.compile(r"[0:-]+|(?i:unknown|undefined|not[-_]?set|none|null)", re.ASCII)
 """What stands for "there is none" where an id should be, such as a trace id of zeros."""
@@ -35,6 +37,15 @@ def pattern(ids: Iterable[str]) -> str:
     """Return the filter pattern of lines with any of these ids, which have no character that means more."""
     quoted = [f'"{one}"' for one in ids]
     return quoted[0] if len(quoted) == 1 else " ".join(f"?{one}" for one in quoted)
+
+
+def fitting(first: str, others: Iterable[str]) -> tuple[str, ...]:
+    """Return those of the other ids that one filter pattern has room for beside the first."""
+    kept: list[str] = []
+    for one in others:
+        if len(pattern([first, *kept, one])) <= LONGEST_PATTERN:
+            kept.append(one)
+    return tuple(kept)
 
 
 def mentions(event: Event, ids: Iterable[str]) -> bool:
