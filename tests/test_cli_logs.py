@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,12 @@ PREFIX = "prd2011-prod-us-east-1-"
 REQUEST = "8c1b4a52-6f0e-4b7a-9d53-0a4f3c2b1e6d"
 CORRELATION = "c0ffee00-1234-4abc-8def-000000000001"
 STREAM = f"2026/11/25/[1]{'ab' * 16}"
-NOW = int(time.time())
-T0 = NOW - 300
-"""When the lines begin: five minutes ago, within the default window."""
+
+
+@cache
+def t0() -> int:
+    """Return when the lines begin: five minutes before they are first put, within the default window."""
+    return int(time.time()) - 300
 
 
 @dataclass
@@ -68,7 +72,7 @@ def stamp(at: float, ms: int = 0) -> str:
 
 
 def put(aws: EmbeddedAws, group: str, lines: Sequence[tuple[int, str]], stream: str = STREAM) -> None:
-    """Put lines, (milliseconds after T0, text), into a stream that is made if need be."""
+    """Put lines, (milliseconds after the beginning, text), into a stream that is made if need be."""
     logs = aws.client("logs")
     for make in (
         lambda: logs.create_log_group(logGroupName=group),
@@ -76,7 +80,7 @@ def put(aws: EmbeddedAws, group: str, lines: Sequence[tuple[int, str]], stream: 
     ):
         with suppress(logs.exceptions.ResourceAlreadyExistsException):
             make()
-    events = [{"timestamp": T0 * 1000 + ms, "message": text} for ms, text in lines]
+    events = [{"timestamp": t0() * 1000 + ms, "message": text} for ms, text in lines]
     logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 
 
@@ -150,15 +154,15 @@ def test_lines_of_several_workers_are_one_story_in_time(fleet: EmbeddedAws, run:
     mine, carried = f"requestId={REQUEST}", f"correlationId={CORRELATION}"
     stack = 'Traceback (most recent call last):\\n  File "handler.py", line 4\\nValueError: n/a'
     assert ran.lines == [
-        f"{stamp(T0)} handleEvent INFO  start: version 7  {mine}",
-        f"{stamp(T0, 100)} handleEvent INFO  event taken  functionName=any {carried} userId=*** {mine}",
-        f"{stamp(T0, 200)} handleEvent -     printed without an id",
-        f"{stamp(T0, 245)} handleEvent INFO  report: 245 ms, 128 of 512 MB, status success  {mine}",
-        f"{stamp(T0 + 90)} scoreUsers  INFO  start: version 3  {other}",
-        f"{stamp(T0 + 90, 50)} scoreUsers  WARN  slow table correlation {CORRELATION}  {other}",
-        f"{stamp(T0 + 90, 100)} scoreUsers  ERROR {stack}",
-        f"{stamp(T0 + 120)} scoreUsers  INFO  end  {other}",
-        f"{stamp(T0 + 120)} scoreUsers  ERROR report: 30 s, 90 of 256 MB, status timeout  {other}",
+        f"{stamp(t0())} handleEvent INFO  start: version 7  {mine}",
+        f"{stamp(t0(), 100)} handleEvent INFO  event taken  functionName=any {carried} userId=*** {mine}",
+        f"{stamp(t0(), 200)} handleEvent -     printed without an id",
+        f"{stamp(t0(), 245)} handleEvent INFO  report: 245 ms, 128 of 512 MB, status success  {mine}",
+        f"{stamp(t0() + 90)} scoreUsers  INFO  start: version 3  {other}",
+        f"{stamp(t0() + 90, 50)} scoreUsers  WARN  slow table correlation {CORRELATION}  {other}",
+        f"{stamp(t0() + 90, 100)} scoreUsers  ERROR {stack}",
+        f"{stamp(t0() + 120)} scoreUsers  INFO  end  {other}",
+        f"{stamp(t0() + 120)} scoreUsers  ERROR report: 30 s, 90 of 256 MB, status timeout  {other}",
     ]
     head, *notes = ran.err.splitlines()
     assert head.startswith(f"opskit: scoreUsers, handleEvent in account 123456789012, {REGION}: 20")
@@ -199,7 +203,7 @@ def test_a_line_is_found_by_what_is_hidden_in_it(fleet: EmbeddedAws, run: Run) -
 
 def test_of_a_shared_group_only_the_functions_own_streams_are_its(fleet: EmbeddedAws, run: Run) -> None:
     ran = run("--fn", "publishScores")
-    assert ran.lines == [f"{stamp(T0, 10)} publishScores -     ours"]
+    assert ran.lines == [f"{stamp(t0(), 10)} publishScores -     ours"]
     whole = run("--group", "/shared/scores")
     assert [line.split()[1:] for line in whole.lines] == [["scores", "-", "ours"], ["scores", "-", "theirs"]]
 
@@ -208,7 +212,7 @@ def test_json_is_one_object_a_line(fleet: EmbeddedAws, run: Run) -> None:
     ran = run("--fn", "handleEvent", "--output", "json")
     documents = [json.loads(line) for line in ran.lines]
     assert documents[1] == {
-        "time": stamp(T0, 100),
+        "time": stamp(t0(), 100),
         "worker": "handleEvent",
         "group": f"/aws/lambda/{PREFIX}handleEvent",
         "stream": STREAM,
@@ -229,16 +233,16 @@ def test_raw_lines_are_as_they_were_written_but_masked(fleet: EmbeddedAws, run: 
 
 def test_markdown_is_a_code_block(fleet: EmbeddedAws, run: Run) -> None:
     ran = run("--fn", "publishScores", "--output", "markdown")
-    assert ran.lines == ["```", f"{stamp(T0, 10)} publishScores -     ours", "```"]
+    assert ran.lines == ["```", f"{stamp(t0(), 10)} publishScores -     ours", "```"]
 
 
 def test_local_times_are_shown_and_understood(
     fleet: EmbeddedAws, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TZ", "Asia/Kolkata")
-    since = f"{datetime.fromtimestamp(T0 + 5 * 3600 + 1800, UTC):%Y-%m-%d %H:%M}"
+    since = f"{datetime.fromtimestamp(t0() + 5 * 3600 + 1800, UTC):%Y-%m-%d %H:%M}"
     ran = run("--fn", "publishScores", "--local-time", "--since", since)
-    local = stamp(T0 + 5 * 3600 + 1800, 10).replace("Z", "+05:30")
+    local = stamp(t0() + 5 * 3600 + 1800, 10).replace("Z", "+05:30")
     assert ran.lines == [f"{local} publishScores -     ours"]
     assert ran.err.splitlines()[0].endswith(" IST (UTC+05:30)")
 
@@ -249,7 +253,7 @@ def test_silence_says_what_was_looked_at_and_what_is_there(fleet: EmbeddedAws, r
     assert (ran.code, ran.out) == (0, "")
     assert ran.notes == [f"{group}: no line with --grep no such text in this window, but others"]
     empty = run("--fn", "scoreUsers", "--until", "2h ago")
-    last = f"{datetime.fromtimestamp(T0 + 120, UTC):%H:%M} UTC"
+    last = f"{datetime.fromtimestamp(t0() + 120, UTC):%H:%M} UTC"
     assert empty.code == 0
     assert empty.notes[0].startswith(f"{group}: no line at all in this window; its last one is of ")
     assert empty.notes[0].endswith(last)
@@ -359,7 +363,7 @@ def test_the_story_of_a_request_goes_through_every_worker(fleet: EmbeddedAws, ru
     """The second execution has another request id; a line of it carries the first one's correlation id."""
     ran = run("--request-id", REQUEST)
     assert ran.code == 3  # validateToken's log group does not exist
-    at, later = (stamp(at)[11:23] for at in (T0, T0 + 90))
+    at, later = (stamp(at)[11:23] for at in (t0(), t0() + 90))
     headings = [line for line in ran.lines if not line.startswith("  ")]
     assert headings == [
         f"request {REQUEST}: 2 executions, linked by {CORRELATION}",
@@ -433,7 +437,7 @@ def test_following_shows_each_new_line_once_and_ends_with_ctrl_c(fleet: Embedded
             process.stderr.readline()
             == "opskit: no live tail at an endpoint on this machine: polling every 2 s\n"
         )
-        ahead_ms = (int(time.time()) - T0) * 1000
+        ahead_ms = (int(time.time()) - t0()) * 1000
         put(fleet, group, [(ahead_ms, "one"), (ahead_ms, "one"), (ahead_ms + 1, "two")])
         assert [json.loads(process.stdout.readline())["message"] for _ in range(3)] == ["one", "one", "two"]
         put(fleet, group, [(ahead_ms - 10_000, "late"), (ahead_ms + 2, "three")])

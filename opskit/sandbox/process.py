@@ -344,8 +344,8 @@ def _vanished(port: int) -> Running:
 
 def _gone(pid: int) -> bool:
     with suppress(ChildProcessError):
-        # If this process started it, it must be reaped to be gone.
-        os.waitpid(pid, os.WNOHANG)
+        # If this process started it, it must be reaped to be gone; until its last thread has ended it cannot.
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
