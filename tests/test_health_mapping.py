@@ -130,6 +130,12 @@ def test_the_batch_size_is_not_measured_where_the_event_counts_are_off() -> None
     assert (off["batch size"], off["filtered"]) == (NOT_MEASURED, NOT_MEASURED)
 
 
+def test_a_share_of_nothing_is_no_data() -> None:
+    none = {key: [0] * 60 for key in ("polled", "filtered", "invocations", "invoked-events")}
+    said = {one.name: one.text for one in figures(SCORE, readings(SCORE, none))}
+    assert (said["batch size"], said["filtered"]) == ("no data", "no data")
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [

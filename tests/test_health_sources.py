@@ -53,6 +53,21 @@ def test_the_age_of_a_streams_records(worker: Worker, newest: list[Any], expecte
     assert said_of(cell(worker, "iterator-age", {"iterator-age": newest})) == expected
 
 
+@pytest.mark.parametrize("worker", [SCORE, PUBLISH])
+def test_a_silent_stream_is_idle_only_if_it_was_seen_to_exist(worker: Worker) -> None:
+    silent = {"iterator-age": EMPTY, "arrivals": EMPTY}
+    assert said_of(cell(worker, "iterator-age", silent)) == OK
+    source = "stream" if worker is SCORE else f"table {worker.sources[0].name}"
+    for unseen in (ABSENT, DENIED):
+        assert said_of(cell(worker, "iterator-age", {**silent, source: unseen})) == UNKNOWN
+        assert said_of(cell(worker, "lost", {**silent, source: unseen})) == UNKNOWN
+
+
+def test_a_silent_stream_that_the_accounts_list_does_not_have_is_not_idle() -> None:
+    silent = {"iterator-age": EMPTY, "arrivals": EMPTY, "stream": [{"name": "another"}]}
+    assert said_of(cell(SCORE, "iterator-age", silent, listed=True)) == UNKNOWN
+
+
 def test_a_manifests_own_lag_is_the_limit() -> None:
     patient = with_limits(SCORE, "iterator_age", warn=600.0, crit=1200.0)
     assert said_of(cell(patient, "iterator-age", {"iterator-age": [600_000]})) == OK

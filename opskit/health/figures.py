@@ -48,8 +48,16 @@ def _per_minute(readings: Readings, key: str) -> float:
 
 def _batch(readings: Readings) -> float:
     """Events per invocation: true while the mapping alone invokes the function; retries count in both."""
-    return readings.series("invoked-events").total / readings.series("invocations").total
+    return _ratio(readings, "invoked-events", "invocations")
 
 
 def _dropped(readings: Readings) -> float:
-    return 100 * readings.series("filtered").total / readings.series("polled").total
+    return 100 * _ratio(readings, "filtered", "polled")
+
+
+def _ratio(readings: Readings, part: str, whole: str) -> float:
+    """Return one total by another; UnreadError of none at all: a poller may count zero for an hour."""
+    of = readings.series(whole).total
+    if not of:
+        raise UnreadError(whole, "there was none in the judged time")
+    return readings.series(part).total / of
