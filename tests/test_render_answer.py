@@ -37,6 +37,15 @@ def test_a_narrow_screen_has_a_block_a_row_and_loses_no_character() -> None:
     assert max(map(len, shown.splitlines())) <= 40
 
 
+def test_a_block_breaks_between_words() -> None:
+    said = {"error": "the level of provisioned throughput was exceeded", "request": "a" * 36}
+    shown = screen(("error", "request"), [said], Canvas(width=40))
+    assert [line.rstrip() for line in shown.splitlines()[:2]] == [
+        "error    the level of provisioned",
+        "         throughput was exceeded",
+    ]
+
+
 @pytest.mark.parametrize("width", [1, 9, 20, 60, 200])
 def test_controls_never_reach_the_screen(width: int) -> None:
     hostile = [{"t": "\x1b[2J\nx", "ms": "\u202e1"}]
