@@ -49,7 +49,7 @@ def _short(value: str | None) -> str:
 def _block(row: Mapping[str, str], width: int) -> str:
     """Return a row's values one below the other, those that it lacks left out."""
     indent = max(map(len, row)) + GAP
-    wrapper = textwrap.TextWrapper(max(width - indent, 1), break_on_hyphens=False, drop_whitespace=False)
+    wrapper = textwrap.TextWrapper(max(width - indent, 1), break_on_hyphens=False)
     lines = []
     for name, value in row.items():
         if value:
