@@ -25,6 +25,8 @@ from health_readings import (
     with_limits,
 )
 
+from opskit.health.model import Place
+from opskit.health.next import next_command
 from opskit.inventory.worker import Source, Worker
 from opskit.model import Metric
 
@@ -312,3 +314,9 @@ def test_the_onset_is_when_the_trouble_began() -> None:
     found = cell(SCORE, "iterator-age", {"iterator-age": [500, 70_000, 130_000, 500, 130_000]})
     assert found.since == END - 4 * 60
     assert (found.value, found.limit, found.unit) == (130.0, 120, "s")
+
+
+def test_throttled_tables_are_looked_for_in_the_logs_by_the_query_that_tells_them() -> None:
+    place = Place(ACCOUNT, "us-east-1", "prod", "")
+    command = next_command(HANDLE, place, "table-throttles")
+    assert command == f"opskit query throttling --fn {HANDLE.name} --env prod --region us-east-1"
