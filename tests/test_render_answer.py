@@ -3,7 +3,8 @@
 import pytest
 
 from opskit.insights.answer import Answer, Estimate
-from opskit.render.answer import records, screen, sized, summary
+from opskit.model import Window
+from opskit.render.answer import looked_at, records, screen, sized, summary
 from opskit.render.canvas import Canvas
 
 COLUMNS = ("t", "ms", "request", "@log")
@@ -51,6 +52,11 @@ def test_controls_never_reach_the_screen(width: int) -> None:
     hostile = [{"t": "\x1b[2J\nx", "ms": "\u202e1"}]
     shown = screen(("t", "ms"), hostile, Canvas(width=width))
     assert all(character.isprintable() for character in shown.replace("\n", ""))
+
+
+def test_a_window_has_its_date() -> None:
+    hour = Window(1_795_486_200, 1_795_489_800)
+    assert looked_at(hour, Canvas()) == "2026-11-24 02:10 UTC to 03:10 UTC"
 
 
 def test_records_have_all_columns() -> None:

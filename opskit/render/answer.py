@@ -112,8 +112,8 @@ def summary(answer: Answer) -> str:
 
 
 def looked_at(window: Window, canvas: Canvas) -> str:
-    """Return a window as people read it."""
-    start = clock(window.start, window.end, canvas.zone)
+    """Return a window as people read it, with its date: it may be of any day."""
+    start = clock(window.start, 0, canvas.zone)
     return f"{start} to {clock(window.end, window.start, canvas.zone)}"
 
 
