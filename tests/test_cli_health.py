@@ -94,6 +94,13 @@ def test_a_healthy_fleet_is_ok_and_exits_0(ask: Ask) -> None:
             "opskit: no worker to look at; no manifest and no function in AWS fits\n",
         ),
         (["--tag", "=x"], 'opskit: --tag: expected KEY or KEY=VALUE, such as "stack=scoring"\n'),
+        (
+            ["--role-arn", "oncall"],
+            (
+                "opskit: --role-arn: expected an IAM role's ARN such as "
+                'arn:aws:iam::123456789012:role/oncall, got "oncall"\n'
+            ),
+        ),
     ],
 )
 def test_a_choice_that_fits_nothing_is_one_line(ask: Ask, words: list[str], err: str) -> None:

@@ -59,7 +59,10 @@ def test_a_workers_logs_are_those_of_the_group_its_function_is_configured_with(
     assert run(capfd, "memory", "--fn", "scoreUsers") == (
         0,
         f"{ROWS}123456789012:/custom/score\n",
-        line("1 row; 8 of 19 events matched", "... to ...; 2.5 kB scanned, $0.0001"),
+        line(
+            "1 row; 8 of 19 events matched",
+            "account 123456789012, us-east-1, ... to ...; 2.5 kB scanned, $0.0001",
+        ),
     )
 
 
@@ -110,14 +113,14 @@ def test_no_match_is_clean_and_nothing_read_is_not(
     aws: EmbeddedAws, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert run(capfd, "downstream", "--group", GROUP) == (
-        0, "", line("no matching line among 19 events", "... to ...; 2.5 kB scanned, $0.0001"),
+        0, "", line("no matching line among 19 events", "us-east-1, ... to ...; 2.5 kB scanned, $0.0001"),
     )  # fmt: skip
     assert run(capfd, "downstream", "--group", GROUP, "-o", "csv")[1] == (
         "called,did,calls,failed,p50_ms,p99_ms,max_ms,total_ms\n"
     )
     unread = "nothing was read: wrong group, window or retention"
     assert run(capfd, "errors", "--group", "/empty") == (
-        3, "", line(f"log group /empty: {unread}", "... to ...; 0 B scanned, $0"),
+        3, "", line(f"log group /empty: {unread}", "us-east-1, ... to ...; 0 B scanned, $0"),
     )  # fmt: skip
     assert run(capfd, "errors", "--group", GROUP, "--since", "1h", "--until", "3h ago")[0] == 3
 
@@ -137,7 +140,7 @@ def test_a_group_that_cannot_be_asked_is_one_line(
 ) -> None:
     code, out, err = run(capfd, "errors", *arguments)
     assert (code, out) == (3, "")
-    assert err == line(said, "... to ...; 0 B scanned, $0")
+    assert err == line(said, "us-east-1, ... to ...; 0 B scanned, $0")
     code, out, err = run(capfd, "memory", *arguments, "--group", GROUP)
     assert (code, len(out.splitlines())) == (3, 2)
     assert err.startswith(line(said, "1 row; 8 of 19 events matched"))
@@ -156,7 +159,7 @@ def test_sums_of_more_than_fifty_groups_are_said_to_be_of_parts(
     assert err == line(
         "2 queries (50 log groups of one class each): sums, order and limit are each's",
         "2 rows; 51 of 51 events matched",
-        "... to ...; 408 B scanned, $0.0001",
+        "us-east-1, ... to ...; 408 B scanned, $0.0001",
     )
 
 
@@ -173,7 +176,7 @@ def test_what_is_denied_is_named(
     assert err == line(
         f"scoreUsers: taken to write to {fallback}: denied: needs lambda:GetFunction",
         f"log group {fallback}: denied: needs logs:StartQuery",
-        "... to ...; 0 B scanned, $0",
+        "account 123456789012, us-east-1, ... to ...; 0 B scanned, $0",
     )
     assert estimated == (3, "", line(f"log group {GROUP}: denied: needs logs:StartQuery"))
     assert capped == estimated

@@ -26,6 +26,8 @@ from health_readings import (
     with_limits,
 )
 
+from opskit.health.model import Place
+from opskit.health.next import next_command
 from opskit.inventory.worker import Source, Worker
 from opskit.model import Metric, Reading, Status
 
@@ -52,6 +54,21 @@ DAY_MS = 86_400_000
 @pytest.mark.parametrize("worker", [SCORE, PUBLISH])
 def test_the_age_of_a_streams_records(worker: Worker, newest: list[Any], expected: tuple[str, str]) -> None:
     assert said_of(cell(worker, "iterator-age", {"iterator-age": newest})) == expected
+
+
+@pytest.mark.parametrize("worker", [SCORE, PUBLISH])
+def test_a_silent_stream_is_idle_only_if_it_was_seen_to_exist(worker: Worker) -> None:
+    silent = {"iterator-age": EMPTY, "arrivals": EMPTY}
+    assert said_of(cell(worker, "iterator-age", silent)) == OK
+    source = "stream" if worker is SCORE else f"table {worker.sources[0].name}"
+    for unseen in (ABSENT, DENIED):
+        assert said_of(cell(worker, "iterator-age", {**silent, source: unseen})) == UNKNOWN
+        assert said_of(cell(worker, "lost", {**silent, source: unseen})) == UNKNOWN
+
+
+def test_a_silent_stream_that_the_accounts_list_does_not_have_is_not_idle() -> None:
+    silent = {"iterator-age": EMPTY, "arrivals": EMPTY, "stream": [{"name": "another"}]}
+    assert said_of(cell(SCORE, "iterator-age", silent, listed=True)) == UNKNOWN
 
 
 def test_a_manifests_own_lag_is_the_limit() -> None:
@@ -305,3 +322,9 @@ def test_the_onset_is_when_the_trouble_began() -> None:
     found = cell(SCORE, "iterator-age", {"iterator-age": [500, 70_000, 130_000, 500, 130_000]})
     assert found.since == END - 4 * 60
     assert (found.value, found.limit, found.unit) == (130.0, 120, "s")
+
+
+def test_throttled_tables_are_looked_for_in_the_logs_by_the_query_that_tells_them() -> None:
+    place = Place(ACCOUNT, "us-east-1", "prod", "")
+    command = next_command(HANDLE, place, "table-throttles")
+    assert command == f"opskit query throttling --fn {HANDLE.name} --env prod --region us-east-1"

@@ -167,6 +167,12 @@ def test_what_cannot_be_read_is_a_usage_error(tmp_path: Path, name: str) -> None
         list(exports.read([str(tmp_path / name)]))
 
 
+def test_lines_that_opskit_logs_took_apart_are_refused_and_not_searched_in_vain() -> None:
+    taken = dict.fromkeys(("time", "worker", "group", "stream", "level", "requestId", "message", "fields"))
+    with pytest.raises(UsageError, match=r"is from opskit logs --output json"):
+        told(json.dumps(taken) + "\n" + json.dumps(taken))
+
+
 def test_an_event_without_a_time_stands_with_the_one_before_it() -> None:
     events = [Event(moment, "m", "s", "g") for moment in (None, 5000, None, 9000)]
     outcome = local.run("fields @timestamp | sort @timestamp asc", events, 0, 10)

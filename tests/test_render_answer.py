@@ -3,7 +3,8 @@
 import pytest
 
 from opskit.insights.answer import Answer, Estimate
-from opskit.render.answer import records, screen, sized, summary
+from opskit.model import Window
+from opskit.render.answer import looked_at, records, screen, sized, summary
 from opskit.render.canvas import Canvas
 
 COLUMNS = ("t", "ms", "request", "@log")
@@ -37,11 +38,25 @@ def test_a_narrow_screen_has_a_block_a_row_and_loses_no_character() -> None:
     assert max(map(len, shown.splitlines())) <= 40
 
 
+def test_a_block_breaks_between_words() -> None:
+    said = {"error": "the level of provisioned throughput was exceeded", "request": "a" * 36}
+    shown = screen(("error", "request"), [said], Canvas(width=40))
+    assert shown.splitlines()[:2] == [
+        "error    the level of provisioned",
+        "         throughput was exceeded",
+    ]
+
+
 @pytest.mark.parametrize("width", [1, 9, 20, 60, 200])
 def test_controls_never_reach_the_screen(width: int) -> None:
     hostile = [{"t": "\x1b[2J\nx", "ms": "\u202e1"}]
     shown = screen(("t", "ms"), hostile, Canvas(width=width))
     assert all(character.isprintable() for character in shown.replace("\n", ""))
+
+
+def test_a_window_has_its_date() -> None:
+    hour = Window(1_795_486_200, 1_795_489_800)
+    assert looked_at(hour, Canvas()) == "2026-11-24 02:10 UTC to 03:10 UTC"
 
 
 def test_records_have_all_columns() -> None:

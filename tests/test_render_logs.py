@@ -43,6 +43,12 @@ def test_further_lines_are_indented_on_a_terminal() -> None:
     ]
 
 
+def test_an_error_that_the_message_tells_is_not_told_twice_on_a_terminal() -> None:
+    one = event("E: no", Level.ERROR, fields={"errorType": "E", "errorMessage": "no", "n": 1})
+    assert shown(one, TABLE) == "02:10:00.123 w          ERROR E: no  n=1"
+    assert shown(one, PLAIN).endswith("E: no  errorType=E errorMessage=no n=1")
+
+
 def test_dates_where_the_window_has_several_and_local_time() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     assert shown(event(), Look(Output.TABLE, Canvas())) == "2026-11-24 02:10:00.123 w INFO  hello"

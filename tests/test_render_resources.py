@@ -54,6 +54,14 @@ def test_a_table_is_readable_at_60_columns(found: Inventoried) -> None:
     assert shown == TABLE_60
 
 
+def test_below_80_columns_the_names_of_a_whole_fleet_get_the_room(found: Inventoried) -> None:
+    narrow = render(found, Output.TABLE, Canvas(width=60))
+    assert narrow.splitlines()[0].split() == ["worker", "kind", "name", "state"]
+    assert "timeout: 60 s live, 30 s in the manifest" in narrow
+    assert "denied: needs DescribeTable" in narrow
+    assert "what differs" in render(found, Output.TABLE, Canvas(width=80))
+
+
 @pytest.mark.parametrize("width", [60, 80, 140])
 def test_no_name_is_cut_at_any_width(width: int, tmp_path: Path) -> None:
     live = Live()

@@ -178,10 +178,11 @@ class Reading:
             read = self._reader.recent(self._shape.span, limit, sieve)
         self._write(read.events)
         if read.more:
-            out.note(
-                f"these are the newest {number(len(read.events))} lines, there are more: a larger --limit "
-                "shows them, an earlier --until older ones"
+            count = len(read.events)
+            newest = (
+                "this is the newest line" if count == 1 else f"these are the newest {number(count)} lines"
             )
+            out.note(f"{newest}, there are more: a larger --limit shows them, an earlier --until older ones")
         for line in (*read.notes, *read.gaps):
             out.note(line)
         return read

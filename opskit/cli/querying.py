@@ -60,8 +60,8 @@ def catalogue(shared: SharedOptions, name: str | None) -> int:
 
 
 def _usage(one: Template) -> list[str]:
-    """Return the parameters as one types them, those that must be given without a value."""
-    return [f"{name}={p.default if p.default is not None else '...'}" for name, p in one.parameters.items()]
+    """Return the parameters' names, those that must be given as one types them; `--show` has the defaults."""
+    return [name if p.default is not None else f"{name}=..." for name, p in one.parameters.items()]
 
 
 def _document(one: Template) -> dict[str, Any]:
@@ -140,6 +140,7 @@ class Look:
         for line in groups.notes:
             out.note(line)
         self._asked = replace(asked, groups=groups.names)
+        self._account = groups.account
         self._before = gatherer.cost
 
     @property
@@ -168,7 +169,7 @@ class Look:
             out.note(
                 f"{answer.parts} queries (50 log groups of one class each): sums, order and limit are each's"
             )
-        return _shown(self._shared, self._asked, self._region, answer, self._cost)
+        return _shown(self._shared, self._asked, self._region, answer, self._cost, account=self._account)
 
     def price(self) -> int:
         """Say what the query would scan and cost."""
@@ -198,7 +199,9 @@ class Look:
         return counted(len(self._asked.groups), "log group", "log groups")
 
 
-def _shown(shared: SharedOptions, asked: Asked, region: str, answer: Answer, cost: Cost) -> int:
+def _shown(
+    shared: SharedOptions, asked: Asked, region: str, answer: Answer, cost: Cost, *, account: str = ""
+) -> int:
     """Write the rows to stdout, and what they are worth to stderr; return the exit code."""
     output, canvas = out.form(_form(shared, region)), out.canvas(shared)
     if output is Output.JSON:
@@ -211,8 +214,9 @@ def _shown(shared: SharedOptions, asked: Asked, region: str, answer: Answer, cos
     if answer.read:
         out.note(told.summary(answer))
     if region:
+        where = f"account {account}, {region}" if account else region
         window = f"{told.looked_at(asked.window, canvas)}; " if asked.window else ""
-        out.note(f"{window}{told.price(cost)}")
+        out.note(f"{where}, {window}{told.price(cost)}")
     return code
 
 

@@ -61,7 +61,8 @@ def _findings(resource: Resource) -> Iterator[Finding]:
     subject, look = _subject(resource), (resource.look,)
     workers = ", ".join(resource.workers)
     if resource.state is State.MISSING:
-        yield Finding(MISSING, Severity.HIGH, subject, f"does not exist; {workers} needs it", fix=look)
+        need = "needs" if len(resource.workers) == 1 else "need"
+        yield Finding(MISSING, Severity.HIGH, subject, f"does not exist; {workers} {need} it", fix=look)
     if resource.differences:
         yield Finding(
             DIFFERS,

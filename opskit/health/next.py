@@ -29,7 +29,8 @@ _RUNBOOKS = {
 }
 """By indicator the runbooks that may name the cause, the likeliest first; the first that fits is told."""
 _LOGS = ("errors", "throttles", "duration", "api-5xx", "dead-letters", "unusual-growth", IN_ALARM)
-"""Where no runbook fits, the logs say more; elsewhere the settings do."""
+"""Where no runbook fits, the logs say more, or a query over them; elsewhere the settings do."""
+_QUERIES = {"table-throttles": "throttling"}
 
 
 def next_command(worker: Worker, place: Place, indicator: str) -> str:
@@ -42,6 +43,8 @@ def next_command(worker: Worker, place: Place, indicator: str) -> str:
         words = ["opskit", "diagnose", runbook, "--fn", worker.name]
     elif indicator in _LOGS:
         words = ["opskit", "logs", "--fn", worker.name, "--level", "ERROR", "--since", "1h"]
+    elif indicator in _QUERIES:
+        words = ["opskit", "query", _QUERIES[indicator], "--fn", worker.name]
     else:
         words = ["opskit", "find-resources", "--fn", worker.name]
     words += ["--env", place.env, "--region", place.region]

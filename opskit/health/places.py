@@ -1,5 +1,6 @@
 """The same look in several accounts and regions at once; what one of them refuses is a gap, not the end."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,8 +16,10 @@ from opskit.health.look import look
 from opskit.health.model import Health, Place, apart
 from opskit.inventory import Inventory, Worker
 from opskit.model import Cost, Gap, Readings, Window
+from opskit.render.safe import clean
 from opskit.settings import Settings
 
+ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+")
 PLACES = lanes.Lane("places", 8)
 
 
@@ -48,8 +51,15 @@ class How:
 def wheres(
     inventory: Inventory, choice: Choice, *, all_regions: bool, roles: Sequence[str]
 ) -> tuple[Where, ...]:
-    """Return the places: each profile or role, in this region or in all that the manifests name."""
+    """Return the places: each profile or role, in this region or in all that the manifests name.
+
+    UsageError for a role that is no ARN of one.
+    """
     settings = inventory.settings
+    for role in roles:
+        if not ROLE.fullmatch(role):
+            expected = "an IAM role's ARN such as arn:aws:iam::123456789012:role/oncall"
+            raise UsageError(f'--role-arn: expected {expected}, got "{clean(role)}"')
     profiles = [name.strip() for name in (settings.profile or "").split(",")]
     workers = fleet.chosen(choice, inventory) if all_regions else ()
     regions = dict.fromkeys((settings.region, *(region for w in workers for region in w.regions)))

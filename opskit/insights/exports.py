@@ -213,12 +213,21 @@ def _of_lines(text: str, blank: Event) -> Iterator[Event]:
         yield event
 
 
+_TAKEN_APART = {"time", "worker", "group", "stream", "requestId", "message", "fields"}
+"""The keys of what `opskit logs --output json` prints: no query would find what it looks for there."""
+
+
 def _of_line(line: str, blank: Event) -> Event:
     try:
         record = json.loads(line) if line.lstrip().startswith("{") else None
     except (ValueError, RecursionError):
         record = None
     if isinstance(record, dict):
+        if set(record) >= _TAKEN_APART:
+            raise UsageError(
+                f"--local: {blank.stream} is from opskit logs --output json, which takes lines apart",
+                "export with opskit logs --raw",
+            )
         own = next((record[k] for k in ("timestamp", "time", "@timestamp") if k in record), None)
         return _of_record(record, blank) or replace(blank, at_ms=_moment(own), message=line)
     said = _SAID.search(line[:_SAID_WITHIN])

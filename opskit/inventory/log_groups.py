@@ -20,6 +20,8 @@ class Groups:
     names: tuple[str, ...]
     settings: Settings
     notes: tuple[str, ...] = ()
+    account: str = ""
+    """The account of the workers; "" where only groups were named."""
 
 
 def lookups(settings: Settings, workers: Sequence[str]) -> list[Lookup]:
@@ -52,10 +54,12 @@ def log_groups(
         Lookup("--group", settings, ()).check_account(Readings({}, answers))
     names: list[str] = []
     notes: list[str] = []
+    account = ""
     for lookup in found:
         readings = Readings(lookup.signals(), answers)
         target, *_ = lookup.bind(readings, (), "query")
         names.append(target.log_group)
+        account = target.account
         notes += lookup.notes
         missing = lookup.missing_function(readings)
         function = answers[lookup.named(readings)[round0.FUNCTION]]
@@ -63,4 +67,4 @@ def log_groups(
             notes.append(missing)
         elif function.status is Status.FAILED and function.code != NOT_FOUND:
             notes.append(f"{lookup.asked}: taken to write to {target.log_group}: {function.reason}")
-    return Groups(tuple(dict.fromkeys((*names, *named))), settings, tuple(dict.fromkeys(notes)))
+    return Groups(tuple(dict.fromkeys((*names, *named))), settings, tuple(dict.fromkeys(notes)), account)

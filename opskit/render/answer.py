@@ -1,6 +1,7 @@
 """What a query of the library found, as rows, as one line about them, and as the JSON contract's document."""
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,12 +49,11 @@ def _short(value: str | None) -> str:
 def _block(row: Mapping[str, str], width: int) -> str:
     """Return a row's values one below the other, those that it lacks left out."""
     indent = max(map(len, row)) + GAP
+    wrapper = textwrap.TextWrapper(max(width - indent, 1), break_on_hyphens=False)
     lines = []
     for name, value in row.items():
         if value:
-            folded = [
-                value[at : at + max(width - indent, 1)] for at in range(0, len(value), max(width - indent, 1))
-            ]
+            folded = wrapper.wrap(value) or [value]
             lines += [f"{name if not n else '':{indent}}{part}" for n, part in enumerate(folded)]
     return "\n".join(lines)
 
@@ -112,8 +112,8 @@ def summary(answer: Answer) -> str:
 
 
 def looked_at(window: Window, canvas: Canvas) -> str:
-    """Return a window as people read it."""
-    start = clock(window.start, window.end, canvas.zone)
+    """Return a window as people read it, with its date: it may be of any day."""
+    start = clock(window.start, 0, canvas.zone)
     return f"{start} to {clock(window.end, window.start, canvas.zone)}"
 
 

@@ -19,6 +19,8 @@ _LEVELS = {Level.ERROR: "bold red", Level.WARN: "yellow", Level.DEBUG: "dim"}
 _NO_LEVEL = "-"
 _BARE = re.compile(r"[^\s\"'=\\{}\[\],]+")
 _FUNCTION = ("functionName", "function_name")
+_ERROR = ("errorType", "errorMessage")
+"""Left out on a terminal behind a message that says the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def _message(event: Event, look: Look) -> list[str]:
     """Return the message with the fields behind its first line; one line where a line is an event."""
     said = [clean(line) for line in _said(event).splitlines()] or [""]
     first, *rest = said if look.output is Output.TABLE else ["\\n".join(said)]
-    fields = clean(" ".join(pairs(_further(event))))
+    fields = clean(" ".join(pairs(_further(event, look))))
     return ["  ".join(filter(None, (first, fields))), *rest]
 
 
@@ -157,13 +159,15 @@ def _memory(used: Json, size: Json) -> str:
     return f"{number(used)} of {number(size)} MB" if known else ""
 
 
-def _further(event: Event) -> dict[str, Json]:
+def _further(event: Event, look: Look) -> dict[str, Json]:
     """Return the fields that stand behind the message, the request's id last."""
+    repeated = look.output is Output.TABLE
     fields = {
         name: value
         for name, value in event.fields.items()
         if name not in _IN_WORDS.get(event.kind, ())
         and not (name in _FUNCTION and (value == event.worker or event.group.endswith(f"/{value}")))
+        and not (repeated and name in _ERROR and isinstance(value, str) and value in event.message)
     }
     return fields | ({"requestId": event.request_id} if event.request_id else {})
 

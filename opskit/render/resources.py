@@ -25,6 +25,8 @@ _STATES = {
 }
 _COLUMNS = ("worker", "kind", "name", "state", "what differs")
 _FOLDED = ("name", "what differs")
+_WHOLE = 80
+"""Columns below which names need the room of "what differs", which the findings tell of too."""
 _MARGIN = 9
 """Where a finding's text begins: behind "critical"."""
 
@@ -37,8 +39,11 @@ def render(found: Inventoried, output: Output, canvas: Canvas, *, only_drift: bo
     if output is Output.MARKDOWN:
         return "\n\n".join(_markdown(found, records, canvas))
     table = ""
+    if output is Output.TABLE and canvas.width < _WHOLE and not only_drift:
+        records = [{name: row[name] for name in _COLUMNS[:-1]} for row in records]
     if records:
-        table = rows(records, output, canvas, folded=_FOLDED)
+        folded = [name for name in _FOLDED if name in records[0]]
+        table = rows(records, output, canvas, folded=folded)
     width = canvas.width if output is Output.TABLE else None
     blocks = (table, *_blocks(found, width))
     return "\n\n".join(block for block in blocks if block)

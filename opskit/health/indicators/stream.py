@@ -54,7 +54,17 @@ def _silent(limit: Threshold, worker: Worker, readings: Readings, age: Series) -
     if _waits(worker, readings, age):
         what = "records arrive" if worker.trigger == "kinesis" else "its table is written to"
         raise UnreadError("iterator-age", f"{what}, but no batch was invoked: the age is not published")
+    _see(worker, readings)
     return judged("iterator-age", limit, State.OK, "idle", "nothing arrived that was not read")
+
+
+def _see(worker: Worker, readings: Readings) -> None:
+    """Raise UnreadError unless the source was seen: a stream that is gone publishes nothing either."""
+    name = worker.sources[0].name
+    key = "stream" if worker.trigger == "kinesis" else asking.table_key(name)
+    seen = readings.document(key)
+    if isinstance(seen, list) and all(one["name"] != name for one in seen):
+        raise UnreadError(key, f"there is no stream named {name}")
 
 
 def _waits(worker: Worker, readings: Readings, age: Series) -> bool:
@@ -188,6 +198,7 @@ def lost(worker: Worker, readings: Readings) -> Cell | None:
 def _expired(worker: Worker, readings: Readings) -> Cell | None:
     published = Series(readings.reading("iterator-age").points)
     if not published:
+        _see(worker, readings)
         return None
     oldest_s = published.peak / 1000
     retention_s = _retention_s(worker, readings, oldest_s)
