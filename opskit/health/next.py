@@ -28,9 +28,16 @@ _RUNBOOKS = {
     "table-throttles": ("dynamodb-throttling", "stream-lag"),
 }
 """By indicator the runbooks that may name the cause, the likeliest first; the first that fits is told."""
-_LOGS = ("errors", "throttles", "duration", "api-5xx", "dead-letters", "unusual-growth", IN_ALARM)
-"""Where no runbook fits, the logs say more, or a query over them; elsewhere the settings do."""
-_QUERIES = {"table-throttles": "throttling"}
+_QUERIES = {
+    "errors": "stream-errors",
+    "duration": "slowest",
+    "api-5xx": "stream-errors",
+    "dead-letters": "stream-errors",
+    "table-throttles": "throttling",
+    "unusual-growth": "performance",
+    IN_ALARM: "stream-errors",
+}
+"""Where no runbook fits, a query over the logs says more; elsewhere the settings do."""
 
 
 def next_command(worker: Worker, place: Place, indicator: str) -> str:
@@ -41,8 +48,6 @@ def next_command(worker: Worker, place: Place, indicator: str) -> str:
     runbook = next((name for name in may if worker.trigger in ALL[name].TRIGGERS), "")
     if runbook:
         words = ["opskit", "diagnose", runbook, "--fn", worker.name]
-    elif indicator in _LOGS:
-        words = ["opskit", "logs", "--fn", worker.name, "--level", "ERROR", "--since", "1h"]
     elif indicator in _QUERIES:
         words = ["opskit", "query", _QUERIES[indicator], "--fn", worker.name]
     else:
