@@ -19,7 +19,7 @@ class Lane:
     """
 
     name: str
-    at_once: int = 8
+    at_once: int = 6
     per_s: float = 0.0
 
 

@@ -85,6 +85,10 @@ class Metric:
     absent: float | None = None
     beside: "Metric | None" = None
 
+    def __hash__(self) -> int:
+        """Return a hash of what tells most metrics apart: it is taken often, and `beside` is deep."""
+        return hash((self.name, self.dimensions, self.stat))
+
 
 @dataclass(frozen=True, slots=True)
 class LogQuery:

@@ -10,9 +10,9 @@ DescribeAlarms 9/s), Kinesis API reference (DescribeStreamSummary 20/s, ListStre
 from opskit.lanes import Lane
 
 _BY_OPERATION = {
-    ("lambda", "GetFunction"): Lane("lambda GetFunction", 12, 100),
+    ("lambda", "GetFunction"): Lane("lambda GetFunction", 8, 100),
     ("lambda", "GetPolicy"): Lane("lambda GetPolicy", 4, 15),
-    ("cloudwatch", "GetMetricData"): Lane("cloudwatch GetMetricData", 6, 50),
+    ("cloudwatch", "GetMetricData"): Lane("cloudwatch GetMetricData", 4, 50),
     ("cloudwatch", "DescribeAlarms"): Lane("cloudwatch DescribeAlarms", 2, 9),
     ("kinesis", "DescribeStreamSummary"): Lane("kinesis DescribeStreamSummary", 6, 20),
     ("kinesis", "ListStreams"): Lane("kinesis ListStreams", 1, 5),

@@ -1,6 +1,6 @@
 """One look at the workers of one account and region: ask twice, judge each worker, add it all up."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from opskit.diagnose import Asks
@@ -36,7 +36,8 @@ def look(
     listed = len(each) >= asking.LISTED_FROM
     common = {**asking.shared(), **alarms.signals(gatherer.window)}
     named = [{**common, **asking.settings(worker, listed=listed)} for worker in each]
-    first = _read(gatherer, named, describes_only=True)
+    early = _early(gatherer, each, named, place) if listed else ()
+    first = _read(gatherer, named, describes_only=True, beside=early)
     if gatherer.blocked:
         raise CannotLookError(gatherer.blocked)
     place = replace(place, account=_account(first, place, settings))
@@ -62,6 +63,26 @@ def look(
         alarms=alarms.told(of_alarms, about),
     )
     return health if past is None else _with_unusual(health, each, named, past)
+
+
+def _early(
+    gatherer: Asks, each: Sequence[Worker], named: Sequence[Mapping[str, Signal]], place: Place
+) -> tuple[Signal, ...]:
+    """Return what is measured of a large fleet that is known before it is described.
+
+    AWS allows only so many describe calls a second: meanwhile the rest is read. Queues are known by the
+    account.
+    """
+    identity = round0.identity()
+    whose = gatherer.gather([identity])[identity]
+    account = whose.document["account"] if whose.status is Status.OK else place.account
+    url = queue_url(replace(place, account=str(account)))
+    unread = Reading(Status.FAILED, "not asked yet", "NotAsked")
+    wanted: dict[Signal, None] = {}
+    for worker, names in zip(each, named, strict=True):
+        nothing = Readings(names, dict.fromkeys(names.values(), unread), window=gatherer.window)
+        wanted |= dict.fromkeys(asking.measures(worker, nothing, url, place.endpoint).values())
+    return tuple(wanted)
 
 
 def _with_unusual(
@@ -115,16 +136,23 @@ def _about(workers: Sequence[Worker], each: Sequence[Worker], first: Sequence[Re
 
 
 def _read(
-    gatherer: Asks, named: Sequence[Mapping[str, Signal]], *, describes_only: bool = False
+    gatherer: Asks,
+    named: Sequence[Mapping[str, Signal]],
+    *,
+    describes_only: bool = False,
+    beside: Iterable[Signal] = (),
 ) -> list[Readings]:
-    """Ask for every worker's signals together, equal ones once; metrics can wait for the second round."""
+    """Ask for every worker's signals together, equal ones once, and for what is wanted `beside` them.
+
+    Metrics can wait for the second round.
+    """
     wanted = dict.fromkeys(
         signal
         for names in named
         for signal in names.values()
         if isinstance(signal, Describe) or not describes_only
     )
-    answers: dict[Signal, Reading] = dict(gatherer.gather(list(wanted)))
+    answers: dict[Signal, Reading] = dict(gatherer.gather([*wanted, *beside]))
     return [Readings(_asked(names, answers), answers, window=gatherer.window) for names in named]
 
 
