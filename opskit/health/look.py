@@ -75,6 +75,8 @@ def _early(
     """
     identity = round0.identity()
     whose = gatherer.gather([identity])[identity]
+    if gatherer.blocked:
+        raise CannotLookError(gatherer.blocked)  # thousands of calls would each find out for themselves
     account = whose.document["account"] if whose.status is Status.OK else place.account
     url = queue_url(replace(place, account=str(account)))
     unread = Reading(Status.FAILED, "not asked yet", "NotAsked")
