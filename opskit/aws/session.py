@@ -62,6 +62,18 @@ class Aws:
                 self._clients[service] = self._create(service)
             return self._clients[service]
 
+    def client_once(self, service: str) -> Any:
+        """Return a client of `service` that sends each request once, whatever becomes of it.
+
+        For calls that must not be carried out twice unseen. The caller tries again, and knows it.
+        """
+        with self._lock:
+            self.client(service)  # raises what is wrong with the credentials
+            key = f"{service} once"
+            if key not in self._clients:
+                self._clients[key] = self._create(service, tries=1)
+            return self._clients[key]
+
     def endpoint(self) -> str:
         """Return the endpoint in use if it is not AWS's own, else ""."""
         url: str = self.client("sts").meta.endpoint_url
@@ -75,11 +87,14 @@ class Aws:
                 client.close()
             self._clients.clear()
 
-    def _create(self, service: str) -> Any:
+    def _create(self, service: str, tries: int = TRIES) -> Any:
         try:
             session = self._signed_in()
             return session.create_client(
-                service, region_name=self.region or None, endpoint_url=self._endpoint_url, config=_config()
+                service,
+                region_name=self.region or None,
+                endpoint_url=self._endpoint_url,
+                config=_config(tries),
             )
         except BotoCoreError:
             raise
@@ -129,9 +144,9 @@ def _moment(value: Any) -> datetime:
     return datetime.fromtimestamp(value, UTC) if isinstance(value, (int, float)) else parse_timestamp(value)
 
 
-def _config() -> Config:
+def _config(tries: int = TRIES) -> Config:
     return Config(
-        retries={"mode": "standard", "total_max_attempts": TRIES},
+        retries={"mode": "standard", "total_max_attempts": tries},
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
         max_pool_connections=CONNECTIONS,

@@ -1,0 +1,1 @@
+"""Dead letters back to work, losing none: read, choose, canary, ramp, receipt."""
