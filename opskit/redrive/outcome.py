@@ -44,7 +44,7 @@ class Destination(Protocol):
         ...
 
     def deliver(self, letters: Sequence[Letter], run: str) -> list[Outcome]:
-        """Hand over at most ten letters, in their order, each once; return an outcome for each, in that order.
+        """Hand over at most ten letters, in their order, each once; return their outcomes in that order.
 
         What AWS or the network do is an outcome, never an exception.
         """
