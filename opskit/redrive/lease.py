@@ -1,0 +1,35 @@
+"""One redrive per queue: a lock that the system lets go of when its holder ends, however it ends."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from opskit.errors import OpskitError, UsageError
+from opskit.redrive.ledger import FOLDER
+
+
+@contextmanager
+def held(state_folder: Path, queue_arn: str) -> Iterator[None]:
+    """Hold a queue while its messages are moved; it holds on this machine only.
+
+    UsageError if another process of this machine has it.
+    """
+    path = state_folder / FOLDER / f"{hashlib.sha256(queue_arn.encode()).hexdigest()[:16]}.lock"
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FileLock(path, timeout=0, mode=0o600)
+        lock.acquire()
+    except Timeout as error:
+        queue = queue_arn.rpartition(":")[2]
+        raise UsageError(
+            f"another opskit on this machine is moving the messages of {queue}", "let it end first"
+        ) from error
+    except OSError as error:
+        raise OpskitError(f"{path}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()

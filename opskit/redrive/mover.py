@@ -1,0 +1,237 @@
+"""A queue's letters moved by threads: one canary, what comes back meanwhile, and the ramp."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from opskit.aws.faults import FAULTS, explain
+from opskit.aws.sqs import AlteredError, Queue
+from opskit.errors import OpskitError
+from opskit.redrive.delivery import Delivery, Sent
+from opskit.redrive.hand import Hand
+from opskit.redrive.ledger import CAME_BACK, Ledger, Row, State
+from opskit.redrive.letter import Held
+from opskit.redrive.outcome import Destination
+from opskit.redrive.pace import Pace
+from opskit.redrive.reading import POLL_S, Reader
+from opskit.redrive.sorting import Choose, Sorted, Sorter
+from opskit.redrive.tally import Progress, Tally
+
+BATCH = 10
+HIDDEN_S = 60
+AWAY_S = 900
+"""How long a message that stays is hidden when it is met again in one run."""
+MAX_WORKERS = 16
+PER_WORKER = 40.0
+"""Messages a second that one thread moves where a call takes some tens of milliseconds."""
+NOT_REACHED = "not reached"
+
+
+class Mover:
+    """Moves what is chosen of a queue; the ledger says at any moment what is where."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        destination: Destination,
+        ledger: Ledger,
+        choose: Choose,
+        *,
+        run: str,
+        limit: int | None = None,
+        hidden_s: int = HIDDEN_S,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._queue = queue
+        self._ledger = ledger
+        self._now = now
+        self.tally = Tally(_so_far(ledger), limit)
+        self.hand = Hand(queue, hidden_s, now)
+        self.reader = Reader(queue, self.hand, self.tally, now)
+        self._sorter = Sorter(ledger, choose, self.tally, fifo=queue.fifo)
+        self._delivery = Delivery(
+            queue, destination, ledger, self.hand, self.tally,
+            run=run, stopped_groups=self._sorter.stopped_groups,
+        )  # fmt: skip
+
+    def send_one(self) -> Sent | None:
+        """Move exactly one chosen letter, the canary; None if there is none, or it was not taken."""
+        sent: list[Sent | None] = []
+
+        def until_sent() -> None:
+            while not sent and self._goes_on():
+                found = self._sorter.sort(self.hand.next(BATCH) or self.reader.receive(BATCH))
+                first, rest = found.chosen[:1], found.chosen[1:]
+                self._keep_for_later(rest)
+                self._settle(found)
+                if first:
+                    sent.append(self._delivery.hand_over(first, found.doubtful))
+
+        self._in_thread(until_sent)
+        return sent[0] if sent else None
+
+    def sweep(self) -> None:
+        """Receive and hold what there is, to see whether something came back.
+
+        Of a FIFO queue nothing: a group with a message in flight gives no other.
+        """
+        if self._queue.fifo or self.hand.full:
+            self.tally.stopped.wait(POLL_S)
+            return
+        self._in_thread(self._sweep)
+
+    def _sweep(self) -> None:
+        found = self._sorter.sort(self.reader.receive(BATCH))
+        self._keep_for_later(found.chosen)
+        self._settle(found)
+
+    def ramp(self, pace: Pace, watch: Callable[[Progress], None], every_s: float = 0.5) -> None:
+        """Move until nothing is left to move, or something stops it; `watch` is called now and then.
+
+        An exception of `watch`, such as KeyboardInterrupt, stops it too, and goes on up.
+        """
+        self.reader.drained.clear()
+        count = max(1, min(MAX_WORKERS, round(pace.rate / PER_WORKER)))
+        began, before = self._now(), self.tally.progress.moved
+
+        def watched() -> None:
+            progress = self.tally.progress
+            watch(replace(progress, rate=(progress.moved - before) / max(self._now() - began, 1e-9)))
+
+        self._in_thread(lambda: self._work(pace), count, watched, every_s)
+
+    def _work(self, pace: Pace) -> None:
+        while self._goes_on():
+            permits, wait_s = pace.take(BATCH)
+            if not permits:
+                self.tally.stopped.wait(min(wait_s, 0.5))
+                continue
+            found = self._sorter.sort(self.hand.next(permits) or self.reader.receive(permits))
+            pace.give_back(permits - len(found.chosen))
+            self._settle(found)
+            if found.chosen:
+                self._delivery.hand_over(found.chosen, found.doubtful)
+
+    def _goes_on(self) -> bool:
+        if self.tally.stopped.is_set() or (self.reader.drained.is_set() and not self.hand.waiting):
+            return False
+        return not self.tally.spent or bool(self._sorter.open)
+
+    def settle_open(self) -> None:
+        """Send what a process before may have sent, and what is not in the queue any more.
+
+        It has expired, or somebody else took it: the ledger's copy is all there is of it.
+        """
+        if self.reader.drained.is_set() and not self.reader.unreached and not self.tally.stopped.is_set():
+            self._in_thread(self._send_open)
+
+    def _send_open(self) -> None:
+        for one in sorted(self._sorter.open):
+            held = [(Held(letter, ""), "") for letter in self._ledger.letters([one])]
+            self._delivery.hand_over(held, {one})
+            self._sorter.open.discard(one)
+
+    def finish(self) -> None:
+        """Show what stays in the queue to others again; what cannot be shown comes back by itself."""
+        waiting = self.hand.next(self.hand.waiting)
+        self.tally.add(read=len(waiting))
+        with suppress(OpskitError):
+            self._delivery.stay([(held, "", NOT_REACHED) for held in waiting])
+        handles = [held.handle for held in waiting]
+        with suppress(OpskitError):
+            handles = [row.handle for row in self._ledger.in_state(State.LEFT, State.FAILED)]
+        with suppress(*FAULTS):
+            self._queue.hide(handles, 0)
+
+    def keep_hidden(self, done: threading.Event) -> None:
+        """Keep what is in hand hidden until `done`; for a thread of its own."""
+        while not done.wait(min(5.0, self.hand.hidden_s / 6)):
+            self.hand.renew()
+
+    def _keep_for_later(self, rest: Sequence[tuple[Held, str]]) -> None:
+        self.tally.unclaim(len(rest))
+        letters = [held for held, _ in rest]
+        if not self._queue.fifo:
+            self.hand.wait(letters)
+        elif letters:
+            # Held apart from the batch they came in, they would no longer go in their order.
+            self._queue.hide([held.handle for held in letters], 0)
+            self.hand.let_go(held.letter.message_id for held in letters)
+
+    def _settle(self, found: Sorted) -> None:
+        self.tally.add(read=len(found.left))
+        self._delivery.stay(found.left)
+        if found.back:
+            self._came_back(found.back)
+        if found.again:
+            self._queue.hide([held.handle for held in found.again], AWAY_S)
+            self.hand.let_go(held.letter.message_id for held in found.again)
+        if found.sent:
+            self._delivery.delete(found.sent)
+
+    def _came_back(self, back: Sequence[Held]) -> None:
+        self._ledger.returned([held.letter.message_id for held in back])
+        self._ledger.left([(held, "", CAME_BACK) for held in back])
+        self.hand.let_go(held.letter.message_id for held in back)
+        self.tally.add(returned=len(back), moved=-len(back))
+
+    def _in_thread(
+        self,
+        work: Callable[[], object],
+        count: int = 1,
+        watch: Callable[[], None] = lambda: None,
+        every_s: float = 0.5,
+    ) -> None:
+        """Do work in threads of its own, so that Ctrl-C never cuts a batch in two."""
+        workers = [
+            threading.Thread(target=self._guarded, args=(work,), name="mover", daemon=True)
+            for _ in range(count)
+        ]
+        for worker in workers:
+            worker.start()
+        try:
+            while alive := [worker for worker in workers if worker.is_alive()]:
+                alive[0].join(every_s)
+                watch()
+        except BaseException:
+            self.tally.stop("interrupted", "interrupted")
+            raise
+        finally:
+            for worker in workers:
+                worker.join()
+        if self.tally.fault is not None:
+            raise self.tally.fault
+
+    def _guarded(self, work: Callable[[], object]) -> None:
+        """Do work of a thread; what goes wrong stops the run and is told at its end."""
+        try:
+            work()
+        except FAULTS as error:
+            self.tally.stop("cannot-read", explain(error, "sqs", "ReceiveMessage").text)
+        except AlteredError as error:
+            self.tally.stop("altered", str(error))
+        except OpskitError as error:
+            self.tally.fail(error)
+
+
+def pick_up(queue: Queue, ledger: Ledger) -> list[Row]:
+    """Settle what a process that ended halfway left behind; return what it may have sent.
+
+    What it had sent is deleted; what it may have sent, and what stayed, is shown and will be met again.
+    """
+    ledger.reopen()
+    sent, open_ = ledger.in_state(State.SENT), ledger.in_state(State.SENDING)
+    with suppress(*FAULTS):
+        reasons = queue.delete([row.handle for row in sent])
+        ledger.moved([row.message_id for row, reason in zip(sent, reasons, strict=True) if not reason])
+        queue.hide([row.handle for row in open_], 0)
+    return open_
+
+
+def _so_far(ledger: Ledger) -> Progress:
+    counts = ledger.counts()
+    moved = counts.get(State.MOVED, 0) + counts.get(State.SENT, 0)
+    returned = counts["returned"]
+    return Progress(moved + returned, moved, 0, 0, returned, counts["doubtful"])

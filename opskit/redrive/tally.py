@@ -1,0 +1,84 @@
+"""How far a redrive is, whether it goes on, and why not; shared by its threads."""
+
+import threading
+from dataclasses import dataclass, replace
+
+from opskit.errors import OpskitError
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Why a redrive stopped before its end; `what` is one word for a script."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Letters of a run so far, by what became of them; `read` is their sum, and those on their way."""
+
+    read: int = 0
+    moved: int = 0
+    left: int = 0
+    failed: int = 0
+    returned: int = 0
+    """They came back into the dead-letter queue after they were moved."""
+    doubtful: int = 0
+    """They may be at the destination twice."""
+    rate: float = 0.0
+    """Messages moved a second, over the ramp so far."""
+
+
+class Tally:
+    """Counts, and the one reason to stop; thread-safe."""
+
+    def __init__(self, start: Progress, limit: int | None = None) -> None:
+        self.stopped = threading.Event()
+        self.halt: Halt | None = None
+        self.fault: OpskitError | None = None
+        self._lock = threading.Lock()
+        self._progress = start
+        self._limit = limit
+        self._claimed = start.moved + start.returned
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        return self._progress
+
+    def add(self, **counts: int) -> None:
+        """Add to the counts by name."""
+        with self._lock:
+            now = {name: getattr(self._progress, name) + count for name, count in counts.items()}
+            self._progress = replace(self._progress, **now)
+
+    def claim(self) -> bool:
+        """Take one of the --limit messages that may be moved; False if there is none left."""
+        with self._lock:
+            if self._limit is not None and self._claimed >= self._limit:
+                return False
+            self._claimed += 1
+            return True
+
+    def unclaim(self, count: int) -> None:
+        """Give claims back that were not used."""
+        with self._lock:
+            self._claimed -= count
+
+    @property
+    def spent(self) -> bool:
+        """Whether --limit allows no more."""
+        return self._limit is not None and self._claimed >= self._limit
+
+    def stop(self, what: str, reason: str) -> None:
+        """Stop after the batches in hand; the first reason counts."""
+        with self._lock:
+            self.halt = self.halt or Halt(what, reason)
+        self.stopped.set()
+
+    def fail(self, error: OpskitError) -> None:
+        """Stop for a fault that the caller must hear of."""
+        with self._lock:
+            self.fault = self.fault or error
+        self.stop("failed", str(error))
