@@ -65,12 +65,16 @@ def chapters(events: Iterable[Event], wanted: Sequence[str]) -> list[Chapter]:
 
     `events` are whole stretches of log streams, each event once.
     """
+    told = [one for one in executions(events) if any(ids.mentions(event, wanted) for event in one.events)]
+    return sorted(told, key=lambda chapter: chapter.start_ms)
+
+
+def executions(events: Iterable[Event]) -> list[Chapter]:
+    """Return every execution that whole stretches of log streams tell of, stream by stream."""
     streams: dict[tuple[str, str], list[Event]] = {}
     for event in interleaved(events):
         streams.setdefault((event.group, event.stream), []).append(event)
-    found = (chapter for stream in streams.values() for chapter in _executions(stream))
-    told = [one for one in found if any(ids.mentions(event, wanted) for event in one.events)]
-    return sorted(told, key=lambda chapter: chapter.start_ms)
+    return [chapter for stream in streams.values() for chapter in _executions(stream)]
 
 
 def _executions(stream: Iterable[Event]) -> list[Chapter]:
