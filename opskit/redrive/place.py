@@ -1,0 +1,172 @@
+"""From what a user called a queue to what is known of it: its settings, what it takes dead letters of."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from opskit.aws.faults import FAULTS, Fault, explain
+from opskit.aws.session import Aws
+from opskit.aws.sqs import DEPTHS, Depth, Queue, find_url, sources_of
+from opskit.errors import CannotLookError, UsageError
+from opskit.inventory import arns
+from opskit.inventory.queue_name import QueueName
+from opskit.model import Gap
+from opskit.settings import Settings, nearest
+
+GONE = ("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue")
+RUNNING = ("RUNNING", "CANCELLING")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceQueue:
+    """A queue whose dead letters go to the letterbox."""
+
+    url: str
+    arn: str
+    max_receives: int
+    visibility_s: int
+    retention_s: int
+    max_bytes: int
+    depth: Depth
+
+    @property
+    def name(self) -> str:
+        """The queue's name."""
+        return self.url.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """A dead-letter queue as it was when it was looked at."""
+
+    url: str
+    arn: str
+    retention_s: int
+    max_bytes: int
+    depth: Depth
+    sources: tuple[SourceQueue, ...]
+    """The queues that name it in their redrive policy; none for one that Lambda or SNS fill."""
+    redrives_itself: bool
+    """It has a redrive policy of its own: receiving its messages can push them on."""
+    moving: str = ""
+    """The status of a message move task that is running on it; "" if none is."""
+    gaps: tuple[Gap, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The queue's name."""
+        return self.url.rpartition("/")[2]
+
+    @property
+    def fifo(self) -> bool:
+        """Whether it is a FIFO queue."""
+        return self.name.endswith(".fifo")
+
+    @property
+    def account(self) -> str:
+        """The account that it is in."""
+        return arns.account_of(self.arn)
+
+    @property
+    def region(self) -> str:
+        """The region that it is in."""
+        return self.arn.split(":")[3]
+
+
+def find(aws: Aws, queue: QueueName) -> Letterbox:
+    """Look at a queue. UsageError if it does not exist, CannotLookError if it cannot be read at all.
+
+    What is less than the queue itself, its sources and running tasks, is a gap when it cannot be read.
+    """
+    try:
+        url = find_url(aws, queue.name, queue.account)
+        attributes = Queue(aws, url).attributes()
+    except FAULTS as error:
+        raise _unfound(aws, queue, explain(error, "sqs", "GetQueueAttributes")) from error
+    gaps: list[Gap] = []
+    arn = attributes["QueueArn"]
+    return Letterbox(
+        url=url,
+        arn=arn,
+        retention_s=int(attributes["MessageRetentionPeriod"]),
+        max_bytes=int(attributes["MaximumMessageSize"]),
+        depth=_depth(attributes),
+        sources=_sources(aws, url, gaps),
+        redrives_itself="deadLetterTargetArn" in attributes.get("RedrivePolicy", ""),
+        moving=_moving(aws, arn, gaps),
+        gaps=tuple(gaps),
+    )
+
+
+def source_queue(aws: Aws, url: str) -> SourceQueue:
+    """Return what is known of a queue that messages go back to; raises `faults.FAULTS`."""
+    attributes = Queue(aws, url).attributes()
+    policy: Mapping[str, Any] = json.loads(attributes.get("RedrivePolicy") or "{}")
+    return SourceQueue(
+        url=url,
+        arn=attributes["QueueArn"],
+        max_receives=int(policy.get("maxReceiveCount", 0)),
+        visibility_s=int(attributes["VisibilityTimeout"]),
+        retention_s=int(attributes["MessageRetentionPeriod"]),
+        max_bytes=int(attributes["MaximumMessageSize"]),
+        depth=_depth(attributes),
+    )
+
+
+def refuse_other_place(box: QueueName, settings: Settings) -> None:
+    """Raise UsageError for a queue of another account than its environment is bound to."""
+    if settings.account and box.account and box.account != settings.account:
+        raise UsageError(
+            f"queue {box.name} is in account {box.account}, but {settings.config_file} binds {settings.env} "
+            f"to account {settings.account}",
+            "choose another environment with --env",
+        )
+
+
+def _depth(attributes: Mapping[str, str]) -> Depth:
+    return Depth(*(int(attributes[name]) for name in DEPTHS))
+
+
+def _sources(aws: Aws, url: str, gaps: list[Gap]) -> tuple[SourceQueue, ...]:
+    affects = ("where its messages came from",)
+    found: list[SourceQueue] = []
+    try:
+        for source in sources_of(aws, url):
+            try:
+                found.append(source_queue(aws, source))
+            except FAULTS as error:
+                fault = explain(error, "sqs", "GetQueueAttributes")
+                gaps.append(Gap(f"source queue {source.rpartition('/')[2]}", fault.text, affects))
+    except FAULTS as error:
+        gaps.append(Gap("source queues", explain(error, "sqs", "ListDeadLetterSourceQueues").text, affects))
+    return tuple(found)
+
+
+def _moving(aws: Aws, arn: str, gaps: list[Gap]) -> str:
+    """Return the status of a running move task; a queue that no queue redrives to has none."""
+    try:
+        answer = aws.client("sqs").list_message_move_tasks(SourceArn=arn)
+    except FAULTS as error:
+        fault = explain(error, "sqs", "ListMessageMoveTasks")
+        if fault.code not in ("InvalidParameterValue", "ResourceNotFoundException"):
+            gaps.append(Gap("message move tasks", fault.text, ("whether somebody moves its messages now",)))
+        return ""
+    return next((task["Status"] for task in answer.get("Results", ()) if task["Status"] in RUNNING), "")
+
+
+def _unfound(aws: Aws, queue: QueueName, fault: Fault) -> CannotLookError | UsageError:
+    if fault.code not in GONE:
+        return CannotLookError(f"queue {queue.name}: {fault.text}")
+    where = f"account {queue.account}, region {aws.region}" if queue.account else f"region {aws.region}"
+    near = nearest(queue.name, _names(aws))
+    return UsageError(f"no queue {queue.name} in {where}", f"did you mean {near}?" if near else "")
+
+
+def _names(aws: Aws) -> Sequence[str]:
+    """Return the names of up to a thousand queues, to find one that is meant; none if it is denied."""
+    try:
+        urls = aws.client("sqs").list_queues(MaxResults=1000).get("QueueUrls", ())
+    except FAULTS:
+        return ()
+    return [url.rpartition("/")[2] for url in urls]
