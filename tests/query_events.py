@@ -12,6 +12,7 @@ START_MS = 1_767_225_600_000
 """2026-01-01 00:00:00 UTC."""
 HOUR = (START_MS // 1000, START_MS // 1000 + 3600)
 TEXT_GROUP, JSON_GROUP, API_GROUP = "/aws/lambda/textual", "/aws/lambda/structured", "/aws/apigateway/access"
+QUEUE_GROUP = "/aws/lambda/queued"
 STREAM = "2026/01/01/[$LATEST]0123456789abcdef0123456789abcdef"
 Event = tuple[str, int, str]
 """Stream, epoch ms, message."""
@@ -24,6 +25,10 @@ THROTTLED = (
 
 def request(number: int) -> str:
     return f"00000000-0000-4000-8000-{number:012d}"
+
+
+def message(number: int) -> str:
+    return f"00000000-0000-4000-9000-{number:012d}"
 
 
 def at(minute: float) -> int:
@@ -135,4 +140,28 @@ def api_events() -> list[Event]:
     return [("access", at(n), json.dumps(answer)) for n, answer in enumerate(answers)]
 
 
-GROUPS = {TEXT_GROUP: text_events(), JSON_GROUP: json_events(), API_GROUP: api_events()}
+def queue_events() -> list[Event]:
+    """What a queue's consumer writes about messages 1 to 6, in the forms that loggers have."""
+    said = "2026-01-01T00:00:00.000Z"
+    lines = [
+        (1, f"[ERROR]\t{said}\t{request(21)}\tmessage {message(1)} failed: KeyError: 'user'"),
+        (2, f"[ERROR]\t{said}\t{request(22)}\tmessage {message(1)} failed: KeyError: 'user', again"),
+        (3, f"{said}\t{request(23)}\tERROR\tcannot store {message(2)}: TypeError: x is not iterable"),
+        (4, line("ERROR", 24, "record failed", messageId=message(3), errorType="KeyError")),
+        (5, line("ERROR", 25, f"gave up on {message(4)}")),
+        (6, f'[ERROR] ValueError: bad\n  record: {{\\"messageId\\": \\"{message(5)}\\"}}'),
+        # What names a message and has not failed, or failed and names none:
+        (7, line("INFO", 26, "done", messageId=message(6))),
+        (7, f"[INFO]\t{said}\t{request(27)}\tretrying {message(6)} after a KeyError"),
+        (8, f"[ERROR]\t{said}\t{request(28)}\tKeyError: 'user'"),
+        (9, line("ERROR", 29, "KeyError: 'user'")),
+    ]
+    return [(STREAM, at(minute), text) for minute, text in lines]
+
+
+GROUPS = {
+    TEXT_GROUP: text_events(),
+    JSON_GROUP: json_events(),
+    API_GROUP: api_events(),
+    QUEUE_GROUP: queue_events(),
+}

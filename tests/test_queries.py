@@ -9,7 +9,20 @@ from typing import Any
 
 import pytest
 from logs_plane import Plane, plane
-from query_events import API_GROUP, GROUPS, HOUR, JSON_GROUP, STREAM, TEXT_GROUP, Event, at, line, request
+from query_events import (
+    API_GROUP,
+    GROUPS,
+    HOUR,
+    JSON_GROUP,
+    QUEUE_GROUP,
+    STREAM,
+    TEXT_GROUP,
+    Event,
+    at,
+    line,
+    message,
+    request,
+)
 
 from opskit.insights import exports, library, local
 from opskit.model import Window
@@ -224,6 +237,22 @@ def test_poison_follows_a_record_by_its_name() -> None:
     rows = ask_local([*same, *other, *text], "poison-records", times=1)
     assert (rows[0]["record_id"], rows[0]["n"]) == (sequence, "4")
     assert {row["record_id"] for row in rows[1:]} == {"r-7", "r-8"}
+
+
+def test_dead_letters_are_told_by_the_ids_that_failing_lines_name() -> None:
+    rows = {row["message_id"]: row for row in of_group("dead-letters", QUEUE_GROUP)}
+    assert list(rows) == [message(number) for number in (5, 4, 3, 2, 1)]
+    first = rows[message(1)]
+    assert (first["times"], first["first"][11:16], first["last"][11:16]) == ("2", "00:01", "00:02")
+    assert first["error"] == f"message {message(1)} failed: KeyError: 'user', again"
+    assert first["request"] == request(22)
+    assert rows[message(2)]["error"] == f"cannot store {message(2)}: TypeError: x is not iterable"
+    assert (rows[message(3)]["error"], rows[message(3)]["kind"]) == ("record failed", "KeyError")
+    assert rows[message(4)]["error"] == f"gave up on {message(4)}"
+    assert rows[message(5)]["error"] == "ValueError: bad"
+    assert [row["message_id"] for row in of_group("dead-letters", QUEUE_GROUP, message=message(3))] == [
+        message(3)
+    ]
 
 
 @BOTH
