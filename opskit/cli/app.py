@@ -13,6 +13,7 @@ from opskit.cli import (
     iam,
     logs,
     query,
+    redrive_dlq,
     runbooks,
     sandbox,
     signals,
@@ -40,6 +41,7 @@ def command(*, completing: bool = False) -> Any:
     app.command("find-resources", rich_help_panel=ON_CALL)(find_resources.find_resources)
     app.command("logs", rich_help_panel=ON_CALL)(logs.logs)
     app.command("query", rich_help_panel=ON_CALL)(query.query)
+    app.command("redrive-dlq", rich_help_panel=ON_CALL)(redrive_dlq.redrive_dlq)
     app.command("demo", rich_help_panel=PRACTICE)(demo.demo)
     app.add_typer(sandbox.app(), name="sandbox", rich_help_panel=PRACTICE)
     app.command("runbooks", rich_help_panel=KNOW)(runbooks.runbooks)

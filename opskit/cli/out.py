@@ -76,6 +76,30 @@ def working(text: str) -> Iterator[None]:
         _say(f"\r{' ' * len(said)}\r")
 
 
+class Line:
+    """One line of progress on stderr that changes in its place, where stderr is a terminal that can."""
+
+    def __init__(self) -> None:
+        self.changes = _is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
+        self._shown = 0
+
+    def show(self, text: str) -> None:
+        """Show a text in the place of the one before, cut to the terminal's width."""
+        import shutil
+
+        from opskit.render.safe import clean
+
+        said = clean(f"opskit: {text}")[: max(1, shutil.get_terminal_size((PIPE_WIDTH, 24)).columns - 1)]
+        _say(f"\r{said}{' ' * (self._shown - len(said))}")
+        self._shown = len(said)
+
+    def close(self) -> None:
+        """Take it back."""
+        if self._shown:
+            _say(f"\r{' ' * self._shown}\r")
+            self._shown = 0
+
+
 def _say(text: str) -> None:
     if sys.stderr is not None:
         with suppress(OSError):

@@ -82,11 +82,17 @@ class Journal:
         command_line: str,
         actor: str,
         started_at: int,
+        run: str = "",
     ) -> str:
-        """Write down the JSON contract's document, which is made once its run id is known; return the id."""
+        """Write down the JSON contract's document, which is made once its run id is known; return the id.
+
+        `run` is an id that `new_run` gave: what was written under it before is replaced.
+        """
         with self._open() as connection:
+            if run:
+                connection.execute("DELETE FROM runs WHERE run = ?", (run,))
             for _ in range(3):
-                run = _run_id(started_at)
+                run = run or new_run(started_at)
                 if _insert(connection, document_of(run), mask_secrets(command_line), actor, started_at):
                     return run
         raise JournalError(f"{self.path}: no free run id for this second")
@@ -185,7 +191,7 @@ def _entry(row: tuple[Any, ...]) -> Entry:
     return Entry(run, started_at, actor, command_line, json.loads(report))
 
 
-def _run_id(at: int) -> str:
+def new_run(at: int) -> str:
     """Return seven digits of time and three of chance, in base 32."""
     digits = [_DIGITS[at >> shift & 31] for shift in range(30, -1, -5)]
     return "".join(digits) + "".join(secrets.choice(_DIGITS) for _ in range(3))

@@ -94,6 +94,7 @@ class Mover:
         """
         self.reader.drained.clear()
         count = max(1, min(MAX_WORKERS, round(pace.rate / PER_WORKER)))
+        count = min(count, 1 + self.tally.remaining(MAX_WORKERS * BATCH) // BATCH)
         began, before = self._now(), self.tally.progress.moved
 
         def watched() -> None:
@@ -104,7 +105,8 @@ class Mover:
 
     def _work(self, pace: Pace) -> None:
         while self._goes_on():
-            permits, wait_s = pace.take(BATCH)
+            # What others have not claimed yet; when it is nothing, letters of a process before are open.
+            permits, wait_s = pace.take(self.tally.remaining(BATCH) or BATCH)
             if not permits:
                 self.tally.stopped.wait(min(wait_s, 0.5))
                 continue
@@ -117,7 +119,7 @@ class Mover:
     def _goes_on(self) -> bool:
         if self.tally.stopped.is_set() or (self.reader.drained.is_set() and not self.hand.waiting):
             return False
-        return not self.tally.spent or bool(self._sorter.open)
+        return self.tally.remaining(1) > 0 or bool(self._sorter.open)
 
     def settle_open(self) -> None:
         """Send what a process before may have sent, and what is not in the queue any more.

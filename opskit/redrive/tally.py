@@ -66,10 +66,9 @@ class Tally:
         with self._lock:
             self._claimed -= count
 
-    @property
-    def spent(self) -> bool:
-        """Whether --limit allows no more."""
-        return self._limit is not None and self._claimed >= self._limit
+    def remaining(self, most: int) -> int:
+        """Return how many of `most` messages --limit still allows."""
+        return most if self._limit is None else max(0, min(most, self._limit - self._claimed))
 
     def stop(self, what: str, reason: str) -> None:
         """Stop after the batches in hand; the first reason counts."""

@@ -1,0 +1,349 @@
+"""One call of `opskit redrive-dlq`: the plan, the question, the run, the receipt, the exit code."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from opskit import inventory
+from opskit.aws.session import Aws
+from opskit.cli import out
+from opskit.cli.look import endpoint_of
+from opskit.cli.options import SharedOptions
+from opskit.cli.times import parse_duration
+from opskit.cli.verdict import actor, command_line, exit_code
+from opskit.errors import UsageError
+from opskit.exits import Exit
+from opskit.gather import Gatherer, window
+from opskit.inventory import Inventory
+from opskit.inventory.lookup import refuse_other_account
+from opskit.inventory.queue_name import QueueName, parse_queue
+from opskit.journal import Journal, JournalError, folder
+from opskit.journal.store import new_run
+from opskit.loopback import is_loopback
+from opskit.model import Severity
+from opskit.redrive import consumer, lease, runs
+from opskit.redrive.choosing import Choice, parse_ids
+from opskit.redrive.guarding import check_alarms
+from opskit.redrive.ledger import Ledger, LedgerError
+from opskit.redrive.performing import Redrive, Telling
+from opskit.redrive.place import Letterbox, find
+from opskit.redrive.plan import Plan, Terms, plan, stopping
+from opskit.redrive.route import to_queues
+from opskit.redrive.tally import Progress
+from opskit.redrive.told import Told
+from opskit.render.canvas import Output
+from opskit.render.figures import counted, duration, number
+from opskit.render.redrive import document, render
+
+FASTEST = 10_000.0
+LONGEST_S = 86_400
+NOTE_EVERY_S = 30.0
+"""Between two lines of progress where stderr is no terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says, unparsed where a run that is resumed says it otherwise."""
+
+    queue: str | None
+    fn: str | None
+    to: str | None
+    account: str | None
+    groups: tuple[str, ...]
+    match: str
+    older_than: str | None
+    ids: Path | None
+    limit: int | None
+    rate: float | None
+    ramp: str | None
+    canary_timeout: str | None
+    guard_alarms: tuple[str, ...]
+    force: bool
+    deadline_s: int
+
+
+def redrive(asked: Asked, shared: SharedOptions, *, apply: bool, yes: bool) -> int:
+    """Show what a redrive would do; with `apply` do it."""
+    inventories = inventory.load(shared.settings())
+    terms = terms_of(asked, time.time())
+    with _session(inventories, _queue(asked, inventories)) as session:
+        box = session.box()
+        open_run = runs.unfinished(session.folder, box.arn)
+        if open_run:
+            raise UsageError(
+                f"run {open_run} of {box.name} was cut off: another one could send again what it has sent",
+                f"go on with it: opskit redrive-dlq --resume {open_run} --apply",
+            )
+        to = parse_queue(asked.to, "--to") if asked.to else None
+        planned = session.plan(box, to, terms, asked.deadline_s)
+        if not apply:
+            return session.show(planned, shared, f"{command_line()} --apply")
+        run = new_run(int(time.time()))
+        begin = lambda: runs.begin(session.folder, run, planned, session.who())  # noqa: E731
+        return session.carry_out(planned, shared, run, begin, asked, yes=yes)
+
+
+def resume(asked: Asked, shared: SharedOptions, run: str, *, apply: bool, yes: bool) -> int:
+    """Go on with a run as it began: the same queue, letters, rate and guards."""
+    given = (
+        asked.queue,
+        asked.fn,
+        asked.to,
+        asked.groups,
+        asked.match,
+        asked.older_than,
+        asked.ids,
+        asked.limit,
+    )
+    if any(given):
+        raise UsageError(
+            "--resume goes on with the letters that the run chose: leave out what chooses others"
+        )
+    inventories = inventory.load(shared.settings())
+    state = folder(os.environ)
+    ledger = runs.opened(state, run)
+    facts = ledger.facts()
+    ledger.close()
+    terms = replace(runs.terms_of(facts["terms"]), forced=facts["forced"] or asked.force)
+    name = parse_queue(facts["queue"])
+    with _session(inventories, name) as session:
+        box = session.box()
+        to = parse_queue(facts["to"][0]) if len(facts["to"]) == 1 else None
+        planned = session.plan(box, to, terms, asked.deadline_s)
+        if not apply:
+            return session.show(planned, shared, f"opskit redrive-dlq --resume {run} --apply")
+
+        def reopened() -> Ledger:
+            ledger = runs.opened(session.folder, run)
+            ledger.note(resumed=facts.get("resumed", 0) + 1, forced=terms.forced, ended=False)
+            return ledger
+
+        return session.carry_out(planned, shared, run, reopened, asked, yes=yes)
+
+
+def terms_of(asked: Asked, now: float) -> Terms:
+    """Return what the command line says of how it goes; UsageError if something of it is wrong."""
+    if asked.limit is not None and asked.limit < 1:
+        raise UsageError(f"--limit: expected a number from 1 on, got {asked.limit}")
+    if asked.rate is not None and not 0 < asked.rate <= FASTEST:
+        raise UsageError(f"--rate: expected messages a second, up to {number(FASTEST)}, got {asked.rate:g}")
+    default = Terms()
+    return Terms(
+        choice=_choice(asked, now),
+        limit=asked.limit,
+        rate=asked.rate or default.rate,
+        doubling_s=_seconds(asked.ramp, "--ramp", 0, default.doubling_s),
+        canary_timeout_s=_seconds(asked.canary_timeout, "--canary-timeout", 1, default.canary_timeout_s),
+        guard_alarms=asked.guard_alarms,
+        forced=asked.force,
+    )
+
+
+def _seconds(text: str | None, option: str, least_s: int, default: float) -> float:
+    return default if text is None else parse_duration(text, option, least_s, LONGEST_S, "10s, 5m or 1h")
+
+
+def _choice(asked: Asked, now: float) -> Choice:
+    ids = None
+    if asked.ids is not None:
+        try:
+            ids = parse_ids(asked.ids.expanduser().read_text(), f"--ids {asked.ids}")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"--ids {asked.ids}: {getattr(error, 'strerror', None) or 'no text'}") from error
+    age_s = _seconds(asked.older_than, "--older-than", 1, 0.0)
+    before = int((now - age_s) * 1000) if asked.older_than is not None else None
+    return Choice(asked.groups, asked.match, before, ids)
+
+
+def _queue(asked: Asked, inventories: Inventory) -> QueueName:
+    """Return the queue that is meant, by its name or by its worker's."""
+    if (asked.queue is None) == (asked.fn is None):
+        raise UsageError("say which dead-letter queue: QUEUE or --fn NAME", "opskit dlq list shows them")
+    if asked.queue is not None:
+        return parse_queue(asked.queue)
+    worker = inventories.find(asked.fn or "").worker
+    if worker is None or not worker.dead_letter_queue:
+        raise UsageError(f"no manifest names a dead-letter queue of {asked.fn}", "name the queue itself")
+    return QueueName(worker.dead_letter_queue)
+
+
+@contextmanager
+def _session(inventories: Inventory, queue: QueueName) -> Iterator["Session"]:
+    settings = inventories.settings
+    aws = Aws(queue.region or settings.region, settings.profile)
+    try:
+        yield Session(replace(inventories, settings=replace(settings, region=aws.region)), aws, queue)
+    finally:
+        aws.close()
+
+
+@dataclass
+class Session:
+    """One queue at one account and region."""
+
+    inventory: Inventory
+    aws: Aws
+    queue: QueueName
+
+    @property
+    def folder(self) -> Path:
+        """Where runs are kept."""
+        return folder(os.environ)
+
+    def who(self) -> dict[str, object]:
+        """Return the facts of who does it, and where."""
+        settings = self.inventory.settings
+        return {
+            "env": settings.env,
+            "region": self.aws.region,
+            "actor": actor(),
+            "command": command_line(),
+            "began_at": int(time.time()),
+        }
+
+    def box(self) -> Letterbox:
+        """Look at the queue; UsageError if it is in another account than the environment's."""
+        settings = self.inventory.settings
+        found = find(self.aws, self.queue)
+        refuse_other_account(settings, {"account": found.account, "arn": found.arn})
+        return found
+
+    def gatherer(self, deadline_s: float) -> Gatherer:
+        """Return a gatherer for a look at the consumer."""
+        return Gatherer(self.aws, window(time.time(), consumer.SINCE_S), deadline_s)
+
+    def plan(self, box: Letterbox, to: QueueName | None, terms: Terms, deadline_s: float) -> Plan:
+        """Look at where letters would go and at who reads there."""
+        with out.working(f"looking at {box.name} and its consumer"):
+            check_alarms(self.aws, terms.guard_alarms, time.time())
+            return plan(
+                self.aws, box, to, terms,
+                inventory=self.inventory, gatherer=lambda: self.gatherer(deadline_s),
+            )  # fmt: skip
+
+    def told(self, planned: Plan, command: str) -> Told:
+        """Return what there is to say of a plan."""
+        endpoint = endpoint_of(self.aws, self.inventory.settings)
+        return Told(planned, self.inventory.settings.env, command, endpoint=endpoint)
+
+    def show(self, planned: Plan, shared: SharedOptions, command: str) -> int:
+        """Show a plan that is not carried out."""
+        told = self.told(planned, command)
+        out.result(render(told, out.form(self.inventory.settings.output), out.canvas(shared)))
+        return exit_code(told, Severity.LOW)
+
+    def carry_out(
+        self,
+        planned: Plan,
+        shared: SharedOptions,
+        run: str,
+        ledger: Callable[[], Ledger],
+        asked: Asked,
+        *,
+        yes: bool,
+    ) -> int:
+        """Carry a plan out unless something stands in its way, and show the receipt."""
+        self._refuse_account(asked.account, planned.box)
+        if stopping(planned):
+            out.note("nothing was moved: --force would move all the same")
+            return self.show(planned, shared, "")
+        if not yes:
+            _ask(planned, shared, self)
+        with lease.held(self.folder, planned.box.arn):
+            opened = ledger()
+            try:
+                told = self._performed(planned, opened, run)
+            finally:
+                opened.close()
+        self._write_down(told)
+        out.result(render(told, out.form(self.inventory.settings.output), out.canvas(shared)))
+        halt = told.receipt.halt if told.receipt else None
+        return Exit.INTERRUPTED if halt and halt.what == "interrupted" else exit_code(told, Severity.LOW)
+
+    def _performed(self, planned: Plan, ledger: Ledger, run: str) -> Told:
+        out.note(f"run {run}: if it is cut off, go on with opskit redrive-dlq --resume {run} --apply")
+        ticker = Ticker(planned)
+        telling = Telling(ticker.said, ticker.counted)
+        destination = to_queues(self.aws, planned.queues)
+        try:
+            receipt = Redrive(self.aws, planned, ledger, run, telling, destination=destination).perform()
+        except LedgerError as error:
+            raise LedgerError(
+                f"stopped: the ledger does not take more: {error.message}",
+                f"nothing is lost; make room, then opskit redrive-dlq --resume {run} --apply",
+            ) from error
+        finally:
+            ticker.close()
+        again = "" if receipt.complete else f"opskit redrive-dlq --resume {run} --apply"
+        return replace(self.told(planned, again), run=run, receipt=receipt)
+
+    def _refuse_account(self, account: str | None, box: Letterbox) -> None:
+        """Refuse to act where nobody has said which account is meant, but for an AWS on this machine."""
+        settings = self.inventory.settings
+        if account is not None and account != box.account:
+            raise UsageError(f"--account {account}: the queue is in account {box.account}")
+        local = is_loopback(endpoint_of(self.aws, settings))
+        if account is None and not settings.account and not local:
+            raise UsageError(
+                f"opskit.toml binds {settings.env} to no account",
+                f"say which one is meant: --account {box.account}",
+            )
+
+    def _write_down(self, told: Told) -> None:
+        try:
+            journal = Journal(self.folder)
+            journal.write(lambda _: document(told), command_line(), actor(), int(time.time()), told.run)
+        except JournalError as error:
+            out.note(f"this run is not in the journal: {error}")
+
+
+def _ask(planned: Plan, shared: SharedOptions, session: Session) -> None:
+    """Ask whoever is at the terminal; UsageError if nobody is, or the answer is no."""
+    if not (sys.stdin is not None and sys.stdin.isatty()):
+        raise UsageError("nobody is there to be asked", "say --yes to move without a question")
+    told = session.told(planned, "")
+    out.note(render(told, Output.PLAIN, out.canvas(shared)))
+    import typer
+
+    to = ", ".join(queue.name for queue in planned.queues)
+    if not typer.confirm(f"Move dead letters of {planned.box.name} to {to}?", err=True):
+        raise UsageError("nothing was moved")
+
+
+class Ticker:
+    """Progress on stderr: one line that changes on a terminal, now and then a line elsewhere."""
+
+    def __init__(self, planned: Plan) -> None:
+        terms = planned.terms
+        self._goal = min(planned.box.depth.total, terms.limit or planned.box.depth.total)
+        self._told_at = time.monotonic()
+        self._line = out.Line()
+
+    def said(self, text: str) -> None:
+        """Show a state in words."""
+        self._show(text)
+
+    def counted(self, progress: Progress) -> None:
+        """Show how far the ramp is."""
+        rest = max(0, self._goal - progress.moved - progress.left - progress.failed)
+        left = f", {duration(rest / progress.rate)} to go" if progress.rate > 0 and rest else ""
+        back = f", {number(progress.returned)} came back" if progress.returned else ""
+        self._show(
+            f"moved {number(progress.moved)} of about {counted(self._goal, 'message', 'messages')}, "
+            f"{number(progress.rate)} a second{left}{back}"
+        )
+
+    def _show(self, text: str) -> None:
+        if self._line.changes:
+            self._line.show(text)
+        elif time.monotonic() - self._told_at >= NOTE_EVERY_S:
+            self._told_at = time.monotonic()
+            out.note(text)
+
+    def close(self) -> None:
+        """Take the line back."""
+        self._line.close()

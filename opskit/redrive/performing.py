@@ -1,0 +1,227 @@
+"""A redrive carried out: the canary and its fate, the ramp and its guard, and what the run began with."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from opskit.aws.faults import FAULTS
+from opskit.aws.session import Aws
+from opskit.aws.sqs import Depth, Queue
+from opskit.logs.sources import Sources
+from opskit.redrive import canary, watching
+from opskit.redrive.canary import Fate, Verdict
+from opskit.redrive.choosing import Decision
+from opskit.redrive.delivery import Sent
+from opskit.redrive.guard import Bounds, Guard
+from opskit.redrive.guard import Progress as Guarded
+from opskit.redrive.guarding import Eyes, Watched
+from opskit.redrive.hearing import Hearing
+from opskit.redrive.ledger import Ledger, LedgerError
+from opskit.redrive.letter import Letter
+from opskit.redrive.mover import Mover, pick_up
+from opskit.redrive.outcome import Destination
+from opskit.redrive.pace import Pace
+from opskit.redrive.place import SourceQueue
+from opskit.redrive.plan import Plan
+from opskit.redrive.receipt import Receipt, added_up
+from opskit.redrive.route import UNKNOWN, Route
+from opskit.redrive.sorting import Choose
+from opskit.redrive.tally import Progress
+
+LOOK_EVERY_S = 3.0
+"""Between two looks at the canary: each reads two queues and the consumers' logs."""
+GUARD_EVERY_S = 1.0
+"""How often it is looked whether letters came back; the guard's own looks are less frequent."""
+HALTS = {Fate.BACK: "canary-back", Fate.FAILING: "canary-failing", Fate.UNPROVEN: "canary-unproven"}
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Where progress goes: a canary's state in words, and the counts of the ramp."""
+
+    said: Callable[[str], None]
+    counted: Callable[[Progress], None]
+    now: Callable[[], float] = time.time
+
+
+class _SentIds:
+    """The ids under which letters were sent, as the guard looks them up: in the ledger, not in memory."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __contains__(self, message_id: object) -> bool:
+        return bool(self._ledger.sent_as([str(message_id)]))
+
+
+class Redrive:
+    """One run over one plan; `group_of` names the group of a letter by cause."""
+
+    def __init__(
+        self,
+        aws: Aws,
+        plan: Plan,
+        ledger: Ledger,
+        run: str,
+        telling: Telling,
+        *,
+        destination: Destination,
+        group_of: Callable[[Letter], str] = lambda _: "",
+    ) -> None:
+        self._aws = aws
+        self._plan = plan
+        self._ledger = ledger
+        self._run = run
+        self._telling = telling
+        self._queue = Queue(aws, plan.box.url, plan.box.arn)
+        self._destination = destination
+        self._group_of = group_of
+
+    def perform(self) -> Receipt:
+        """Move what the plan chooses; return the receipt, whatever stopped it.
+
+        Raises LedgerError if the ledger does not take more; what was moved by then is in it.
+        """
+        began = time.monotonic()
+        if "before" in self._ledger.facts():
+            pick_up(self._queue, self._ledger)
+        else:
+            self._ledger.note(before=self._depths())
+        mover = Mover(
+            self._queue, self._destination, self._ledger, self._choose(),
+            run=self._run, limit=self._plan.terms.limit,
+        )  # fmt: skip
+        done = threading.Event()
+        keeper = threading.Thread(target=mover.keep_hidden, args=(done,), name="keeper", daemon=True)
+        keeper.start()
+        try:
+            self._move(mover)
+        except KeyboardInterrupt:
+            mover.tally.stop("interrupted", "interrupted by Ctrl-C")
+        finally:
+            mover.finish()
+            done.set()
+            keeper.join()
+        return self._closed(mover, time.monotonic() - began)
+
+    def _move(self, mover: Mover) -> None:
+        initial = self._queue.depth().total
+        began_s = self._telling.now()
+        if not self._plan.terms.forced:
+            self._canary(mover, initial, began_s)
+        if not mover.tally.stopped.is_set():
+            self._ramp(mover, self._guard(Bounds(initial), began_s))
+        mover.settle_open()
+
+    def _ramp(self, mover: Mover, guard: Guard) -> None:
+        """Move with the guard beside it, in a thread of its own: a look takes seconds."""
+        terms = self._plan.terms
+        done = threading.Event()
+        watching = threading.Thread(
+            target=self._guard_until, args=(done, mover, guard), name="guard", daemon=True
+        )
+        watching.start()
+        try:
+            mover.ramp(Pace(terms.rate, terms.doubling_s, time.monotonic), self._telling.counted)
+        finally:
+            done.set()
+
+    def _canary(self, mover: Mover, initial: int, sent_at_s: float) -> None:
+        sent = mover.send_one()
+        if sent is None:
+            return
+        watch = self._watch_of(sent, initial, sent_at_s)
+        verdict = Verdict(Fate.WAITING, "just sent")
+        looked_s = 0.0
+        while verdict.fate is Fate.WAITING and not mover.tally.stopped.is_set():
+            mover.sweep()
+            back, now = mover.tally.progress.returned > 0, self._telling.now()
+            if back or now - looked_s >= LOOK_EVERY_S:
+                looked_s = now
+                verdict = watch.look(now, seen_back=back)
+                self._telling.said(f"canary {sent.letter.message_id}: {verdict.fate}: {verdict.reason}")
+        self._ledger.note(canary=f"{verdict.fate}: {verdict.reason}")
+        if verdict.fate in HALTS:
+            mover.tally.stop(HALTS[verdict.fate], f"the canary is {verdict.fate}: {verdict.reason}")
+
+    def _watch_of(self, sent: Sent, initial: int, sent_at_s: float) -> watching.Watch:
+        queue = self._queue_of(sent.letter)
+        terms = canary.Terms(queue.visibility_s, queue.max_receives, self._plan.terms.canary_timeout_s)
+        return watching.Watch(
+            watching.Canary(sent.new_id, sent_at_s, initial - 1),
+            terms,
+            dead=self._queue,
+            source=Queue(self._aws, queue.url, queue.arn),
+            hearing=self._hearing(),
+        )
+
+    def _queue_of(self, letter: Letter) -> SourceQueue:
+        queues = self._plan.queues
+        return next((one for one in queues if one.arn == letter.source_arn), queues[0])
+
+    def _guard(self, bounds: Bounds, began_s: float) -> Guard:
+        consumers = [one for judged in self._plan.judgements for one in judged.found.consumers]
+        functions = tuple(dict.fromkeys(one.function for one in consumers))
+        watched = Watched(self._queue, began_s, functions, self._plan.terms.guard_alarms)
+        return Guard(Eyes(self._aws, watched, self._hearing()).look, bounds)
+
+    def _guard_until(self, done: threading.Event, mover: Mover, guard: Guard) -> None:
+        sent = _SentIds(self._ledger)
+        while not done.wait(GUARD_EVERY_S):
+            progress = mover.tally.progress
+            so_far = Guarded(progress.moved + progress.returned, progress.returned, sent)
+            try:
+                reason = guard.check(self._telling.now(), so_far)
+            except LedgerError as error:
+                mover.tally.fail(error)
+                return
+            if reason and not done.is_set():
+                mover.tally.stop("guard", reason)
+
+    def _hearing(self) -> Hearing:
+        found = [judged.found.logs for judged in self._plan.judgements]
+        together = (source for logs in found for same in logs.by_group.values() for source in same)
+        return Hearing(self._aws, Sources.of(together))
+
+    def _choose(self) -> Choose:
+        choice = self._plan.terms.choice
+        route = self._destination if isinstance(self._destination, Route) else None
+
+        def choose(letter: Letter) -> tuple[str, str]:
+            group = self._group_of(letter)
+            decision = choice.decide(letter, group)
+            if decision is not Decision.TAKEN:
+                return group, WHY_NOT[decision]
+            return group, UNKNOWN if route is not None and route.destination(letter) is None else ""
+
+        return choose
+
+    def _depths(self) -> dict[str, Sequence[int]]:
+        """Return each queue's counts by its name; what cannot be read is left out."""
+        queues = {self._queue.name: self._queue}
+        queues |= {one.name: Queue(self._aws, one.url) for one in self._plan.queues}
+        return {name: depth for name, queue in queues.items() if (depth := _counts(queue))}
+
+    def _closed(self, mover: Mover, seconds: float) -> Receipt:
+        halt = mover.tally.halt
+        facts = self._ledger.facts()
+        self._ledger.note(
+            after=self._depths(),
+            unreached=mover.reader.unreached,
+            halt=[halt.what, halt.reason] if halt else None,
+            seconds=facts.get("seconds", 0.0) + seconds,
+            ended=True,
+        )
+        return added_up(self._ledger, self._run)
+
+
+WHY_NOT = {Decision.LEFT: "not chosen", Decision.UNJUDGED: "whether it is chosen cannot be told"}
+
+
+def _counts(queue: Queue) -> Sequence[int] | None:
+    try:
+        depth: Depth = queue.depth()
+    except FAULTS:
+        return None
+    return [depth.visible, depth.in_flight, depth.delayed]

@@ -1,0 +1,155 @@
+"""What a redrive would do, and what stands in its way: looked up before anything is received."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from opskit.aws.faults import FAULTS, explain
+from opskit.aws.session import Aws
+from opskit.aws.sqs import find_url
+from opskit.diagnose import Asks
+from opskit.errors import CannotLookError, UsageError
+from opskit.health.model import Place
+from opskit.inventory import Inventory
+from opskit.inventory.queue_name import QueueName
+from opskit.model import Cost, Finding, Gap
+from opskit.redrive import consumer
+from opskit.redrive.choosing import Choice
+from opskit.redrive.consumer import Judgement
+from opskit.redrive.place import GONE, Letterbox, SourceQueue, source_queue
+
+RATE, DOUBLING_S, CANARY_TIMEOUT_S = 50.0, 10.0, 1_800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a redrive goes; what `--resume` takes over from the run it goes on with."""
+
+    choice: Choice = Choice()  # noqa: RUF009 - frozen
+    limit: int | None = None
+    rate: float = RATE
+    """Messages a second, at most."""
+    doubling_s: float = DOUBLING_S
+    """The ramp's rate doubles every so often; 0: no ramp."""
+    canary_timeout_s: float = CANARY_TIMEOUT_S
+    guard_alarms: tuple[str, ...] = ()
+    forced: bool = False
+    """Neither the consumer's health nor a canary is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A redrive of one queue. It may begin if nothing stands in the way, or it is forced."""
+
+    box: Letterbox
+    queues: tuple[SourceQueue, ...]
+    """Where letters go: each to its own source, or all to the one that was named."""
+    terms: Terms
+    judgements: tuple[Judgement, ...] = ()
+    """Of the consumers of `queues`, in their order."""
+    gaps: tuple[Gap, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What stands in the way, the worst first."""
+        found = [finding for one in self.judgements for finding in one.findings]
+        return tuple(sorted(dict.fromkeys(found), key=lambda finding: -finding.severity.rank))
+
+    @property
+    def unknown(self) -> tuple[Gap, ...]:
+        """What could not be looked at."""
+        return tuple(dict.fromkeys((*self.gaps, *(gap for one in self.judgements for gap in one.gaps))))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What else is to be known of the consumers."""
+        return tuple(dict.fromkeys(note for one in self.judgements for note in one.notes))
+
+    @property
+    def cost(self) -> Cost:
+        """What the look cost."""
+        return sum((one.cost for one in self.judgements), Cost())
+
+
+def plan(
+    aws: Aws,
+    box: Letterbox,
+    to: QueueName | None,
+    terms: Terms,
+    *,
+    inventory: Inventory,
+    gatherer: Callable[[], Asks],
+) -> Plan:
+    """Look at where letters would go, and who reads there.
+
+    UsageError if they cannot go there; CannotLookError if nothing can be asked.
+    """
+    refuse(box)
+    queues = destinations(aws, box, to)
+    settings = inventory.settings
+    place = Place(box.account, box.region, settings.env, settings.endpoint_url or "", settings.profile or "")
+    judgements = []
+    for queue in queues:
+        asks = gatherer()
+        found = consumer.find(queue, inventory, asks)
+        judgements.append(
+            Judgement(found, notes=found.notes, cost=asks.cost)
+            if terms.forced
+            else consumer.judge(found, place, asks, settings)
+        )
+    return Plan(box, queues, terms, tuple(judgements), box.gaps)
+
+
+def refuse(box: Letterbox) -> None:
+    """Raise UsageError for a queue whose messages must not be received now."""
+    if box.redrives_itself:
+        raise UsageError(
+            f"{box.name} has a redrive policy of its own: receiving its messages can push them on to another "
+            "queue",
+            "redrive that queue first, or take the policy away",
+        )
+    if box.moving:
+        raise UsageError(
+            f"AWS is moving the messages of {box.name} (message move task {box.moving})",
+            f"wait for it, or opskit redrive-dlq {box.name} --server-side --cancel",
+        )
+
+
+def destinations(aws: Aws, box: Letterbox, to: QueueName | None) -> tuple[SourceQueue, ...]:
+    """Return the queues that letters go to; UsageError if there is none, or the kinds do not fit."""
+    queues = (_named(aws, to),) if to else box.sources
+    if not queues:
+        why = next((gap.reason for gap in box.gaps if gap.signal == "source queues"), "")
+        if why:
+            raise CannotLookError(f"which queues {box.name} takes dead letters of cannot be read: {why}")
+        raise UsageError(
+            f"{box.name} is no queue's dead-letter queue",
+            "say where its messages go with --to QUEUE; its source queue may be gone, or its policy changed",
+        )
+    for queue in queues:
+        if queue.arn == box.arn:
+            raise UsageError(f"--to: {box.name} is the queue that is redriven")
+        if queue.name.endswith(".fifo") != box.fifo:
+            kinds = ("a FIFO queue", "a standard queue")
+            one, other = kinds if box.fifo else kinds[::-1]
+            raise UsageError(f"{box.name} is {one} and {queue.name} is {other}: their messages do not fit")
+    return queues
+
+
+def _named(aws: Aws, to: QueueName) -> SourceQueue:
+    if to.region and to.region != aws.region:
+        raise UsageError(f"--to: {to.name} is in {to.region}, and the dead letters are in {aws.region}")
+    try:
+        return source_queue(aws, find_url(aws, to.name, to.account))
+    except FAULTS as error:
+        fault = explain(error, "sqs", "GetQueueAttributes")
+        if fault.code in GONE:
+            raise UsageError(f"--to: no queue {to.name} in region {aws.region}") from error
+        raise CannotLookError(f"--to {to.name}: {fault.text}") from error
+
+
+def stopping(plan: Plan) -> Sequence[str]:
+    """Return what keeps the redrive from beginning; nothing if it is forced."""
+    if plan.terms.forced:
+        return ()
+    unread = [f"{gap.signal}: {gap.reason}" for gap in plan.unknown]
+    return [*(finding.summary for finding in plan.findings), *unread]

@@ -1,0 +1,97 @@
+"""The runs of redrives on this machine: their ledgers, which are unfinished, and how a new one begins."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from opskit.errors import UsageError
+from opskit.redrive.choosing import Choice
+from opskit.redrive.ledger import FOLDER, Ledger, State
+from opskit.redrive.plan import Plan, Terms
+from opskit.settings import nearest, show
+
+SUFFIX = ".sqlite3"
+
+
+def path_of(state_folder: Path, run: str) -> Path:
+    """Return where a run's ledger is."""
+    return state_folder / FOLDER / f"{run}{SUFFIX}"
+
+
+def every(state_folder: Path) -> list[str]:
+    """Return the runs that have a ledger here, the oldest first: ids sort by time."""
+    return sorted(path.name.removesuffix(SUFFIX) for path in (state_folder / FOLDER).glob(f"*{SUFFIX}"))
+
+
+def begin(state_folder: Path, run: str, plan: Plan, who: Mapping[str, Any]) -> Ledger:
+    """Make the ledger of a new run; `who` are facts such as env, region and actor."""
+    facts = {
+        "queue": plan.box.arn,
+        "to": [queue.arn for queue in plan.queues],
+        "terms": terms_document(plan.terms),
+        "forced": plan.terms.forced,
+        **who,
+    }
+    return Ledger.create(path_of(state_folder, run), facts)
+
+
+def opened(state_folder: Path, run: str) -> Ledger:
+    """Open a run's ledger; UsageError if there is none."""
+    path = path_of(state_folder, run)
+    known = every(state_folder)
+    if run not in known:
+        near = nearest(run, known)
+        raise UsageError(
+            f"no redrive {show(run)} on this machine",
+            f"did you mean {near}?" if near else f"looked in {path.parent}",
+        )
+    return Ledger(path)
+
+
+def unfinished(state_folder: Path, queue_arn: str) -> str:
+    """Return the run that was cut off while it moved a queue's letters; "" if there is none.
+
+    It may have sent what it did not write down as sent: another run would send that again, unseen.
+    """
+    for run, ledger in _ledgers(state_folder):
+        facts = ledger.facts()
+        if facts.get("queue") != queue_arn or facts.get("closed"):
+            continue
+        if not facts.get("ended") or ledger.in_state(State.SENDING, State.SENT):
+            return run
+    return ""
+
+
+def _ledgers(state_folder: Path) -> Iterator[tuple[str, Ledger]]:
+    for run in reversed(every(state_folder)):
+        ledger = Ledger(path_of(state_folder, run))
+        try:
+            yield run, ledger
+        finally:
+            ledger.close()
+
+
+def terms_document(terms: Terms) -> dict[str, Any]:
+    """Return terms as JSON; `terms_of` gives back equal ones."""
+    return {
+        "choice": terms.choice.to_dict(),
+        "limit": terms.limit,
+        "rate": terms.rate,
+        "doubling_s": terms.doubling_s,
+        "canary_timeout_s": terms.canary_timeout_s,
+        "guard_alarms": list(terms.guard_alarms),
+        "forced": terms.forced,
+    }
+
+
+def terms_of(document: Mapping[str, Any]) -> Terms:
+    """Return the terms that `terms_document` wrote."""
+    return Terms(
+        choice=Choice.from_dict(document["choice"]),
+        limit=document["limit"],
+        rate=document["rate"],
+        doubling_s=document["doubling_s"],
+        canary_timeout_s=document["canary_timeout_s"],
+        guard_alarms=tuple(document["guard_alarms"]),
+        forced=document["forced"],
+    )

@@ -1,0 +1,77 @@
+"""All that one call of `opskit redrive-dlq` has to say: the plan, and the receipt if it was carried out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from opskit.model import Cost, Finding, Gap, Severity, Verdict, severity_of, verdict_of
+from opskit.redrive.plan import Plan
+from opskit.redrive.receipt import Receipt
+
+UNPROVEN = "canary-unproven"
+"""The halt that is no finding: nobody knows."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """A dry run without a receipt, or a redrive with one."""
+
+    plan: Plan
+    env: str
+    command: str
+    """What to type to carry it out, or to go on with it; "" if there is nothing to do."""
+    run: str = ""
+    endpoint: str = ""
+    receipt: Receipt | None = None
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What stands in the way, and what went wrong; the worst first."""
+        found = (*self.plan.findings, *self._wrong())
+        return tuple(sorted(found, key=lambda finding: -finding.severity.rank))
+
+    @cached_property
+    def gaps(self) -> tuple[Gap, ...]:
+        """What could not be looked at, and what was not proven."""
+        receipt = self.receipt
+        unproven = receipt is not None and receipt.halt is not None and receipt.halt.what == UNPROVEN
+        canary = (Gap("canary", receipt.halt.reason),) if unproven and receipt and receipt.halt else ()
+        return (*self.plan.unknown, *canary)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Both in one word."""
+        return verdict_of(self.findings, self.gaps)
+
+    @property
+    def severity(self) -> Severity | None:
+        """The worst finding's."""
+        return severity_of(self.findings)
+
+    @property
+    def cost(self) -> Cost:
+        """What the look at the consumer cost."""
+        return self.plan.cost
+
+    def _wrong(self) -> Iterator[Finding]:
+        receipt = self.receipt
+        if receipt is None:
+            return
+        subject = self.plan.box.name
+        if receipt.halt is not None and receipt.halt.what not in (UNPROVEN, "interrupted"):
+            yield _finding(
+                f"redrive-{receipt.halt.what}", subject, f"stopped: {receipt.halt.reason}", self.command
+            )
+        for cause, count, text in (
+            ("redrive-loop", receipt.returned, "came back into the dead-letter queue after they were moved"),
+            ("redrive-failed", receipt.failed, "were not taken, and stay in the dead-letter queue"),
+            ("redrive-not-deleted", receipt.undeleted, "were sent, and are still in the dead-letter queue"),
+            ("redrive-unknown", receipt.unknown, "were handed over without an answer"),
+        ):
+            if count:
+                yield _finding(cause, subject, f"{count:,} messages {text}", self.command)
+
+
+def _finding(cause: str, subject: str, summary: str, command: str) -> Finding:
+    fix = (command,) if command else ()
+    return Finding(cause, Severity.HIGH, subject, summary, fix=fix)
