@@ -57,7 +57,7 @@ def document(told: Told) -> dict[str, Any]:
         "next": [told.command] if told.command else [],
         "links": {},
         "plan": _plan(told),
-        "receipt": None if told.receipt is None else _receipt(told.receipt, box.name),
+        "receipt": None if told.receipt is None else receipt_document(told.receipt, box.name),
     }
 
 
@@ -78,7 +78,8 @@ def _plan(told: Told) -> dict[str, Any]:
     }
 
 
-def _receipt(receipt: Receipt, queue: str) -> dict[str, Any]:
+def receipt_document(receipt: Receipt, queue: str) -> dict[str, Any]:
+    """Return a receipt as JSON."""
     return {
         "complete": receipt.complete,
         "read": receipt.read,
@@ -110,7 +111,7 @@ def _depth(depth: Depth) -> dict[str, int]:
 def _blocks(told: Told) -> Iterator[Sequence[str]]:
     yield (_heading(told), _place(told))
     if told.receipt is not None:
-        yield list(_receipt_lines(told.receipt, told.plan.box.name))
+        yield list(receipt_lines(told.receipt, told.plan.box.name))
     yield [line for finding in told.findings for line in _finding_lines(finding)]
     yield [f"could not look at {clean(words.gap_line(gap))}" for gap in words.merged(told.gaps)]
     yield [clean(note) for note in told.plan.notes]
@@ -143,7 +144,8 @@ def _place(told: Told) -> str:
     return clean(", ".join(filter(None, (f"account {box.account}", box.region, told.env, endpoint))))
 
 
-def _receipt_lines(receipt: Receipt, queue: str) -> Iterator[str]:
+def receipt_lines(receipt: Receipt, queue: str) -> Iterator[str]:
+    """Yield a receipt's lines; `queue` is the dead-letter queue."""
     left = ", ".join(f"{number(count)} {reason}" for reason, count in receipt.left.items())
     yield f"{'read':<{MARGIN}}{number(receipt.read)} in {duration(receipt.seconds)}"
     yield f"{'moved':<{MARGIN}}{number(receipt.moved)}"

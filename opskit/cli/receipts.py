@@ -1,0 +1,43 @@
+"""`opskit dlq receipts`: what redrives of this machine did, and the end of their private data."""
+
+from typing import Annotated
+
+import typer
+
+from opskit.cli.options import SharedOptions, remember
+
+
+@remember
+def receipts(
+    shared: SharedOptions,
+    *,
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="One run; else all of this machine.")
+    ] = None,
+    sign_off: Annotated[
+        bool,
+        typer.Option("--sign-off", help="All is well: forget the contents of its letters, keep the receipt."),
+    ] = False,
+) -> int:
+    """Show the receipts of redrives; with --sign-off forget the contents of one's letters.
+
+    Until then a run keeps every letter that it sent, whole, in a file that only its owner can read.
+    """
+    import os
+
+    from opskit.cli import out
+    from opskit.errors import UsageError
+    from opskit.journal import folder
+    from opskit.redrive import kept
+    from opskit.render.receipts import render_all, render_one
+
+    output = out.form(shared.output_form())
+    state = folder(os.environ)
+    if run is None:
+        if sign_off:
+            raise UsageError("--sign-off is for one run: name it")
+        out.result(render_all(kept.every(state), output, out.canvas(shared)))
+        return 0
+    found = kept.sign_off(state, run) if sign_off else kept.one(state, run)
+    out.result(render_one(found, output, out.canvas(shared)))
+    return 0

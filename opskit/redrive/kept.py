@@ -1,0 +1,75 @@
+"""The receipts that this machine keeps, read again from the ledgers of their runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from opskit.errors import UsageError
+from opskit.inventory import arns
+from opskit.redrive import lease, runs
+from opskit.redrive.ledger import Ledger
+from opskit.redrive.receipt import Receipt, added_up
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One run, as its ledger has it."""
+
+    receipt: Receipt
+    facts: Mapping[str, Any] = field(hash=False)
+
+    @property
+    def queue(self) -> str:
+        """The dead-letter queue's name."""
+        return arns.resource_of(self.facts.get("queue", ""))
+
+    @property
+    def ended(self) -> bool:
+        """Whether it came to its end, or to a stop, and was not cut off."""
+        return bool(self.facts.get("ended"))
+
+    @property
+    def signed_off(self) -> bool:
+        """Whether the contents of its letters are gone."""
+        return bool(self.facts.get("signed_off"))
+
+
+def every(state_folder: Path) -> list[Kept]:
+    """Return all runs, the newest first."""
+    return [one(state_folder, run) for run in reversed(runs.every(state_folder))]
+
+
+def one(state_folder: Path, run: str) -> Kept:
+    """Return one run; UsageError if it is not known here."""
+    ledger = runs.opened(state_folder, run)
+    try:
+        return _read(ledger, run)
+    finally:
+        ledger.close()
+
+
+def sign_off(state_folder: Path, run: str) -> Kept:
+    """Forget the contents of a run's letters.
+
+    UsageError while it moves, and while something of it is open: the ledger's copy may be all there is.
+    """
+    ledger = runs.opened(state_folder, run)
+    try:
+        kept = _read(ledger, run)
+        receipt = kept.receipt
+        with lease.held(state_folder, kept.facts["queue"]):
+            if not kept.ended or receipt.unknown or receipt.undeleted:
+                raise UsageError(
+                    f"run {run} is not settled: what became of some of its letters is not known",
+                    f"go on with it first: opskit redrive-dlq --resume {run} --apply",
+                )
+            ledger.purge()
+            ledger.note(signed_off=True)
+        return _read(ledger, run)
+    finally:
+        ledger.close()
+
+
+def _read(ledger: Ledger, run: str) -> Kept:
+    return Kept(added_up(ledger, run), ledger.facts())
