@@ -19,9 +19,10 @@ OVERLAP_S = 120.0
 """Log lines arrive late: so much before the last look is read again."""
 LONGEST_S = 3 * 3_600
 """CloudWatch keeps a minute's datapoints as such in a short window only; the guard looks at no more."""
-MOST_ALARMS = 100
+MOSTALARMS = 100
 """Names in a DescribeAlarms call (AlarmNames in its model)."""
-_ALARMS = "[MetricAlarms, CompositeAlarms][][].{name: AlarmName, state: StateValue}"
+ALARMS = "[MetricAlarms, CompositeAlarms][].{name: AlarmName, state: StateValue}"
+"""Both kinds of alarm, as DescribeAlarms lists them."""
 COUNTERS = ("Errors", "Throttles")
 
 
@@ -100,8 +101,8 @@ class Eyes:
 
 def check_alarms(aws: Aws, names: Sequence[str], now_s: float) -> None:
     """Raise UsageError for a --guard-alarm that does not exist, CannotLookError if they cannot be read."""
-    if len(names) > MOST_ALARMS:
-        raise UsageError(f"--guard-alarm: at most {MOST_ALARMS} alarms, got {len(names)}")
+    if len(names) > MOSTALARMS:
+        raise UsageError(f"--guard-alarm: at most {MOSTALARMS} alarms, got {len(names)}")
     if not names:
         return
     reading = _described(aws, names, now_s)
@@ -116,7 +117,7 @@ def _described(aws: Aws, names: Sequence[str], now_s: float) -> Reading:
     end = int(now_s // MINUTE_S) * MINUTE_S
     # Without AlarmTypes AWS answers with metric alarms alone.
     params = (("AlarmNames", tuple(names)), ("AlarmTypes", ("MetricAlarm", "CompositeAlarm")))
-    asked = Describe("cloudwatch", "DescribeAlarms", params, _ALARMS)
+    asked = Describe("cloudwatch", "DescribeAlarms", params, ALARMS)
     return _gatherer(aws, Window(end - MINUTE_S, end), now_s).gather([asked])[asked]
 
 
