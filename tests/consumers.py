@@ -262,9 +262,10 @@ class Consumer:
         lines += [f"END RequestId: {request}", _report(request, took_ms)]
         self._write(stream, lines)
         self._count(_invoked(1, int(crashed), took_ms))
-        self._delete(good)
+        # Before they are deleted: of a FIFO group another thread may then get the next one.
         self.handled += [message["MessageId"] for message in good]
         self.failed += [message["MessageId"] for message in (messages if crashed else wrong)]
+        self._delete(good)
 
     def _try(self, message: Message, request: str, lines: list[str]) -> bool:
         """Handle one message; write what a logger would."""

@@ -11,7 +11,7 @@ from typing import Any
 import jmespath
 import pytest
 from conftest import REGION, EmbeddedAws
-from consumers import Consumer, Post, failed_before, fails, ok, send, settle
+from consumers import TRACEBACK, Consumer, Post, failed_before, fails, ok, send, settle
 from faults import FaultProxy, Rule, denied
 
 from opskit.aws.session import Aws
@@ -20,7 +20,7 @@ from opskit.errors import CannotLookError, UsageError
 from opskit.logs.sources import Sources, of_function
 from opskit.redrive.guard import BLIND_LOOKS, Bounds, Guard, Progress
 from opskit.redrive.guarding import ALARMS, Eyes, Watched, check_alarms
-from opskit.redrive.hearing import Hearing
+from opskit.redrive.hearing import NO_LOG, Hearing
 
 WINDOW_S = 0.5
 METRIC = {"AlarmName": "errors", "StateValue": "OK"}
@@ -149,6 +149,40 @@ def test_cloudwatch_counts_whole_minutes_since_the_run_began_and_no_earlier_ones
     assert reason == f"CloudWatch counts 3 Errors of {ramp.post.function} since the run began"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"level": "ERROR", "message": "no such fan"}',
+        '{"level":"error","msg":"no such fan"}',
+        '{"level":50,"msg":"no such fan"}',
+        '{"severity": "Critical", "message": "no such fan"}',
+        "[ERROR] KeyError: 'fan'",
+        f"{TRACEBACK}\n  File handler.py",
+        "2026-11-26T01:00:00.000Z 8c1b4a52-6f0e-4b7a-9d53-0a4f3c2b1e6d Task timed out after 1.00 seconds",
+        "RequestId: 8c1b4a52-6f0e-4b7a-9d53-0a4f3c2b1e6d Process exited before completing request",
+        "RequestId: 8c1b4a52-6f0e-4b7a-9d53-0a4f3c2b1e6d Error: Runtime exited with error",
+        "REPORT RequestId: 8c1b4a52-6f0e-4b7a-9d53-0a4f3c2b1e6d\tDuration: 3.00 ms\tStatus: timeout",
+        '{"type":"platform.report","record":{"requestId":"8c1b4a52","status":"failure"}}',
+    ],
+)
+def test_the_filter_lets_every_form_of_an_error_line_through(ramp: Ramp, line: str) -> None:
+    eyes = ramp.eyes()
+    logs, where = ramp.aws.client("logs"), {"logGroupName": ramp.post.log_group, "logStreamName": "any"}
+    logs.create_log_stream(**where)
+    events = [{"timestamp": int(ramp.aws.clock() * 1000), "message": text} for text in ("all is well", line)]
+    logs.put_log_events(**where, logEvents=events)
+    look = eyes.look(ramp.aws.clock())
+    assert [event.raw for event in look.events or ()] == ["all is well", line]
+
+
+def test_lines_that_are_no_errors_are_not_read_on(ramp: Ramp) -> None:
+    with Consumer(ramp.aws, ramp.post, ok) as consumer:
+        ramp.step()
+        while len(consumer.handled) < len(ramp.sent):
+            time.sleep(0.05)
+        assert ramp.eyes().look(ramp.aws.clock()).events == ()
+
+
 # --- alarms -------------------------------------------------------------------------------------------
 
 
@@ -200,6 +234,12 @@ def test_an_alarm_that_is_deleted_meanwhile_stops_the_ramp(ramp: Ramp) -> None:
 
 
 # --- what is denied -----------------------------------------------------------------------------------
+
+
+def test_without_a_known_consumer_its_log_is_a_gap(ramp: Ramp) -> None:
+    eyes = replace(ramp.eyes(), hearing=Hearing(ramp.through, Sources.of([])))
+    look = eyes.look(ramp.aws.clock())
+    assert (look.events, look.gaps) == (None, (NO_LOG,))
 
 
 @pytest.mark.parametrize("rule", EVERYTHING, ids=lambda rule: str(rule["operation"]))

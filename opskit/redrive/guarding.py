@@ -9,6 +9,7 @@ from opskit.aws.session import Aws
 from opskit.aws.sqs import Queue
 from opskit.errors import CannotLookError, UsageError
 from opskit.gather import MINUTE_S, Gatherer
+from opskit.logs.story import LONGEST_MS
 from opskit.model import Describe, Metric, Reading, Status, Window
 from opskit.redrive.guard import Look
 from opskit.redrive.hearing import Hearing
@@ -50,7 +51,8 @@ class Eyes:
         gaps: list[str] = []
         dead = self._dead(gaps)
         since_s = max(self.watched.began_s, self._heard_s - OVERLAP_S)
-        heard = self.hearing.failing(since_s, self.watched.began_s, now_s)
+        from_s = max(self.watched.began_s, since_s - LONGEST_MS / 1000)
+        heard = self.hearing.failing(since_s, from_s, now_s)
         if not heard.gap:
             self._heard_s = now_s
         counts, alarms = self._counts(now_s, gaps), self._alarms(now_s, gaps)
