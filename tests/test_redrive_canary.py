@@ -28,8 +28,8 @@ def evidence(now_s: float, *each: tuple[float, Depth | None, int | None], **more
     return replace(Evidence(SENT, SENT + now_s, DEAD, looks(*each)), **more)  # type: ignore[arg-type]
 
 
-def handling(*, ended: bool = True, failed: str = "") -> Handling:
-    return Handling("id", "score", int(SENT * 1000), ended, failed)
+def handling(*, failed: str = "", doubt: str = "") -> Handling:
+    return Handling("id", "score", int(SENT * 1000), failed, doubt)
 
 
 def fate(of: Evidence, terms: Terms = TERMS) -> Fate:
@@ -42,7 +42,11 @@ def fate(of: Evidence, terms: Terms = TERMS) -> Fate:
         pytest.param({"seen_back": True}, Fate.BACK, id="met in the dead-letter queue"),
         pytest.param({"handlings": (handling(failed="boom"),)}, Fate.FAILING, id="an error line names it"),
         pytest.param({"handlings": (handling(),)}, Fate.CONSUMED, id="an execution that ended well names it"),
-        pytest.param({"handlings": (handling(ended=False),)}, Fate.WAITING, id="its execution still runs"),
+        pytest.param(
+            {"handlings": (handling(doubt="that execution has not ended"),)},
+            Fate.WAITING,
+            id="its execution still runs",
+        ),
         pytest.param(
             {"handlings": (handling(failed="boom"), handling())},
             Fate.FAILING,
@@ -151,7 +155,10 @@ def test_without_a_limit_of_tries_only_empty_queues_prove_it_consumed() -> None:
     [
         (evidence(600), "the consumer's log does not name it"),
         (evidence(600, log_gap="denied: needs logs:FilterLogEvents"), "(denied: needs logs:FilterLogEvents)"),
-        (evidence(600, handlings=(handling(ended=False),)), "in an execution that has not ended"),
+        (
+            evidence(600, handlings=(handling(doubt="that execution has not ended"),)),
+            "the consumer's log names it, but that execution has not ended",
+        ),
         (evidence(600), "the dead-letter queue's counts could not be read"),
         (evidence(600, (599, None, 99)), "there are no counts of the queue it was sent to"),
         (evidence(600, (599, BACKLOG, 99)), "40 messages wait where it was sent to"),

@@ -33,41 +33,69 @@ def report(request: str = REQUEST, more: str = "") -> str:
     return f"REPORT RequestId: {request}\tDuration: 3.00 ms\tBilled Duration: 3 ms{more}"
 
 
+RUNS = "that execution has not ended"
+CRASH = "[ERROR] ValueError: no\nTraceback (most recent call last):"
+TIMEOUT = f"2026-11-26T01:00:00.000Z {REQUEST} Task timed out after 3.00 seconds"
+
+
 @pytest.mark.parametrize(
-    ("lines", "ended", "failed"),
+    ("lines", "failed", "doubt"),
     [
-        pytest.param([start(), named(), report()], True, "", id="an execution that ended well"),
-        pytest.param([start(), named()], False, "", id="one that still runs"),
-        pytest.param([start(), named("ERROR"), report()], True, "handling", id="an error line names it"),
+        pytest.param([start(), named(), report()], "", "", id="an execution that ended well"),
+        pytest.param([start(), named()], "", RUNS, id="one that still runs"),
+        pytest.param([start(), named("ERROR"), report()], "handling", "", id="an error line names it"),
+        pytest.param([start(), named(), named("ERROR", OTHER), report()], "", "", id="it names another"),
         pytest.param(
-            [start(), named(), named("ERROR", OTHER), report()], True, "", id="an error line names another"
+            [start(), named(), f"[ERROR] item_identifier={OTHER} is bad", report()],
+            "",
+            "",
+            id="another, in text",
         ),
         pytest.param(
-            [start(), named(), "[ERROR] ValueError: no\nTraceback (most recent call last):", report()],
-            True,
+            [start(), named(), f"[ERROR] KeyError: '{OTHER}'", report()],
+            "",
+            f"an error line of that execution may be of it: KeyError: '{OTHER}'",
+            id="it names what may be anything",
+        ),
+        pytest.param(
+            [start(), named(), CRASH, report()],
             "ValueError: no Traceback (most recent call last):",
+            "",
             id="an exception that names nobody",
         ),
         pytest.param(
-            [start(), named(), report(more="\tStatus: timeout")], True, "report", id="a report that says so"
+            [start(), named(), report(more="\tStatus: timeout")], "report", "", id="a report that says so"
         ),
         pytest.param(
-            [start(), named(), f"2026-11-26T01:00:00.000Z {REQUEST} Task timed out after 3.00 seconds"],
-            False,
-            "Task timed out after 3.00 seconds",
-            id="a timeout, whose line names the request alone",
+            [start(), named(), TIMEOUT], "Task timed out after 3.00 seconds", "", id="it names the request"
         ),
         pytest.param(
-            [start(), named(), report(), start(SECOND), "[ERROR] ValueError: no", report(SECOND)],
-            True,
+            [start(), named(), report(), start(SECOND), CRASH, report(SECOND)],
             "",
-            id="the next execution of the stream fails",
+            "",
+            id="the next one fails",
         ),
     ],
 )
-def test_the_execution_tells_how_the_letter_fared(lines: list[str], *, ended: bool, failed: str) -> None:
+def test_the_execution_tells_how_the_letter_fared(lines: list[str], failed: str, doubt: str) -> None:
     (one,) = handlings(said(*lines), {LETTER})
-    assert (one.message_id, one.worker, one.ended, one.failed) == (LETTER, "score", ended, failed)
+    assert (one.message_id, one.worker, one.failed, one.doubt) == (LETTER, "score", failed, doubt)
+    assert one.well is not bool(failed or doubt)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        '{"Records": [{"messageId": "%s"}]}',
+        'got {\\"messageId\\": \\"%s\\"}',
+        "first\\n%s\\nlast",
+        "id=%s,",
+        "%s",
+    ],
+)
+def test_a_letter_is_named_in_any_form(form: str) -> None:
+    (one,) = handlings(said(start(), form % LETTER, report()), {LETTER})
+    assert one.well
 
 
 def test_a_line_that_only_resembles_the_id_is_not_about_the_letter() -> None:
@@ -96,4 +124,4 @@ def test_what_is_shown_of_an_error_line_is_masked_and_short() -> None:
 def test_an_asynchronous_invocation_is_named_by_its_request_alone() -> None:
     (well,) = handlings(said(start(), report()), {REQUEST})
     (bad,) = handlings(said(start(), "[ERROR] ValueError: no", report()), {REQUEST})
-    assert (well.ended, well.failed, bad.failed) == (True, "", "ValueError: no")
+    assert (well.well, bad.failed) == (True, "ValueError: no")

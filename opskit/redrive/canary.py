@@ -94,7 +94,7 @@ def _said(evidence: Evidence) -> Verdict | None:
     failed = next((one for one in evidence.handlings if one.failed), None)
     if failed:
         return Verdict(Fate.FAILING, f"{failed.worker} failed at it: {failed.failed}")
-    done = next((one for one in evidence.handlings if one.ended), None)
+    done = next((one for one in evidence.handlings if one.well), None)
     if done:
         return Verdict(Fate.CONSUMED, f"{done.worker}'s log names it in an execution that ended well")
     return None
@@ -194,5 +194,5 @@ def _log(evidence: Evidence) -> str:
     if evidence.log_gap:
         return f"the consumer's log could not be read ({evidence.log_gap})"
     if evidence.handlings:
-        return "the consumer's log names it in an execution that has not ended"
+        return f"the consumer's log names it, but {evidence.handlings[-1].doubt}"
     return "the consumer's log does not name it"

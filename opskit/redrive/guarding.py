@@ -9,6 +9,7 @@ from opskit.aws.session import Aws
 from opskit.aws.sqs import Queue
 from opskit.errors import CannotLookError, UsageError
 from opskit.gather import MINUTE_S, Gatherer
+from opskit.logs.story import LONGEST_MS
 from opskit.model import Describe, Metric, Reading, Status, Window
 from opskit.redrive.guard import Look
 from opskit.redrive.hearing import Hearing
@@ -19,9 +20,10 @@ OVERLAP_S = 120.0
 """Log lines arrive late: so much before the last look is read again."""
 LONGEST_S = 3 * 3_600
 """CloudWatch keeps a minute's datapoints as such in a short window only; the guard looks at no more."""
-MOST_ALARMS = 100
+MOSTALARMS = 100
 """Names in a DescribeAlarms call (AlarmNames in its model)."""
-_ALARMS = "[MetricAlarms, CompositeAlarms][][].{name: AlarmName, state: StateValue}"
+ALARMS = "[MetricAlarms, CompositeAlarms][].{name: AlarmName, state: StateValue}"
+"""Both kinds of alarm, as DescribeAlarms lists them."""
 COUNTERS = ("Errors", "Throttles")
 
 
@@ -49,7 +51,8 @@ class Eyes:
         gaps: list[str] = []
         dead = self._dead(gaps)
         since_s = max(self.watched.began_s, self._heard_s - OVERLAP_S)
-        heard = self.hearing.failing(since_s, self.watched.began_s, now_s)
+        from_s = max(self.watched.began_s, since_s - LONGEST_MS / 1000)
+        heard = self.hearing.failing(since_s, from_s, now_s)
         if not heard.gap:
             self._heard_s = now_s
         counts, alarms = self._counts(now_s, gaps), self._alarms(now_s, gaps)
@@ -100,8 +103,8 @@ class Eyes:
 
 def check_alarms(aws: Aws, names: Sequence[str], now_s: float) -> None:
     """Raise UsageError for a --guard-alarm that does not exist, CannotLookError if they cannot be read."""
-    if len(names) > MOST_ALARMS:
-        raise UsageError(f"--guard-alarm: at most {MOST_ALARMS} alarms, got {len(names)}")
+    if len(names) > MOSTALARMS:
+        raise UsageError(f"--guard-alarm: at most {MOSTALARMS} alarms, got {len(names)}")
     if not names:
         return
     reading = _described(aws, names, now_s)
@@ -116,7 +119,7 @@ def _described(aws: Aws, names: Sequence[str], now_s: float) -> Reading:
     end = int(now_s // MINUTE_S) * MINUTE_S
     # Without AlarmTypes AWS answers with metric alarms alone.
     params = (("AlarmNames", tuple(names)), ("AlarmTypes", ("MetricAlarm", "CompositeAlarm")))
-    asked = Describe("cloudwatch", "DescribeAlarms", params, _ALARMS)
+    asked = Describe("cloudwatch", "DescribeAlarms", params, ALARMS)
     return _gatherer(aws, Window(end - MINUTE_S, end), now_s).gather([asked])[asked]
 
 

@@ -14,6 +14,7 @@ from opskit.logs.sources import Sources
 
 SKEW_S = 60
 """How much the clock of a consumer may differ from ours."""
+NO_LOG = "no consumer is known whose log could be read"
 MOST_MATCHES = 1_000
 MOST_LINES = 5_000
 """Lines that are read of a group, at most, the newest ones."""
@@ -51,26 +52,28 @@ class Hearing:
         read = self._reader(now_s).matching(span, MOST_MATCHES, ids.pattern([message_id]))
         return self._around(read, read.events, span, now_s)
 
-    def failing(self, since_s: float, began_s: float, now_s: float) -> Heard:
-        """Return the lines from `began_s` on of the streams that have an error line from `since_s` on."""
+    def failing(self, since_s: float, from_s: float, now_s: float) -> Heard:
+        """Return the lines from `from_s` on of the streams that have an error line from `since_s` on."""
         read = self._reader(now_s).matching(_span(since_s, now_s), MOST_MATCHES, ERRORS)
         wrong = [event for event in read.events if event.level is Level.ERROR]
-        return self._around(read, wrong, _span(began_s, now_s), now_s)
+        return self._around(read, wrong, _span(from_s, now_s), now_s)
 
     def _reader(self, now_s: float) -> Reader:
         return Reader(self._aws, self._sources, now_s, self._pace)
 
     def _around(self, read: Read, events: Sequence[Event], span: Span, now_s: float) -> Heard:
         """Return whole stretches of the streams that events are of."""
-        blind = bool(self._sources.by_group) and read.unread >= set(self._sources.by_group)
-        heard = Heard(tuple(events), "; ".join(read.gaps), blind)
+        groups = set(self._sources.by_group)
+        if not groups:
+            return Heard(gap=NO_LOG, blind=True)
+        heard = Heard(tuple(events), "; ".join(read.gaps), blind=not events and read.unread >= groups)
         if not events:
             return heard
-        groups = {event.group for event in events}
-        more = self._reader(now_s).streams(
-            {group: (span, _streams(event for event in events if event.group == group)) for group in groups},
-            MOST_LINES,
-        )
+        wanted = {
+            group: (span, _streams(event for event in events if event.group == group))
+            for group in {event.group for event in events}
+        }
+        more = self._reader(now_s).streams(wanted, MOST_LINES)
         there = {(event.group, event.stream) for event in more.events}
         rest = (event for event in events if (event.group, event.stream) not in there)
         gap = "; ".join(dict.fromkeys([*read.gaps, *more.gaps]))
