@@ -153,3 +153,8 @@ def test_the_http_status_of_a_fault_without_an_answer_is_zero() -> None:
     assert http_status(boto.NoCredentialsError()) == 0
     answer = {"Error": {}, "ResponseMetadata": {"HTTPStatusCode": 503}}
     assert http_status(boto.ClientError(answer, "SendMessageBatch")) == 503
+
+
+def test_a_batch_of_sqs_takes_the_right_to_its_single_call() -> None:
+    assert iam_action("sqs", "DeleteMessageBatch") == "sqs:DeleteMessage"
+    assert iam_action("sqs", "ListMessageMoveTasks") == "sqs:ListMessageMoveTasks"

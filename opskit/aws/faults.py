@@ -117,6 +117,8 @@ IAM_PREFIX = {
 def iam_action(service: str, operation: str) -> str:
     """Return the IAM action that lets one call an operation: "cloudwatch:GetMetricData"."""
     prefix = IAM_PREFIX.get(service, service)
+    if prefix == "sqs":
+        operation = operation.removesuffix("Batch")  # one right allows both
     return f"{prefix}:GET" if prefix == "apigateway" else f"{prefix}:{operation}"
 
 
