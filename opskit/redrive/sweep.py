@@ -25,8 +25,8 @@ class Patience:
     """
 
     polls: int = 3
-    wait_s: int = 5
-    most: int = 12
+    wait_s: int = 2
+    most: int = 30
 
 
 def hidden_s(depth: Depth) -> int:

@@ -3,7 +3,7 @@
 import shlex
 from typing import Any
 
-from opskit.redrive.drop import RAISES, Dropped
+from opskit.redrive.drop import Dropped
 from opskit.redrive.restore import NEW, Restored
 from opskit.render.canvas import Output
 from opskit.render.envelope import Envelope
@@ -62,7 +62,7 @@ def _lines(done: Dropped, envelope: Envelope, again: str) -> list[Line]:
     if done.backup:
         lines += [("backup", str(done.backup)), ("undo", _restore_command(done))]
     if not done.applied:
-        lines += [("note", RAISES), ("do it", again)]
+        lines.append(("do it", again))
     return lines
 
 
