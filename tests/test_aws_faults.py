@@ -2,7 +2,7 @@ import pytest
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
-from opskit.aws.faults import MESSAGE_CHARS, explain, iam_action, is_systemic
+from opskit.aws.faults import MESSAGE_CHARS, explain, http_status, iam_action, is_systemic
 
 
 def refusal(code: str, message: str = "", status: int = 400, retries: int = 0) -> boto.ClientError:
@@ -141,3 +141,20 @@ def test_message_is_one_masked_line() -> None:
 )
 def test_iam_actions(service: str, operation: str, action: str) -> None:
     assert iam_action(service, operation) == action
+
+
+def test_a_code_with_the_prefix_that_sqs_puts_before_it_is_systemic_too() -> None:
+    assert is_systemic("AWS.SimpleQueueService.ExpiredTokenException")
+    assert not is_systemic("AWS.SimpleQueueService.NonExistentQueue")
+
+
+def test_the_http_status_of_a_fault_without_an_answer_is_zero() -> None:
+    assert http_status(boto.ReadTimeoutError(endpoint_url="http://127.0.0.1")) == 0
+    assert http_status(boto.NoCredentialsError()) == 0
+    answer = {"Error": {}, "ResponseMetadata": {"HTTPStatusCode": 503}}
+    assert http_status(boto.ClientError(answer, "SendMessageBatch")) == 503
+
+
+def test_a_batch_of_sqs_takes_the_right_to_its_single_call() -> None:
+    assert iam_action("sqs", "DeleteMessageBatch") == "sqs:DeleteMessage"
+    assert iam_action("sqs", "ListMessageMoveTasks") == "sqs:ListMessageMoveTasks"

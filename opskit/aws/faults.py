@@ -41,9 +41,17 @@ def explain(error: Exception, service: str = "", operation: str = "") -> Fault:
     return Fault(code, _clip(error))
 
 
+def http_status(error: Exception) -> int:
+    """Return the HTTP status that AWS answered with; 0 if it did not answer."""
+    answer = (
+        getattr(error, "response", None) or {}
+    )  # botocore gives some of its own faults a `response` of None
+    return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
 def is_systemic(code: str) -> bool:
     """Tell whether `code` stands for a fault that meets every call alike: credentials or endpoint."""
-    return code in _SYSTEMIC
+    return code.rpartition(".")[2] in _SYSTEMIC  # SQS says AWS.SimpleQueueService.<code> to some
 
 
 _DENIED = frozenset(
@@ -109,6 +117,8 @@ IAM_PREFIX = {
 def iam_action(service: str, operation: str) -> str:
     """Return the IAM action that lets one call an operation: "cloudwatch:GetMetricData"."""
     prefix = IAM_PREFIX.get(service, service)
+    if prefix == "sqs":
+        operation = operation.removesuffix("Batch")  # one right allows both
     return f"{prefix}:GET" if prefix == "apigateway" else f"{prefix}:{operation}"
 
 

@@ -4,6 +4,7 @@ Prices are us-east-1's, free tiers left out, so the figure is an upper bound for
 """
 
 import threading
+from typing import Any
 
 from opskit.model import Cost
 
@@ -31,6 +32,14 @@ class Meter:
     def called(self, service: str) -> None:
         """Count one logical call: all pages of a describe call, a metric batch or a whole log query."""
         self._add(Cost(api_calls=1, usd=CALL_USD.get(service, 0.0)))
+
+    def count_calls(self, client: Any, service: str) -> None:
+        """Count every call that a botocore client makes from now on; its retries are the same call."""
+
+        def called(**_: Any) -> None:
+            self.called(service)
+
+        client.meta.events.register(f"before-call.{service}", called)
 
     def billed_metrics(self, count: int) -> None:
         """Count `count` metrics requested; each page of an answer is a request of its own."""

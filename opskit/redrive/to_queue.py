@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from opskit.aws.faults import FAULTS, Fault, explain
+from opskit.aws.faults import FAULTS, Fault, explain, http_status
 from opskit.aws.session import Aws
 from opskit.redrive.letter import TRACE_HEADER, Letter, md5_of_attributes, md5_of_body
 from opskit.redrive.outcome import Outcome, Status
@@ -132,8 +132,7 @@ def _of_fault(fault: Fault, error: Exception) -> Outcome:
 
     An answer with a status below 500 says that nothing was stored; so does a connection that never was.
     """
-    status = getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    certain = 400 <= status < 500 or fault.code in _NOT_STORED  # noqa: PLR2004 - HTTP's classes
+    certain = 400 <= http_status(error) < 500 or fault.code in _NOT_STORED  # noqa: PLR2004 - HTTP's classes
     return Outcome(Status.RETRY if certain else Status.DOUBTFUL, reason=fault.text, code=fault.code)
 
 

@@ -1,0 +1,67 @@
+"""A session with AWS for a command that acts on a queue: it is found, of the right account, and metered."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from opskit.aws.faults import FAULTS, explain
+from opskit.aws.price import Meter
+from opskit.aws.session import Aws
+from opskit.cli import out
+from opskit.cli.look import endpoint_of
+from opskit.errors import CannotLookError, UsageError
+from opskit.inventory.queue_name import QueueName
+from opskit.redrive import place
+from opskit.redrive.place import Letterbox
+from opskit.render.envelope import Envelope
+from opskit.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """The session; `settings` are those of the queue's region."""
+
+    aws: Aws
+    settings: Settings
+    meter: Meter
+
+    def find(self, queue: QueueName) -> Letterbox:
+        """Return what is known of a queue; UsageError if it is of an account that one must not act in."""
+        box = place.find(self.aws, queue)
+        place.refuse_other_place(replace(queue, name=box.name, account=box.account), self.settings)
+        return box
+
+    def envelope(self, command: str, box: Letterbox) -> Envelope:
+        """Return who acts where, and what it has cost so far."""
+        return Envelope(
+            command=command,
+            account=box.account,
+            region=self.settings.region,
+            env=self.settings.env,
+            endpoint=endpoint_of(self.aws, self.settings),
+            cost=self.meter.cost,
+        )
+
+
+@contextmanager
+def acting(settings: Settings, queue: QueueName) -> Iterator[Acting]:
+    """Open a session in the queue's region, and close it."""
+    placed = _placed(queue, settings)
+    aws, meter = Aws(placed.region, placed.profile), Meter()
+    try:
+        meter.count_calls(aws.client("sqs"), "sqs")
+        meter.count_calls(aws.client_once("sqs"), "sqs")
+        yield Acting(aws, placed, meter)
+    except FAULTS as error:  # what is wrong before a queue is asked for: credentials, region, endpoint
+        raise CannotLookError(explain(error, "sqs").text) from error
+    finally:
+        aws.close()
+
+
+def _placed(queue: QueueName, settings: Settings) -> Settings:
+    if not queue.region or queue.region == settings.region:
+        return settings
+    if "region" in settings.flags:
+        raise UsageError(f"--region {settings.region} contradicts QUEUE, whose region is {queue.region}")
+    out.note(f"region {queue.region}, as QUEUE says")
+    return replace(settings, region=queue.region)

@@ -1,0 +1,68 @@
+"""`opskit dlq drop` and `opskit dlq restore`: selected messages into a backup, and back from it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from opskit.cli.options import SharedOptions, remember
+from opskit.errors import UsageError
+
+if TYPE_CHECKING:
+    from opskit.redrive.letter import Letter
+
+CHOOSE = "Which messages"
+
+
+@remember
+def drop(
+    shared: SharedOptions,
+    queue: Annotated[str, typer.Argument(metavar="QUEUE", help="A dead-letter queue: its name, URL or ARN.")],
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Every message.", rich_help_panel=CHOOSE)] = False,
+    backup: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A new file for what is dropped.",
+            show_default="QUEUE-dropped-TIME.jsonl in this folder",
+        ),
+    ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Drop; else it only counts what would be dropped.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; with --apply.")] = False,
+) -> int:
+    """Delete selected messages of a dead-letter queue, each only after it is in a backup.
+
+    Its messages are received, which raises their receive counts; the others are shown again.
+    """
+    from opskit.cli.dropping import Asked, run_drop
+
+    takes, words = _selection(everything=everything)
+    path = None if backup is None else backup.expanduser()
+    return run_drop(shared, Asked(queue, takes, words, path, apply, yes))
+
+
+@remember
+def restore(
+    shared: SharedOptions,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What opskit dlq drop wrote.")],
+    *,
+    to: Annotated[str, typer.Option("--to", metavar="QUEUE", help="The queue that gets the messages.")],
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Send; else it only says what would be sent.")
+    ] = False,
+) -> int:
+    """Send the messages of a backup to a queue, each once: what was sent is noted in FILE.restored."""
+    from opskit.cli.dropping import run_restore
+
+    return run_restore(shared, file.expanduser(), to, apply=apply)
+
+
+def _selection(*, everything: bool) -> "tuple[Callable[[Letter], bool], tuple[str, ...]]":
+    """Return what chooses a message, and the options that say so; UsageError if nothing was chosen."""
+    if not everything:
+        raise UsageError("which messages? --all, or choose some", "see opskit dlq drop --help")
+    return (lambda _: True), ("--all",)

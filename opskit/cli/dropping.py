@@ -1,0 +1,109 @@
+"""One drop, and one restore, from what was asked on the command line to the receipt."""
+
+import shlex
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from opskit.cli import out
+from opskit.cli.acting import Acting, acting
+from opskit.cli.options import SharedOptions
+from opskit.errors import UsageError
+from opskit.inventory.queue_name import parse_queue
+from opskit.redrive import restore as restoring
+from opskit.redrive.backup import exists
+from opskit.redrive.drop import RAISES, Dropped, Takes, count, default_backup, drop, refuse
+from opskit.redrive.place import Letterbox
+from opskit.redrive.to_queue import ToQueue
+from opskit.render.drops import render_dropped, render_restored
+from opskit.render.figures import counted, number
+from opskit.render.safe import clean
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What to drop; `words` are the options that chose it, as they were typed."""
+
+    queue: str
+    takes: Takes
+    words: tuple[str, ...]
+    backup: Path | None = None
+    apply: bool = False
+    yes: bool = False
+
+    @property
+    def again(self) -> str:
+        """The command line that drops."""
+        backup = ("--backup", str(self.backup)) if self.backup else ()
+        return shlex.join(["opskit", "dlq", "drop", self.queue, *self.words, *backup, "--apply"])
+
+
+def run_drop(shared: SharedOptions, asked: Asked) -> int:
+    """Count, ask, drop and show the receipt; return the exit code."""
+    _check(asked)
+    settings, queue = shared.settings(), parse_queue(asked.queue)
+    with acting(settings, queue) as session:
+        box = session.find(queue)
+        refuse(box)
+        done = _counted_or_dropped(session, box, asked)
+        envelope = session.envelope("dlq drop", box)
+    out.result(render_dropped(done, envelope, out.form(settings.output), asked.again))
+    return done.exit
+
+
+def run_restore(shared: SharedOptions, path: Path, to: str, *, apply: bool) -> int:
+    """Send a backup's letters, or say what would be sent; return the exit code."""
+    settings, queue = shared.settings(), parse_queue(to, "--to")
+    with acting(settings, queue) as session:
+        box = session.find(queue)
+        done = restoring.plan(path, box)
+        if apply:
+            with out.working(f"sending to {box.name}"):
+                done = restoring.restore(path, box, ToQueue(session.aws, box.url, box.max_bytes))
+        envelope = session.envelope("dlq restore", box)
+    out.result(render_restored(done, envelope, out.form(settings.output)))
+    return done.exit
+
+
+def _check(asked: Asked) -> None:
+    """Refuse before AWS is asked what cannot end well."""
+    if asked.yes and not asked.apply:
+        raise UsageError("--yes is for --apply")
+    if asked.apply and not asked.yes and not (sys.stdin and sys.stdin.isatty()):
+        raise UsageError(
+            "--apply asks before it drops, and there is no terminal to ask on", "--yes drops without asking"
+        )
+    if asked.backup and (asked.backup.exists() or asked.backup.is_symlink()):
+        raise exists(asked.backup)
+
+
+def _counted_or_dropped(session: Acting, box: Letterbox, asked: Asked) -> Dropped:
+    out.note(RAISES)
+    if not box.sources and not box.gaps:
+        out.note(f"no queue sends its dead letters to {box.name}: be sure that nobody works on its messages")
+    only: frozenset[str] | None = None
+    if not (asked.apply and asked.yes):
+        with out.working(f"counting what would be dropped of {box.name}"):
+            done = count(session.aws, box, asked.takes)
+        if not asked.apply or done.stop or not done.dropped:
+            return done
+        _ask(done)
+        only = done.chosen
+    path = asked.backup or default_backup(box, time.time())
+    out.note(f"each message is written to {path} before it is deleted")
+    with out.working(f"dropping messages of {box.name}"):
+        return drop(session.aws, box, asked.takes, path, only=only)
+
+
+def _ask(done: Dropped) -> None:
+    """Let the user type the queue's name; UsageError if it is anything else."""
+    for gap in done.gaps:
+        out.note(f"could not look at {gap.signal}: {clean(gap.reason)}")
+    name = done.box.name
+    out.note(
+        f"type the queue's name, {name}, to drop {counted(done.dropped, 'message', 'messages')} "
+        f"({number(done.kept)} are kept):"
+    )
+    if sys.stdin.readline().strip() != name:
+        raise UsageError("that is not the queue's name: nothing was dropped")

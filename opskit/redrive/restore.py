@@ -1,0 +1,255 @@
+"""A backup's letters sent to a queue, each once: what was sent is noted beside the backup."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+from opskit.errors import OpskitError, UsageError
+from opskit.exits import Exit
+from opskit.model import Finding, Gap, Severity
+from opskit.redrive.backup import letters
+from opskit.redrive.letter import Letter
+from opskit.redrive.outcome import Destination, Outcome, Status
+from opskit.redrive.place import Letterbox
+from opskit.render.figures import counted
+
+NEW = (
+    "they are new messages: new ids, receive counts and retention; SQS does not know any more which queue "
+    "they came from, so to redrive them needs --to"
+)
+BATCH = 10
+TRIES = 4
+PAUSE_S = 1.0
+"""Before the second try; twice as long before each further one."""
+_GROUP = Outcome(Status.RETRY, reason="an earlier message of its group was not sent", code="GroupWaits")
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A letter that was not surely sent."""
+
+    message_id: str
+    status: Status
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """The receipt: read = sent + before + unsent + untried."""
+
+    path: Path
+    to: Letterbox
+    read: int
+    sent: int
+    """Of a dry run: what would be sent."""
+    before: int = 0
+    """Sent by an earlier run, as is noted beside the backup."""
+    unsent: tuple[Unsent, ...] = ()
+    applied: bool = False
+    exit_early: Exit | None = None
+    reason: str = ""
+    """Why it stopped before the end."""
+
+    @property
+    def untried(self) -> int:
+        """How many letters it did not come to."""
+        return self.read - self.sent - self.before - len(self.unsent)
+
+    @property
+    def exit(self) -> Exit:
+        """0 if every letter is where it should be."""
+        return self.exit_early or (Exit.FINDINGS if self.unsent else Exit.CLEAN)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was not sent, by what became of it."""
+        return tuple(
+            Finding("restore-failed", severity, f"queue {self.to.name}", f"{said} ({some[0].reason})")
+            for statuses, severity, what in _FATES
+            if (some := [one for one in self.unsent if one.status in statuses])
+            for said in (f"{counted(len(some), 'message', 'messages')} {what}",)
+        )
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Why it stopped, if it did."""
+        return (Gap("rest of the backup", f"stopped: {self.reason}"),) if self.reason else ()
+
+
+_FATES = (
+    ((Status.ALTERED,), Severity.HIGH, "arrived altered"),
+    ((Status.DOUBTFUL,), Severity.MEDIUM, "may have been sent, to send it again can make duplicates"),
+    ((Status.REFUSED, Status.RETRY), Severity.MEDIUM, "not sent, run it again to try it again"),
+)
+
+
+def noted_beside(path: Path) -> Path:
+    """Return the file in which it is noted what was sent of a backup."""
+    return path.with_name(f"{path.name}.restored")
+
+
+def plan(path: Path, to: Letterbox) -> Restored:
+    """Read the whole backup and return what would be sent. UsageError for what cannot be."""
+    before = _sent_before(path, to)
+    read = waiting = 0
+    for letter in letters(path):
+        read += 1
+        waiting += letter.message_id not in before
+        if to.fifo and not letter.group:
+            raise UsageError(
+                f"{path}: message {letter.message_id} has no message group, and {to.name} is a FIFO queue",
+                "name a standard queue",
+            )
+    if not read:
+        raise UsageError(f"{path} has no letters")
+    return Restored(path, to, read, waiting, read - waiting)
+
+
+def restore(
+    path: Path, to: Letterbox, destination: Destination, sleep: Callable[[float], None] = time.sleep
+) -> Restored:
+    """Send what was not sent before; whatever happens is in the receipt, Ctrl-C too.
+
+    A kill between sending ten letters and noting it can make these ten be sent twice by the next run.
+    """
+    return _Restore(plan(path, to), destination, sleep).run()
+
+
+@dataclass(slots=True)
+class _Restore:
+    planned: Restored
+    destination: Destination
+    sleep: Callable[[float], None]
+    sent: int = 0
+    unsent: list[Unsent] = field(default_factory=list)
+    stopped_groups: set[str] = field(default_factory=set)
+
+    def run(self) -> Restored:
+        exit_early, reason = None, ""
+        try:
+            with _notes(self.planned.path) as notes:
+                reason = self._all(notes)
+                exit_early = Exit.UNDETERMINED if reason else None
+        except OSError as error:
+            beside = noted_beside(self.planned.path)
+            exit_early, reason = Exit.FAILED, f"{beside}: {error.strerror}; what was sent last is not noted"
+        except KeyboardInterrupt:
+            exit_early, reason = Exit.INTERRUPTED, "interrupted"
+        return self._receipt(exit_early, reason)
+
+    def _all(self, notes: TextIO) -> str:
+        """Send everything; return why it stopped, "" if it did not."""
+        waiting = self._waiting()
+        while some := list(islice(waiting, BATCH)):
+            open_ = [one for one in some if one.group not in self.stopped_groups]
+            fates = self._delivered(open_)
+            _note(notes, self.planned.to, fates)
+            self._count(
+                {one.message_id: _GROUP for one in some} | {one.message_id: fate for one, fate in fates}
+            )
+            self._stop_groups(fates)
+            if bad := next((fate for _, fate in fates if _stops(fate)), None):
+                return bad.reason
+        return ""
+
+    def _waiting(self) -> Iterator[Letter]:
+        before = _sent_before(self.planned.path, self.planned.to)
+        return (one for one in letters(self.planned.path) if one.message_id not in before)
+
+    def _delivered(self, some: list[Letter]) -> list[tuple[Letter, Outcome]]:
+        """Hand letters over, again those that the queue would not take just then."""
+        fates: dict[str, Outcome] = {}
+        for attempt in range(TRIES):
+            open_ = [one for one in some if _again(one, fates) and one.group not in self._stuck(some, fates)]
+            if not open_:
+                break
+            if attempt:
+                self.sleep(PAUSE_S * 2 ** (attempt - 1))
+            outcomes = self.destination.deliver(open_, f"restore {self.planned.path.name}")
+            fates |= {one.message_id: fate for one, fate in zip(open_, outcomes, strict=True)}
+        return [(one, fates[one.message_id]) for one in some]
+
+    def _stuck(self, some: list[Letter], fates: dict[str, Outcome]) -> set[str]:
+        """Return the groups of a FIFO queue of which a letter will not be sent any more."""
+        final = {message_id for message_id, fate in fates.items() if fate.status in _FINAL}
+        return {one.group for one in some if one.message_id in final} if self.planned.to.fifo else set()
+
+    def _count(self, fates: dict[str, Outcome]) -> None:
+        for message_id, fate in fates.items():
+            if fate.status is Status.CONFIRMED:
+                self.sent += 1
+            else:
+                self.unsent.append(Unsent(message_id, fate.status, fate.reason))
+
+    def _stop_groups(self, fates: list[tuple[Letter, Outcome]]) -> None:
+        """Keep a FIFO group's order: nothing of it goes past a letter that was not sent."""
+        if self.planned.to.fifo:
+            self.stopped_groups |= {one.group for one, fate in fates if fate.status is not Status.CONFIRMED}
+
+    def _receipt(self, exit_early: Exit | None, reason: str) -> Restored:
+        return replace(
+            self.planned,
+            sent=self.sent,
+            unsent=tuple(self.unsent),
+            applied=True,
+            exit_early=exit_early,
+            reason=reason,
+        )
+
+
+_FINAL = (Status.REFUSED, Status.ALTERED, Status.DOUBTFUL)
+
+
+def _stops(fate: Outcome) -> bool:
+    """Tell a fate after which nothing more is sent: the queue takes none, or one is in doubt."""
+    waits = fate.status is Status.RETRY and fate.code != _GROUP.code
+    return waits or fate.status in (Status.ALTERED, Status.DOUBTFUL)
+
+
+def _by_id(fates: list[tuple[Letter, Outcome]]) -> dict[str, Outcome]:
+    return {one.message_id: fate for one, fate in fates}
+
+
+def _again(letter: Letter, fates: dict[str, Outcome]) -> bool:
+    fate = fates.get(letter.message_id)
+    return fate is None or fate.status is Status.RETRY
+
+
+def _notes(path: Path) -> TextIO:
+    beside = noted_beside(path)
+    try:
+        file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OpskitError(f"cannot write {beside}: {error.strerror}") from error
+    return os.fdopen(file, "w", encoding="utf-8")
+
+
+def _note(notes: TextIO, to: Letterbox, fates: list[tuple[Letter, Outcome]]) -> None:
+    for letter, fate in fates:
+        if fate.status is Status.CONFIRMED:
+            line = {"queue": to.arn, "message_id": letter.message_id, "new_id": fate.new_id}
+            notes.write(f"{json.dumps(line)}\n")
+    notes.flush()
+    os.fsync(notes.fileno())
+
+
+def _sent_before(path: Path, to: Letterbox) -> frozenset[str]:
+    """Return the ids that an earlier run sent to the same queue."""
+    beside = noted_beside(path)
+    try:
+        lines = [line for line in beside.read_text("utf-8").split("\n")[:-1] if line]
+        notes = [json.loads(line) for line in lines]
+        return frozenset(one["message_id"] for one in notes if one["queue"] == to.arn)
+    except FileNotFoundError:
+        return frozenset()
+    except OSError as error:
+        raise UsageError(f"cannot read {beside}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{beside} does not say what was sent of {path}", "move it away to send all"
+        ) from error

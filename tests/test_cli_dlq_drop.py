@@ -1,0 +1,266 @@
+"""`opskit dlq drop` and `opskit dlq restore` on the embedded AWS: exact words, questions, exit codes."""
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from conftest import EmbeddedAws
+from dead_letters import Post, post
+from envelope import check
+from faults import FaultProxy, denied
+
+from opskit.cli import main
+from opskit.cli.dlq_drop import drop, restore
+from opskit.redrive.backup import letters
+from opskit.redrive.letter import Letter, to_text
+from opskit.redrive.sweep import Patience
+
+RAISES = (
+    "opskit: to look at its messages they are received: that hides them for a moment and raises their "
+    "receive counts\n"
+)
+
+
+@dataclass
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+
+Ask = Callable[..., Outcome]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def app(*, completing: bool = False) -> Any:
+    group = typer.Typer()
+    group.command("drop")(drop)
+    group.command("restore")(restore)
+    built = typer.Typer(name="opskit")
+    built.add_typer(group, name="dlq")
+    return typer.main.get_command(built)
+
+
+@pytest.fixture
+def ask(
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    shared_aws: EmbeddedAws,
+) -> Ask:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("opskit.cli.app.command", app)
+    monkeypatch.setattr("opskit.redrive.drop.Patience", lambda: Patience(2, 0, 3))
+
+    def run(*words: str, typed: str | None = None, endpoint: str = "") -> Outcome:
+        stdin = io.StringIO() if typed is None else Terminal(typed)
+        monkeypatch.setattr("sys.stdin", stdin)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint or shared_aws.endpoint)
+        capfd.readouterr()
+        code = main(["dlq", *words])
+        return Outcome(code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def orders(shared_aws: EmbeddedAws, request: pytest.FixtureRequest) -> Post:
+    return post(shared_aws, f"cli{abs(hash(request.node.nodeid)) % 10**8}")
+
+
+def test_without_apply_it_counts_and_says_what_would_drop(ask: Ask, orders: Post, tmp_path: Path) -> None:
+    orders.load("a", "b", "c")
+    said = ask("drop", orders.dead, "--all")
+    assert (said.code, said.err) == (0, RAISES)
+    assert said.out == (
+        f"dry run: 3 messages of {orders.dead} would be dropped\n"
+        "where    account 123456789012, us-east-1, prod\n"
+        "read     3 = 3 to be dropped + 0 kept + 0 failed\n"
+        f"do it    opskit dlq drop {orders.dead} --all --apply\n"
+    )
+    assert (orders.counts(), list(tmp_path.iterdir())) == ((3, 0), [])
+
+
+def test_the_queues_name_must_be_typed_to_drop(ask: Ask, orders: Post, tmp_path: Path) -> None:
+    orders.load("a", "b")
+    said = ask("drop", orders.dead, "--all", "--apply", typed="yes\n")
+    question = f"opskit: type the queue's name, {orders.dead}, to drop 2 messages (0 are kept):\n"
+    refusal = "opskit: that is not the queue's name: nothing was dropped\n"
+    assert (said.code, said.out, said.err) == (2, "", RAISES + question + refusal)
+    assert (orders.counts(), list(tmp_path.iterdir())) == ((2, 0), [])
+    said = ask("drop", orders.dead, "--all", "--apply", typed=f"{orders.dead}\n")
+    (file,) = tmp_path.iterdir()
+    assert re.fullmatch(rf"{orders.dead}-dropped-\d{{8}}T\d{{6}}Z\.jsonl", file.name)
+    note = f"opskit: each message is written to {file.name} before it is deleted\n"
+    assert (said.code, said.err) == (0, RAISES + question + note)
+    assert said.out == (
+        f"dropped 2 messages of {orders.dead}\n"
+        "where    account 123456789012, us-east-1, prod\n"
+        "read     2 = 2 dropped + 0 kept + 0 failed\n"
+        f"backup   {file.name}\n"
+        f"undo     opskit dlq restore {file.name} --to {orders.dead} --apply\n"
+    )
+    assert (orders.counts(), sorted(one.body for one in letters(file))) == ((0, 0), ["a", "b"])
+
+
+def test_yes_skips_only_the_question(ask: Ask, orders: Post) -> None:
+    orders.load("a")
+    said = ask("drop", orders.dead, "--all", "--apply", "--yes", "--backup", "kept.jsonl")
+    assert (said.code, orders.counts()) == (0, (0, 0))
+    assert said.err == RAISES + "opskit: each message is written to kept.jsonl before it is deleted\n"
+    assert [one.body for one in letters(Path("kept.jsonl"))] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ((), "which messages? --all, or choose some; see opskit dlq drop --help"),
+        (("--all", "--yes"), "--yes is for --apply"),
+        (
+            ("--all", "--apply"),
+            "--apply asks before it drops, and there is no terminal to ask on; --yes drops without asking",
+        ),
+        (
+            ("--all", "--backup", "there"),
+            "--backup: there exists, and a backup is never written over; name another file",
+        ),
+    ],
+)
+def test_what_cannot_end_well_is_refused_before_aws_is_asked(
+    ask: Ask, words: tuple[str, ...], line: str
+) -> None:
+    Path("there").touch()
+    said = ask("drop", "orders-dlq", *words, endpoint="http://127.0.0.1:1")
+    assert (said.code, said.out, said.err) == (2, "", f"opskit: {line}\n")
+
+
+def test_queues_that_must_not_be_received_from_are_refused(ask: Ask, orders: Post) -> None:
+    said = ask("drop", orders.home, "--all")
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (
+        f"opskit: queue {orders.home} has a redrive policy of its own: to receive its messages can push "
+        "them on to another queue; name a dead-letter queue\n"
+    )
+    said = ask("drop", f"{orders.dead}x", "--all")
+    assert (said.code, said.err) == (
+        2,
+        f"opskit: no queue {orders.dead}x in region us-east-1; did you mean {orders.dead}?\n",
+    )
+
+
+def test_a_queue_that_is_no_dead_letter_queue_of_a_queue_is_said_to_be_none(
+    ask: Ask, shared_aws: EmbeddedAws
+) -> None:
+    shared_aws.queue("alone")
+    said = ask("drop", "alone", "--all")
+    note = "opskit: no queue sends its dead letters to alone: be sure that nobody works on its messages\n"
+    assert (said.code, said.err) == (0, RAISES + note)
+    assert said.out.startswith("dry run: 0 messages of alone would be dropped\n")
+
+
+def test_the_documents_are_the_contracts(ask: Ask, orders: Post) -> None:
+    orders.load("a", "b")
+    dry = check(ask("drop", orders.dead, "--all", "--output", "json").out)
+    assert (dry["command"], dry["verdict"], dry["drop"]["applied"]) == ("dlq drop", "ok", False)
+    assert dry["next"] == [f"opskit dlq drop {orders.dead} --all --apply"]
+    assert dry["cost"]["api_calls"] >= 8
+    assert dry["cost"]["usd"] > 0
+    words = ("drop", orders.dead, "--all", "--apply", "--yes", "--backup", "it's.jsonl", "--output", "json")
+    done = check(ask(*words).out)
+    assert done["drop"] == {
+        "queue": orders.dead,
+        "applied": True,
+        "read": 2,
+        "dropped": 2,
+        "kept": 0,
+        "failed": [],
+        "missed": 0,
+        "still_hidden": 0,
+        "backup": "it's.jsonl",
+        "stopped": None,
+    }
+    assert done["next"] == [f"opskit dlq restore 'it'\"'\"'s.jsonl' --to {orders.dead} --apply"]
+    back = check(ask("restore", "it's.jsonl", "--to", orders.dead, "--apply", "--output", "json").out)
+    assert (back["command"], back["restore"]["sent"], back["verdict"]) == ("dlq restore", 2, "ok")
+
+
+def test_a_denied_deletion_is_in_the_receipt(ask: Ask, orders: Post, shared_aws: EmbeddedAws) -> None:
+    orders.load("a")
+    with FaultProxy(shared_aws.endpoint, [denied("sqs", "DeleteMessageBatch")]) as proxy:
+        said = ask("drop", orders.dead, "--all", "--apply", "--yes", "--backup", "b", endpoint=proxy.endpoint)
+    assert said.code == 3
+    (message,) = orders.received()
+    assert f"\nfailed   {message['MessageId']}\n" in said.out
+    assert "dropped 0 messages of" in said.out
+    assert "read     1 = 0 dropped + 0 kept + 1 failed\n" in said.out
+    assert "could not look at rest of the queue: stopped: denied: needs sqs:DeleteMessage\n" in said.out
+
+
+def test_restore_says_first_and_sends_then_and_never_twice(ask: Ask, orders: Post) -> None:
+    Path("b.jsonl").write_text("".join(f"{to_text(Letter(f'id-{body}', body))}\n" for body in "abc"))
+    new = (
+        "note     they are new messages: new ids, receive counts and retention; SQS does not know any more "
+        "which queue they came from, so to redrive them needs --to\n"
+    )
+    where = "where    account 123456789012, us-east-1, prod\n"
+    do_it = f"opskit dlq restore b.jsonl --to {orders.dead} --apply"
+    said = ask("restore", "b.jsonl", "--to", orders.dead)
+    assert (said.code, said.err, orders.counts()) == (0, "", (0, 0))
+    assert said.out == (
+        f"dry run: 3 letters for {orders.dead}\n{where}"
+        "read     3 = 3 to be sent + 0 sent before + 0 failed + 0 not tried\n"
+        f"{new}do it    {do_it}\n"
+    )
+    said = ask(*do_it.split()[2:])
+    assert (said.code, orders.counts()) == (0, (3, 0))
+    assert said.out == (
+        f"3 letters sent to {orders.dead}\n{where}"
+        f"read     3 = 3 sent + 0 sent before + 0 failed + 0 not tried\n{new}"
+    )
+    said = ask(*do_it.split()[2:])
+    assert (said.code, orders.counts()) == (0, (3, 0))
+    assert "read     3 = 0 sent + 3 sent before + 0 failed + 0 not tried\n" in said.out
+
+
+def test_a_backup_that_is_none_is_one_line(ask: Ask, orders: Post) -> None:
+    Path("b.jsonl").write_text("what\n")
+    said = ask("restore", "b.jsonl", "--to", orders.dead)
+    assert (said.code, said.out) == (2, "")
+    assert said.err == "opskit: b.jsonl, line 1: not a letter of a backup\n"
+
+
+def test_credentials_that_are_missing_are_one_line(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    said = ask("drop", "orders-dlq", "--all")
+    assert (said.code, said.out, said.err.count("\n")) == (3, "", 1)
+    assert "no AWS credentials found" in said.err
+
+
+def test_a_name_with_another_region_goes_there_and_a_flag_against_it_is_refused(ask: Ask) -> None:
+    arn = "arn:aws:sqs:eu-west-1:123456789012:elsewhere"
+    said = ask("drop", arn, "--all")
+    assert said.code == 2
+    assert said.err == (
+        "opskit: region eu-west-1, as QUEUE says\n"
+        "opskit: no queue elsewhere in account 123456789012, region eu-west-1\n"
+    )
+    said = ask("drop", arn, "--all", "--region", "us-east-1")
+    assert "--region us-east-1 contradicts QUEUE, whose region is eu-west-1" in said.err
+
+
+def test_a_queue_of_another_account_than_the_environments_is_refused(ask: Ask, orders: Post) -> None:
+    Path("opskit.toml").write_text('[accounts]\nprod = "999999999999"\n')
+    said = ask("drop", orders.dead, "--all")
+    assert (said.code, said.out) == (2, "")
+    assert f"queue {orders.dead} is in account 123456789012, but " in said.err
+    assert "binds prod to account 999999999999; choose another environment with --env" in said.err
