@@ -156,7 +156,7 @@ def test_no_document_of_a_record_s_words_makes_the_recogniser_fail(value: object
 def test_a_batch_says_where_it_stands_in_its_stream() -> None:
     found = Batch.read(write.batch(startSequenceNumber="12", endSequenceNumber="45", batchSize=3))
     assert found is not None
-    assert (found.first, found.last, found.count, found.shard) == (12, 45, 3, "shardId-000000000001")
+    assert (found.first, found.last, found.count, found.shard) == ("12", "45", 3, "shardId-000000000001")
     assert found.arrived_ms == 1794616684835
 
 

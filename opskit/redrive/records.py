@@ -67,9 +67,9 @@ class Batch:
     request_id: str
     condition: str
     shard: str
-    first: int
-    """The sequence number of its first record."""
-    last: int
+    first: str
+    """The sequence number of its first record: decimal digits, as the stream has them."""
+    last: str
     count: int
     """How many records the function was given."""
     source_arn: str
@@ -109,8 +109,8 @@ class Batch:
             INFOS[named[0]],
             *context,
             shard=shard,
-            first=int(first),
-            last=int(last),
+            first=first,
+            last=last,
             count=count,
             source_arn=source_arn,
             arrived_ms=arrived_ms,
