@@ -1,7 +1,13 @@
 """What a call that failed means for the letter that it was about."""
 
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
 from opskit.aws.faults import explain
 from opskit.redrive.outcome import Outcome, Status
+
+Found = TypeVar("Found")
 
 _NOT_SENT = frozenset({"EndpointConnectionError", "ConnectTimeoutError", "NoCredentialsError"})
 """Faults before anything reached AWS."""
@@ -39,3 +45,30 @@ def unasked(error: Exception, service: str, operation: str) -> UndeliveredError:
     """Return the error for a letter that stays where it is because a look that comes first failed."""
     fault = explain(error, service, operation)
     return UndeliveredError(Outcome(Status.RETRY, reason=fault.text, code=fault.code))
+
+
+class Decisions(Generic[Found]):
+    """What was found out, or refused, once in a run; what could not be read is asked again. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, Found | Outcome] = {}
+
+    def get(self, key: str, find: Callable[[], Found]) -> Found:
+        """Return what `find` returns for `key`; raises UndeliveredError as it does."""
+        with self._lock:
+            if key not in self._known:
+                self._known[key] = _decided(find)
+            known = self._known[key]
+        if isinstance(known, Outcome):
+            raise UndeliveredError(known)
+        return known
+
+
+def _decided(find: Callable[[], Found]) -> Found | Outcome:
+    try:
+        return find()
+    except UndeliveredError as error:
+        if error.outcome.status is not Status.REFUSED:
+            raise
+        return error.outcome

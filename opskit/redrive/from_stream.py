@@ -10,7 +10,7 @@ from opskit.aws.faults import FAULTS
 from opskit.aws.session import Aws
 from opskit.aws.streams import Record, read_back, retention_ms
 from opskit.inventory.arns import resource_of
-from opskit.redrive.fates import UndeliveredError, refused, unasked
+from opskit.redrive.fates import Decisions, UndeliveredError, refused, unasked
 from opskit.redrive.letter import Letter
 from opskit.redrive.outcome import Outcome
 from opskit.redrive.owners import Owners
@@ -51,10 +51,9 @@ class FromStream:
         self._function = function
         self._any_count = any_count
         self._now = now
-        self._lock = threading.Lock()
         self._reading = threading.Lock()
-        self._functions: dict[str, _Function] = {}
-        self._retentions: dict[str, int] = {}
+        self._functions = Decisions[_Function]()
+        self._retentions = Decisions[int]()
 
     @property
     def name(self) -> str:
@@ -71,10 +70,8 @@ class FromStream:
 
     def expires_ms(self, batch: Batch) -> int:
         """Return when the stream lets go of a batch's first record, epoch milliseconds; raises FAULTS."""
-        with self._lock:
-            if batch.stream_arn not in self._retentions:
-                self._retentions[batch.stream_arn] = retention_ms(self._aws, batch)
-            return batch.arrived_ms + self._retentions[batch.stream_arn]
+        kept_ms = self._retentions.get(batch.stream_arn, lambda: retention_ms(self._aws, batch))
+        return batch.arrived_ms + kept_ms
 
     def _fate(self, letter: Letter) -> Outcome:
         try:
@@ -144,10 +141,7 @@ class FromStream:
         """Return the function to invoke; into a file goes also a batch whose function is not to be found."""
         asked = self._sink.asks_function
         name = self._function or (self._owners.of_batch(batch) if asked else batch.function_arn)
-        with self._lock:
-            if name not in self._functions:
-                self._functions[name] = self._described(name, may_fail=not asked)
-            return self._functions[name]
+        return self._functions.get(name, lambda: self._described(name, may_fail=not asked))
 
     def _described(self, name: str, *, may_fail: bool) -> _Function:
         try:

@@ -4,15 +4,13 @@ A record in a queue names a function, but anybody who may send to the queue can 
 if that function really gives its failures to this queue.
 """
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from opskit.aws.faults import FAULTS
 from opskit.aws.session import Aws
 from opskit.inventory.arns import parse_function, resource_of
-from opskit.redrive.fates import UndeliveredError, refused, unasked
-from opskit.redrive.outcome import Outcome
+from opskit.redrive.fates import Decisions, refused, unasked
 from opskit.redrive.records import Batch, Invocation
 
 SAY = "say --to-function NAME"
@@ -29,34 +27,26 @@ class Owners:
         self._aws = aws
         self._arn = queue_arn
         self._queue = resource_of(queue_arn)
-        self._lock = threading.Lock()
-        self._known: dict[str, str | Outcome] = {}
+        self._decisions = Decisions[str]()
 
     def of_async(self) -> str:
         """Return the ARN of the one function whose dead-letter queue this is.
 
         An asynchronous dead letter does not say which function it was for.
         """
-        return self._once("", self._find_async)
+        return self._decisions.get("", self._find_async)
 
     def of_invocation(self, record: Invocation) -> str:
         """Return the function that a record names, with its qualifier, if its failures go to this queue."""
         self._check_region(record.function_arn)
-        return self._once(record.function_arn, lambda: self._find_destination(record.function_arn))
+        return self._decisions.get(record.function_arn, lambda: self._find_destination(record.function_arn))
 
     def of_batch(self, batch: Batch) -> str:
         """Return the function that a batch names if a mapping of it gives its failures to this queue."""
         self._check_region(batch.function_arn)
-        return self._once(f"batch {batch.function_arn}", lambda: self._find_mapping(batch.function_arn))
-
-    def _once(self, key: str, find: Callable[[], str]) -> str:
-        with self._lock:
-            if key not in self._known:
-                self._known[key] = _decided(find)
-            known = self._known[key]
-        if isinstance(known, Outcome):
-            raise UndeliveredError(known)
-        return known
+        return self._decisions.get(
+            f"batch {batch.function_arn}", lambda: self._find_mapping(batch.function_arn)
+        )
 
     def _check_region(self, function_arn: str) -> None:
         region = function_arn.split(":")[3]
@@ -102,16 +92,6 @@ class Owners:
                 yield from page.get(member, ())
         except FAULTS as error:
             raise unasked(error, "lambda", operation) from error
-
-
-def _decided(find: Callable[[], str]) -> str | Outcome:
-    """Return what was found or why it is refused; what could not be read is raised, to be asked again."""
-    try:
-        return find()
-    except UndeliveredError as error:
-        if error.outcome.status != "refused":
-            raise
-        return error.outcome
 
 
 def _unqualified(function_arn: str) -> str:

@@ -3,12 +3,15 @@
 Whatever is not wholly of its form is None: what only looks like a record must not be acted on.
 """
 
+import base64
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
+
+from opskit.redrive.letter import Attributes
 
 _FUNCTION_ARN = re.compile(
     r"arn:aws[a-z-]*:lambda:[a-z0-9-]{1,32}:\d{12}:function:[\w-]{1,140}(?::(?:\$LATEST|[\w-]{1,128}))?"
@@ -126,6 +129,8 @@ class Notification:
     """The envelope: Type, MessageId, TopicArn, Message, Timestamp, and members that may be missing."""
     subscription_arn: str
     """The subscription that it was for, read from UnsubscribeURL; "" where it has none."""
+    attributes: Attributes
+    """MessageAttributes, as SQS has them."""
 
     @property
     def topic_arn(self) -> str:
@@ -144,9 +149,23 @@ class Notification:
             return None
         if not _TOPIC_ARN.fullmatch(said["TopicArn"]):
             return None
+        try:
+            attributes = {name: _attribute(one) for name, one in said.get("MessageAttributes", {}).items()}
+        except (AttributeError, KeyError, TypeError, ValueError):  # no attributes of SNS's form
+            return None
         found = _SUBSCRIPTION.search(str(said.get("UnsubscribeURL", "")))
         subscription = found.group(1) if found else ""
-        return cls(said, subscription if subscription.startswith(f"{said['TopicArn']}:") else "")
+        return cls(said, subscription if subscription.startswith(f"{said['TopicArn']}:") else "", attributes)
+
+
+def _attribute(value: Mapping[str, str]) -> dict[str, Any]:
+    """Return a message attribute as SQS has it; SNS writes binary ones in base64."""
+    kind, text = value["Type"], value["Value"]
+    if kind.startswith("Binary"):
+        return {"DataType": kind, "BinaryValue": base64.b64decode(text, validate=True)}
+    if not isinstance(text, str):
+        raise TypeError("a value is text")
+    return {"DataType": kind, "StringValue": text}
 
 
 def document(text: str) -> Mapping[str, Any]:
