@@ -57,21 +57,29 @@ class ToFunction:
 
     def _fate(self, letter: Letter) -> Outcome:
         try:
-            return invoke_event(self._client, *self._asked(letter))
+            event = event_of(letter)
+            return invoke_event(self._client, self._function_of(letter), event)
         except UndeliveredError as error:
             return error.outcome
 
-    def _asked(self, letter: Letter) -> tuple[str, str]:
-        """Return the function to invoke and the event."""
-        kind = kind_of(letter)
-        if kind is Kind.ASYNC:
-            return self._function or self._owners.of_async(), letter.body
-        record = Invocation.read(letter.body) if kind is Kind.DESTINATION else None
-        if record is None:
-            raise refused(f"a function takes no letter of kind {kind} as its event", "OtherKind")
-        if not record.payload:
-            raise refused("Lambda left the event out of its record", "NoPayload")
-        return self._function or self._owners.of_invocation(record), record.payload
+    def _function_of(self, letter: Letter) -> str:
+        if self._function:
+            return self._function
+        record = Invocation.read(letter.body) if kind_of(letter) is Kind.DESTINATION else None
+        return self._owners.of_invocation(record) if record else self._owners.of_async()
+
+
+def event_of(letter: Letter) -> str:
+    """Return the event that a function failed on, as it stands in the letter; raises UndeliveredError."""
+    kind = kind_of(letter)
+    if kind is Kind.ASYNC:
+        return letter.body
+    record = Invocation.read(letter.body) if kind is Kind.DESTINATION else None
+    if record is None:
+        raise refused(f"a function takes no letter of kind {kind} as its event", "OtherKind")
+    if not record.payload:
+        raise refused("Lambda left the event out of its record", "NoPayload")
+    return record.payload
 
 
 def invoke_event(client: Any, function: str, event: str) -> Outcome:
