@@ -62,16 +62,17 @@ class Aws:
                 self._clients[service] = self._create(service)
             return self._clients[service]
 
-    def client_once(self, service: str) -> Any:
+    def client_once(self, service: str, wait_s: float = 0) -> Any:
         """Return a client of `service` that sends each request once, whatever becomes of it.
 
-        For calls that must not be carried out twice unseen. The caller tries again, and knows it.
+        For calls that must not be carried out twice unseen. The caller tries again, and knows it. `wait_s` is
+        how much longer than READ_TIMEOUT_S an answer may take.
         """
         with self._lock:
             self.client(service)  # raises what is wrong with the credentials
-            key = f"{service} once"
+            key = f"{service} once {wait_s}"
             if key not in self._clients:
-                self._clients[key] = self._create(service, tries=1)
+                self._clients[key] = self._create(service, tries=1, wait_s=wait_s)
             return self._clients[key]
 
     def endpoint(self) -> str:
@@ -87,14 +88,14 @@ class Aws:
                 client.close()
             self._clients.clear()
 
-    def _create(self, service: str, tries: int = TRIES) -> Any:
+    def _create(self, service: str, tries: int = TRIES, wait_s: float = 0) -> Any:
         try:
             session = self._signed_in()
             return session.create_client(
                 service,
                 region_name=self.region or None,
                 endpoint_url=self._endpoint_url,
-                config=_config(tries),
+                config=_config(tries, wait_s),
             )
         except BotoCoreError:
             raise
@@ -144,11 +145,11 @@ def _moment(value: Any) -> datetime:
     return datetime.fromtimestamp(value, UTC) if isinstance(value, (int, float)) else parse_timestamp(value)
 
 
-def _config(tries: int = TRIES) -> Config:
+def _config(tries: int = TRIES, wait_s: float = 0) -> Config:
     return Config(
         retries={"mode": "standard", "total_max_attempts": tries},
         connect_timeout=CONNECT_TIMEOUT_S,
-        read_timeout=READ_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S + wait_s,
         max_pool_connections=CONNECTIONS,
         user_agent_extra=f"opskit/{__version__}",
     )

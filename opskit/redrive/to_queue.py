@@ -5,16 +5,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from opskit.aws.faults import FAULTS, Fault, explain, http_status
+from opskit.aws.faults import FAULTS
 from opskit.aws.session import Aws
+from opskit.redrive.fates import of_fault
 from opskit.redrive.letter import TRACE_HEADER, Letter, md5_of_attributes, md5_of_body
 from opskit.redrive.outcome import Outcome, Status
 
 BATCH = 10
 BATCH_BYTES = 1_048_576
 """A batch's messages together, at most (SQS API Reference, SendMessageBatch)."""
-_NOT_STORED = frozenset({"EndpointConnectionError", "ConnectTimeoutError", "NoCredentialsError"})
-"""Faults before anything reached SQS."""
 
 
 class ToQueue:
@@ -82,7 +81,7 @@ class ToQueue:
         try:
             answer = self._client.send_message_batch(QueueUrl=self.url, Entries=entries)
         except FAULTS as error:
-            outcome = _of_fault(explain(error, "sqs", "SendMessageBatch"), error)
+            outcome = of_fault(error, "sqs", "SendMessageBatch")
             return too_large | {one.message_id: outcome for one in fitting}
         return too_large | {
             one.message_id: _of_entry(one, str(number), answer) for number, one in enumerate(fitting)
@@ -125,15 +124,6 @@ def _fitting(letters: Sequence[Letter]) -> Iterator[list[Letter]]:
         size += one.size_bytes
     if batch:
         yield batch
-
-
-def _of_fault(fault: Fault, error: Exception) -> Outcome:
-    """Tell a request that certainly was not carried out from one that may have been.
-
-    An answer with a status below 500 says that nothing was stored; so does a connection that never was.
-    """
-    certain = 400 <= http_status(error) < 500 or fault.code in _NOT_STORED  # noqa: PLR2004 - HTTP's classes
-    return Outcome(Status.RETRY if certain else Status.DOUBTFUL, reason=fault.text, code=fault.code)
 
 
 def _of_entry(letter: Letter, entry_id: str, answer: Mapping[str, Any]) -> Outcome:

@@ -1,0 +1,127 @@
+"""Which destination takes which kind of dead letter, and which rights that needs."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from opskit.aws.session import Aws
+from opskit.redrive.fates import Decisions, UndeliveredError, refused
+from opskit.redrive.from_stream import FromStream
+from opskit.redrive.kinds import Kind, kind_of
+from opskit.redrive.letter import Letter
+from opskit.redrive.outcome import Destination, Outcome
+from opskit.redrive.sinks import FileSink, FunctionSink
+from opskit.redrive.to_file import ToFile
+from opskit.redrive.to_function import ToFunction
+from opskit.redrive.to_subscriber import ToSubscriber
+
+EVENTS = frozenset({Kind.ASYNC, Kind.DESTINATION})
+BATCHES = frozenset({Kind.KINESIS, Kind.DYNAMODB, Kind.S3})
+
+
+class ByKind:
+    """Hands each letter to the destination of its kind: a queue may hold several kinds.
+
+    Letters of one kind keep their order. A kind that has no destination is refused, with what to say.
+    """
+
+    name = "where a letter of each kind goes"
+
+    def __init__(
+        self,
+        aws: Aws,
+        source_arn: str,
+        *,
+        queue: Destination | None = None,
+        function: str = "",
+        file: FileSink | None = None,
+        any_count: bool = False,
+    ) -> None:
+        """Take the queue or bucket that holds the letters: settings that name it tell whose they are.
+
+        `queue` takes the plain messages; `function` and `file` are what the user said (--to-function,
+        --to-file).
+        """
+        self._aws = aws
+        self._source_arn = source_arn
+        self._queue = queue
+        self._function = function
+        self._file = file
+        self._any_count = any_count
+        self._made = Decisions[Destination]()
+
+    def of(self, kind: Kind) -> Destination:
+        """Return the destination of a kind; raises UndeliveredError if there is none."""
+        return self._made.get(kind, lambda: self._make(kind))
+
+    def deliver(self, letters: Sequence[Letter], run: str) -> list[Outcome]:
+        """Hand over letters; one outcome each, in their order."""
+        numbers: dict[Kind, list[int]] = defaultdict(list)
+        for number, letter in enumerate(letters):
+            numbers[kind_of(letter)].append(number)
+        outcomes: dict[int, Outcome] = {}
+        for kind, some in numbers.items():
+            outcomes |= dict(zip(some, self._fates(kind, [letters[n] for n in some], run), strict=True))
+        return [outcomes[number] for number in range(len(letters))]
+
+    def _fates(self, kind: Kind, letters: Sequence[Letter], run: str) -> list[Outcome]:
+        try:
+            return self.of(kind).deliver(letters, run)
+        except UndeliveredError as error:
+            return [error.outcome for _ in letters]
+
+    def _make(self, kind: Kind) -> Destination:
+        if kind in BATCHES:
+            sink = self._file or FunctionSink(self._aws)
+            return FromStream(
+                self._aws, self._source_arn, sink, function=self._function, any_count=self._any_count
+            )
+        if kind in EVENTS:
+            file = self._file
+            return ToFile(file) if file else ToFunction(self._aws, self._source_arn, self._function)
+        if self._function or self._file:
+            option = "--to-file" if self._file else "--to-function"
+            raise refused(f"{option} takes no letter of kind {kind}", "OtherKind")
+        if kind is Kind.SNS:
+            return ToSubscriber(self._aws, self._source_arn)
+        if self._queue is None:
+            raise refused("it is a queue's own message: say --to QUEUE", "OtherKind")
+        return self._queue
+
+
+RIGHTS: Mapping[Kind, tuple[str, ...]] = {
+    Kind.ASYNC: ("lambda:InvokeFunction", "lambda:ListFunctions"),
+    Kind.DESTINATION: ("lambda:InvokeFunction", "lambda:ListFunctionEventInvokeConfigs"),
+    Kind.SNS: (
+        "lambda:InvokeFunction",
+        "sns:GetSubscriptionAttributes",
+        "sns:ListSubscriptionsByTopic",
+        "sqs:GetQueueUrl",
+        "sqs:SendMessage",
+    ),
+    Kind.KINESIS: (
+        "kinesis:DescribeStreamSummary",
+        "kinesis:GetRecords",
+        "kinesis:GetShardIterator",
+        "lambda:GetFunctionConfiguration",
+        "lambda:InvokeFunction",
+        "lambda:ListEventSourceMappings",
+    ),
+    Kind.DYNAMODB: (
+        "dynamodb:GetRecords",
+        "dynamodb:GetShardIterator",
+        "lambda:GetFunctionConfiguration",
+        "lambda:InvokeFunction",
+        "lambda:ListEventSourceMappings",
+    ),
+    Kind.S3: (
+        "lambda:GetFunctionConfiguration",
+        "lambda:InvokeFunction",
+        "lambda:ListEventSourceMappings",
+        "lambda:ListFunctionEventInvokeConfigs",
+        "s3:DeleteObject",
+        "s3:GetObject",
+        "s3:ListBucket",
+    ),
+}
+"""IAM actions that handing a letter back takes, beside those on the queue that it is in. Invoke needs
+lambda:InvokeFunction, ListObjectsV2 needs s3:ListBucket (Service Authorization Reference)."""

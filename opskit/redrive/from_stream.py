@@ -1,0 +1,168 @@
+"""Records of batches that a stream's mapping gave up: read back from the stream and handed over."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from opskit.aws.faults import FAULTS
+from opskit.aws.session import Aws
+from opskit.aws.streams import Record, read_back, retention_ms
+from opskit.inventory.arns import resource_of
+from opskit.redrive.fates import Decisions, UndeliveredError, refused, unasked
+from opskit.redrive.letter import Letter
+from opskit.redrive.outcome import Outcome
+from opskit.redrive.owners import Owners
+from opskit.redrive.records import Batch
+from opskit.redrive.sinks import Sink
+from opskit.redrive.stream_event import Part, parts_of
+
+
+@dataclass(frozen=True, slots=True)
+class _Function:
+    arn: str
+    role_arn: str = ""
+    timeout_s: int = 0
+
+
+class FromStream:
+    """Reads each letter's batch back from its shard and gives the event to a sink. Thread-safe.
+
+    Reading takes from what the shard gives to all its readers, the workers among them. A batch of which the
+    shard does not hold exactly as many records as the function was given is refused, unless `any_count` says
+    to take what is there.
+    """
+
+    def __init__(
+        self,
+        aws: Aws,
+        queue_arn: str,
+        sink: Sink,
+        *,
+        function: str = "",
+        any_count: bool = False,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Take `function` as the user said it; "" for the one that each batch is of. `now` is in seconds."""
+        self._aws = aws
+        self._owners = Owners(aws, queue_arn)
+        self._sink = sink
+        self._function = function
+        self._any_count = any_count
+        self._now = now
+        self._reading = threading.Lock()
+        self._functions = Decisions[_Function]()
+        self._retentions = Decisions[int]()
+
+    @property
+    def name(self) -> str:
+        """Return what to call it in a sentence."""
+        given = self._function if self._sink.asks_function else ""
+        return f"function {given}" if given else self._sink.name
+
+    def deliver(self, letters: Sequence[Letter], run: str) -> list[Outcome]:  # noqa: ARG002 - nobody takes an id
+        """Read and hand over each letter's batch; one outcome each, in their order.
+
+        A function is given as long as its own timeout, for each letter.
+        """
+        return [self._fate(one) for one in letters]
+
+    def expires_ms(self, batch: Batch) -> int:
+        """Return when the stream lets go of a batch's first record, epoch milliseconds; raises FAULTS."""
+        kept_ms = self._retentions.get(batch.stream_arn, lambda: retention_ms(self._aws, batch))
+        return batch.arrived_ms + kept_ms
+
+    def _fate(self, letter: Letter) -> Outcome:
+        try:
+            return self._handed(letter)
+        except UndeliveredError as error:
+            return error.outcome
+
+    def _handed(self, letter: Letter) -> Outcome:
+        batch = Batch.read(letter.body)
+        if batch is None:
+            raise refused("it is no record of a stream's batch", "OtherKind")
+        function = self._function_of(batch)
+        if batch.payload:
+            parts, note = [Part(batch.payload, batch.count, batch.last)], ""
+        else:
+            records = self._records(batch)
+            note = self._note(batch, len(records))
+            parts = parts_of(batch, records, function.role_arn)
+        outcome = self._sink.take(parts, function.arn, function.timeout_s)
+        return replace(outcome, reason="; ".join(part for part in (note, outcome.reason) if part))
+
+    def _records(self, batch: Batch) -> list[Record]:
+        service = {"dynamodb": "dynamodbstreams"}.get(batch.service, batch.service)
+        region = batch.source_arn.split(":")[3]
+        if region != self._aws.region:
+            raise refused(f"its stream is in {region}: run it there", "OtherRegion")
+        try:
+            with self._reading:  # one after the other: the shard's readers share what it gives
+                found = read_back(self._aws, batch)
+        except FAULTS as error:
+            failed = unasked(error, service, "GetRecords")
+            if failed.outcome.code not in _GONE:
+                raise failed from error
+            raise refused(self._gone(batch, failed.outcome.reason), "Expired") from error
+        if not found:
+            raise refused(self._gone(batch, f"shard {batch.shard} holds none of its records"), "Expired")
+        return found
+
+    def _gone(self, batch: Batch, otherwise: str) -> str:
+        """Say why nothing of a batch can be read; `otherwise` if its time is not up."""
+        try:
+            expired_ms = self.expires_ms(batch)
+        except FAULTS as error:
+            failed = unasked(error, batch.service, "DescribeStreamSummary")
+            if failed.outcome.code not in _GONE:
+                raise failed from error
+            return f"stream {resource_of(batch.stream_arn)} is not there any more"
+        if expired_ms <= self._now() * 1000:
+            return f"it expired at {_utc(expired_ms)} and cannot be read any more"
+        return otherwise
+
+    def _note(self, batch: Batch, found: int) -> str:
+        """Return what the count says, or refuse the batch for it."""
+        if found == batch.count:
+            return ""
+        few = f"the stream still holds {found} of its {batch.count} records"
+        many = (
+            f"the stream holds {found} records there, and the function was given {batch.count}: "
+            "its mapping filters, or works a shard in parallel"
+        )
+        said = few if found < batch.count else many
+        if not self._any_count:
+            raise refused(f"{said}; --any-count takes them all the same", "OtherCount")
+        return said
+
+    def _function_of(self, batch: Batch) -> _Function:
+        """Return the function to invoke; into a file goes also a batch whose function is not to be found."""
+        asked = self._sink.asks_function
+        name = self._function or (self._owners.of_batch(batch) if asked else batch.function_arn)
+        return self._functions.get(name, lambda: self._described(name, may_fail=not asked))
+
+    def _described(self, name: str, *, may_fail: bool) -> _Function:
+        try:
+            said = self._aws.client("lambda").get_function_configuration(FunctionName=name)
+        except FAULTS as error:
+            if may_fail:
+                return _Function(name)
+            raise unasked(error, "lambda", "GetFunctionConfiguration") from error
+        return _Function(name, said["Role"], int(said["Timeout"]))
+
+
+_GONE = frozenset(
+    {
+        "InvalidArgumentException",
+        "ResourceNotFoundException",
+        "TrimmedDataAccessException",
+        "ValidationException",
+    }
+)
+"""A closed shard goes with its last record; a stream made anew does not know the old one's numbers."""
+
+
+def _utc(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
