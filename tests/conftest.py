@@ -122,6 +122,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """Let all go in the end: DuckDB's bindings tell on stderr of what is still there."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _models_read_once() -> Iterator[None]:
     """Let botocore's sessions share one loader: each would read megabytes of service models anew."""
