@@ -1,5 +1,6 @@
 """What the whole suite shares: an embedded AWS in this process, and no way to the real one."""
 
+import gc
 import ipaddress
 import json
 import os
@@ -10,10 +11,12 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 
 REGION = "us-east-1"
@@ -111,6 +114,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         asked = item.get_closest_marker("timeout")
         patience_s[item.path] = max(patience_s.get(item.path, 0.0), float(asked.args[0]) if asked else 0.0)
     items.sort(key=lambda item: -patience_s[item.path])
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays until the end: all modules, and thousands of tests."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Let all go in the end: DuckDB's bindings tell on stderr of what is still there."""
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _models_read_once() -> Iterator[None]:
+    """Let botocore's sessions share one loader: each would read megabytes of service models anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

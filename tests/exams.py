@@ -6,7 +6,7 @@ Run as a program it writes the table of all of them into docs/incidents.md.
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,8 +48,16 @@ def sittable() -> list[Incident]:
     return diagnosable(catalogue(), ALL)
 
 
-def answers(incidents: Sequence[Incident], strengths: Sequence[str], seed: int) -> list[Answer]:
-    """Play and diagnose each incident in the strengths asked for."""
+def answers(
+    incidents: Sequence[Incident],
+    strengths: Sequence[str],
+    seed: int,
+    besides: Callable[[Answer, str], None] = lambda *_: None,
+) -> list[Answer]:
+    """Play and diagnose each incident in the strengths asked for.
+
+    `besides` is told each answer, and the endpoint where that incident still stands.
+    """
     from opskit.sandbox.server import running  # noqa: PLC0415 - the rest needs no moto
 
     with _environment(), running(now=lambda: NOW) as sandbox, pytest.MonkeyPatch.context() as patch:
@@ -63,7 +71,11 @@ def answers(incidents: Sequence[Incident], strengths: Sequence[str], seed: int) 
             asked = look.Asked(incident.runbook, incident.target, 3 * 3600, 60)
             return look.look(Settings(env="prod", region="us-east-1"), asked, now=lambda: NOW)
 
-        return list(sit(incidents, strengths, seed, play, diagnose))
+        found = []
+        for answer in sit(incidents, strengths, seed, play, diagnose):
+            besides(answer, sandbox.endpoint)
+            found.append(answer)
+        return found
 
 
 def table(sat: Sequence[Answer]) -> str:

@@ -5,18 +5,20 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import REGION
+from exams import NOW
 
 from opskit import inventory
 from opskit.aws.session import Aws
+from opskit.cli.fleet import exit_code
+from opskit.exits import Exit
 from opskit.gather import Gatherer, window
 from opskit.health.look import look
 from opskit.health.model import Health, Place, State
+from opskit.model import Severity
 from opskit.sandbox import stage
-from opskit.sandbox.incidents import find
+from opskit.sandbox.incidents import FLEET, Incident, find
 from opskit.settings import Settings
 
-NOW = 1_795_572_030.0
-"""2026-11-25 02:00:30 UTC: a moment within a minute, as moments are."""
 SETTINGS = Settings(env="prod", region=REGION)
 
 
@@ -34,11 +36,15 @@ class Played:
 
     def look(self, endpoint: str = "") -> Health:
         """Look at the project's own workers, through a proxy if its endpoint is given."""
-        at = endpoint or self.endpoint
-        workers = inventory.load(SETTINGS).workers
-        with contextlib.closing(Aws(REGION, endpoint_url=at)) as aws:
-            gatherer = Gatherer(aws, window(NOW, 3600), 60, lambda: NOW)
-            return look(workers, Place("", REGION, "prod", at), gatherer, SETTINGS)
+        return look_at(endpoint or self.endpoint)
+
+
+def look_at(endpoint: str) -> Health:
+    """Look at the project's own workers there, at NOW."""
+    workers = inventory.load(SETTINGS).workers
+    with contextlib.closing(Aws(REGION, endpoint_url=endpoint)) as aws:
+        gatherer = Gatherer(aws, window(NOW, 3600), 60, lambda: NOW)
+        return look(workers, Place("", REGION, "prod", endpoint), gatherer, SETTINGS)
 
 
 @contextlib.contextmanager
@@ -59,3 +65,19 @@ def cells(health: Health, *states: State) -> set[str]:
         for cell in row.cells
         if cell.state in states
     }
+
+
+def check_cells(incident: Incident, health: Health) -> None:
+    """An incident turns the cells that it must; what is harmless turns none."""
+    turned = cells(health, State.WARN, State.CRIT)
+    if any(finding.cause == "alarm-in-alarm" for finding in health.findings):
+        turned.add(f"{FLEET} alarms")
+    assert set(incident.turns) <= turned
+    worst = max((f.severity for f in health.findings), key=lambda s: s.rank, default=None)
+    if not incident.turns:
+        assert turned == set()
+        assert exit_code(health, Severity.LOW) is Exit.CLEAN
+    elif worst is Severity.LOW:
+        assert exit_code(health, Severity.LOW) is Exit.FINDINGS
+    else:
+        assert exit_code(health, Severity.MEDIUM) is Exit.FINDINGS

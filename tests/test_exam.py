@@ -1,17 +1,35 @@
-"""Every incident in every strength: the primary cause is right, nothing healthy accused, docs are fresh."""
+"""Every incident in every strength: the primary cause is right, nothing healthy accused, docs are fresh.
+
+Each is played once; in its plain strength `opskit health` looks at it too.
+"""
 
 import exams
 import pytest
+from health_looks import check_cells, look_at
 
+from opskit.health.model import Health
 from opskit.sandbox.exam import Answer, summary
-from opskit.sandbox.incidents import STRENGTHS
+from opskit.sandbox.incidents import PLAIN, STRENGTHS, Incident
 
 PRIMARY_RIGHT = 0.95
 
 
+SITTABLE = exams.sittable()
+
+
 @pytest.fixture(scope="module")
-def sat() -> list[Answer]:
-    return exams.answers(exams.sittable(), STRENGTHS, 1)
+def health() -> dict[str, Health]:
+    """By incident, what a look at the whole fleet sees; there once all have sat."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def sat(health: dict[str, Health]) -> list[Answer]:
+    def look(answer: Answer, endpoint: str) -> None:
+        if answer.strength == PLAIN:
+            health[answer.incident] = look_at(endpoint)
+
+    return exams.answers(SITTABLE, STRENGTHS, 1, look)
 
 
 @pytest.mark.timeout(1500)
@@ -30,7 +48,7 @@ def test_every_cause_of_stream_lag_is_played_in_three_strengths(sat: list[Answer
 
 
 def test_what_is_true_besides_is_named_besides(sat: list[Answer]) -> None:
-    for incident in exams.sittable():
+    for incident in SITTABLE:
         for answer in sat:
             if answer.incident == incident.name:
                 named = {finding.cause for finding in answer.report.findings}
@@ -41,3 +59,11 @@ def test_the_table_in_the_docs_is_what_the_code_finds(sat: list[Answer]) -> None
     table, _, said = exams.written().partition("\n\n")
     assert exams.without_measured(table) == exams.without_measured(exams.table(sat)), "stale: run `make docs`"
     assert said.strip() == f"{summary(sat)}."
+
+
+@pytest.mark.usefixtures("sat")
+@pytest.mark.parametrize("incident", SITTABLE, ids=lambda incident: incident.name)
+def test_an_incident_turns_its_cells_and_what_is_harmless_turns_none(
+    incident: Incident, health: dict[str, Health]
+) -> None:
+    check_cells(incident, health[incident.name])

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import Any
 
 from opskit.sandbox.admin import Admin
@@ -26,7 +27,10 @@ def _moto() -> Wsgi:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
 
     default_user_config["lambda"] = {"use_docker": False}
-    app: Wsgi = DomainDispatcherApplication(create_backend_app)
+    dispatcher = DomainDispatcherApplication(create_backend_app)
+    # moto lists its own folder to answer this, and asks it for every request.
+    dispatcher.get_backend_for_host = lru_cache(maxsize=512)(dispatcher.get_backend_for_host)
+    app: Wsgi = dispatcher
     return app
 
 

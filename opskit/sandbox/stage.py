@@ -4,6 +4,7 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -101,7 +102,9 @@ def check_free(planes: Planes) -> None:
     taken.check_free(planes, fleets.load(_workers()))
 
 
+@cache
 def _workers() -> Sequence[Worker]:
+    """Return the packaged workers, which do not change while a process lives."""
     return inventory.load(settings.Settings(env=ENV, region=REGION)).workers
 
 
