@@ -3,7 +3,8 @@
 Times are epoch seconds UTC; durations carry their unit in the name.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
@@ -25,7 +26,10 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """0 for low, 3 for critical."""
-        return list(Severity).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class Status(StrEnum):
@@ -165,6 +169,10 @@ class Readings:
     read: set[str] = field(default_factory=set, compare=False)
     window: Window = Window(0, 0)
     """The judged time: a rule has no clock, and a series that ended an hour ago is silent now."""
+    indexes: dict[Hashable, Mapping[Hashable, Sequence[Json]]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """What `listed` has sorted; a fleet's readings share it, as they share the answers."""
 
     def __contains__(self, key: str) -> bool:
         return key in self.named
@@ -197,6 +205,20 @@ class Readings:
     def document(self, key: str) -> Json:
         """Return what a describe call's `select` kept; UnreadError when it failed."""
         return self._usable(key).document
+
+    def listed(self, key: str, by: Callable[[Json], Hashable], wanted: Hashable) -> Sequence[Json]:
+        """Return the rows of a list for which `by` is `wanted`; UnreadError when it failed.
+
+        A thousand workers look into one list, so it is sorted by each key once.
+        """
+        rows = self.document(key) or ()
+        which = (self.named[key], by)
+        if which not in self.indexes:
+            index: dict[Hashable, list[Json]] = defaultdict(list)
+            for row in rows:
+                index[by(row)].append(row)
+            self.indexes[which] = index
+        return self.indexes[which].get(wanted, ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,15 @@
 """Arithmetic on a metric's datapoints; pure, no clock."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
+from operator import itemgetter
 
 Point = tuple[int, float]
 """Period start in epoch seconds UTC, value in the metric's own unit."""
+_time: Callable[[Point], int] = itemgetter(0)
+_value: Callable[[Point], float] = itemgetter(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,7 @@ class Series:
     @property
     def values(self) -> tuple[float, ...]:
         """The values alone, oldest first."""
-        return tuple(value for _, value in self.points)
+        return tuple(map(_value, self.points))
 
     @property
     def last(self) -> float:
@@ -38,12 +42,12 @@ class Series:
     @property
     def peak(self) -> float:
         """The largest value."""
-        return max(self.values)
+        return max(map(_value, self.points))
 
     @property
     def total(self) -> float:
         """The sum of all values."""
-        return sum(self.values)
+        return sum(map(_value, self.points))
 
     @property
     def mean(self) -> float:
@@ -56,7 +60,8 @@ class Series:
 
     def between(self, start: int, end: int) -> "Series":
         """Return the datapoints with start <= time < end."""
-        return Series(tuple(p for p in self.points if start <= p[0] < end))
+        first, last = (bisect_left(self.points, at, key=_time) for at in (start, end))
+        return Series(self.points[first:last])
 
     def run_since(self, holds: Callable[[float], bool]) -> int | None:
         """Return the start of the run of values for which `holds`, up to the newest; None if none."""

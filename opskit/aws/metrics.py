@@ -90,6 +90,13 @@ def _query(query_id: str, metric: Metric) -> dict[str, Any]:
     }
 
 
+class _Minutes(dict[datetime, int]):
+    """Epoch seconds by time."""
+
+    def __missing__(self, time: datetime) -> int:
+        return self.setdefault(time, int(time.timestamp()))
+
+
 @dataclass
 class _Heard:
     """What the pages of one answer said, by query id."""
@@ -98,7 +105,7 @@ class _Heard:
     states: dict[str, str] = field(default_factory=dict)
     said: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     broken: set[str] = field(default_factory=set)
-    minutes: dict[int, int] = field(default_factory=dict)
+    minutes: _Minutes = field(default_factory=_Minutes)
 
     def page(self, page: Mapping[str, Any]) -> None:
         self._note("", page.get("Messages", ()))
@@ -107,12 +114,9 @@ class _Heard:
             times, values = result.get("Timestamps", ()), result.get("Values", ())
             if len(times) != len(values):
                 self.broken.add(query_id)
-            minutes = (int(time.timestamp()) for time in times)
-            self.values[query_id].update(
-                # One value for each minute and for zero: a large fleet has a million datapoints.
-                (self.minutes.setdefault(at, at), value or 0.0)
-                for at, value in zip(minutes, values, strict=False)
-            )
+            # One value for each minute and for zero: a large fleet has a million datapoints.
+            minutes = map(self.minutes.__getitem__, times)
+            self.values[query_id].update(zip(minutes, [value or 0.0 for value in values], strict=False))
             self.states[query_id] = result.get("StatusCode", "")
             self._note(query_id, result.get("Messages", ()))
 

@@ -1,5 +1,6 @@
 """The command line: parse, call, render, exit. Nothing heavy is imported before a command needs it."""
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
 
 COMPLETING = "_OPSKIT_COMPLETE"
 """The variable in which the shell's completion script says what it wants."""
+COLLECT_AFTER = (100_000, 2, 2)
+"""When the garbage collector looks for circles: after so many new containers; Python's own default is 700.
+
+It looks through all after a million: after ten, as by default, a played world would stay too long.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     This is the outermost boundary: nothing that goes wrong in a command passes it but as an exit code.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    collect_rarely()
     try:
         return _version() if arguments == ["--version"] else _run(arguments)
     except OpskitError as error:
@@ -29,6 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail("interrupted", Exit.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the boundary: a bug is one line and exit 4 too
         return _bug(error, debug="--debug" in arguments)
+
+
+def collect_rarely() -> None:
+    """Let the garbage collector rest: a command keeps what it reads, up to a million datapoints."""
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def _run(arguments: list[str]) -> int:

@@ -97,14 +97,16 @@ def own_mappings(worker: Worker, readings: Readings) -> list[Mapping[str, Json]]
     source = worker.sources[0]
     own = [
         row
-        for row in readings.document(round0.MAPPINGS) or ()
-        # The cheap test first: each of a thousand workers looks through all mappings.
-        if source.name in (row["source_arn"] or "")
-        and arns.resource_of(row["source_arn"] or "") == source.name
-        and arns.trigger_of(row["source_arn"] or "") == source.trigger
-        and arns.parse_function(row["function_arn"]).name == worker.function
+        for row in readings.listed(round0.MAPPINGS, _source_of, (source.trigger, source.name))
+        if arns.parse_function(row["function_arn"]).name == worker.function
     ]
     return sorted(own, key=lambda row: row["state"] in OFF)
+
+
+def _source_of(mapping: Mapping[str, Json]) -> tuple[str, str]:
+    """Return the trigger and the name of what a mapping reads; ("", "") if that has no ARN."""
+    arn = mapping["source_arn"] or ""
+    return arns.trigger_of(arn), arns.resource_of(arn)
 
 
 def api_id(worker: Worker, readings: Readings) -> str:

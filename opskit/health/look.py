@@ -155,7 +155,8 @@ def _read(
         if isinstance(signal, Describe) or not describes_only
     )
     answers: dict[Signal, Reading] = dict(gatherer.gather([*wanted, *beside]))
-    return [Readings(_asked(names, answers), answers, window=gatherer.window) for names in named]
+    shared = Readings({}, answers, window=gatherer.window)
+    return [replace(shared, named=_asked(names, answers), read=set()) for names in named]
 
 
 def _asked(names: Mapping[str, Signal], answers: Mapping[Signal, Reading]) -> dict[str, Signal]:

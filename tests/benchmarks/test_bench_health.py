@@ -14,6 +14,7 @@ from canned import Answer, served
 from scripted import scripted_aws
 
 from opskit.aws.session import Aws
+from opskit.cli import collect_rarely
 from opskit.gather import Gatherer
 from opskit.health import asking
 from opskit.health.look import look
@@ -168,6 +169,7 @@ def measure(endpoint: str) -> dict[str, float]:
 
 
 def look_once() -> None:
+    collect_rarely()  # as the command line does
     fleet = workers()
     aws = Aws(REGION)
     place = Place(ACCOUNT, REGION, "prod", os.environ["AWS_ENDPOINT_URL"])
@@ -214,6 +216,7 @@ def test_a_thousand_workers(tmp_path: Path, monkeypatch: Any) -> None:
     fleet = workers()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
+    collect_rarely()  # here too, so that both sides are measured alike
     said = answers(fleet)
     with served(said, WAIT_S, tmp_path) as (endpoint, seen):
         told = sorted((measure(endpoint) for _ in range(3)), key=lambda one: one["seconds"])[1]
