@@ -46,7 +46,7 @@ def test_each_message_is_in_a_backup_or_in_the_queue(
     shared_aws: EmbeddedAws, tmp_path: Path, stop: str
 ) -> None:
     orders = post(shared_aws, f"killed-{stop}")
-    bodies = [str(number) for number in range(1500)]
+    bodies = [str(number) for number in range(3000)]
     orders.load(*bodies)
     chance = random.Random(7)
     files = [tmp_path / f"{number}.jsonl" for number in range(3)]
@@ -64,6 +64,6 @@ def test_each_message_is_in_a_backup_or_in_the_queue(
         shared_aws.clock.advance(300)  # what was in flight with a killed one comes back
     saved = [letter.body for file in files if file.exists() for letter in letters(file)]
     left = orders.bodies()
-    assert 0 < len(saved) < 1500 + 31
+    assert 0 < len(saved) < 3000 + 31
     assert set(saved) | set(left) == set(bodies)
-    assert len(saved) + len(left) - 1500 <= 10 * len(files)
+    assert len(saved) + len(left) - 3000 <= 10 * len(files)
