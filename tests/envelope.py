@@ -1,24 +1,21 @@
-"""The members that every judging command's JSON has, held against the contract."""
+"""The JSON of commands that act on a queue, held against the contract."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+from referencing import Registry, Resource
 
-REPORT = Path(__file__).parents[1] / "docs" / "report.schema.json"
+DOCS = Path(__file__).parents[1] / "docs"
 
 
 def check(text: str) -> dict[str, Any]:
-    """The document, once its common members are found to be those of the contract.
-
-    A command that acts on a queue has neither a worker as its target nor a judged time.
-    """
+    """The document, once it is found to be as the contract says."""
     document: dict[str, Any] = json.loads(text)
-    schema = json.loads(REPORT.read_text())
-    members = {name: what for name, what in schema["properties"].items() if name not in ("target", "window")}
-    jsonschema.validate(
-        document, {"$defs": schema["$defs"], "properties": members, "required": schema["required"]}
+    report, own = (
+        json.loads((DOCS / f"{name}.schema.json").read_text()) for name in ("report", "queue-actions")
     )
-    assert (document["target"], document["window"]) == (None, None)
+    registry = Registry().with_resource("report.schema.json", Resource.from_contents(report))
+    jsonschema.Draft202012Validator(own, registry=registry).validate(document)
     return document

@@ -202,7 +202,7 @@ def test_a_denied_deletion_is_in_the_receipt(ask: Ask, orders: Post, shared_aws:
     assert f"\nfailed   {message['MessageId']}\n" in said.out
     assert "dropped 0 messages of" in said.out
     assert "read     1 = 0 dropped + 0 kept + 1 failed\n" in said.out
-    assert "could not look at rest of the queue: stopped: denied: needs sqs:DeleteMessage\n" in said.out
+    assert "look at rest of the queue: stopped: denied: needs sqs:DeleteMessage; what was just " in said.out
 
 
 def test_restore_says_first_and_sends_then_and_never_twice(ask: Ask, orders: Post) -> None:

@@ -402,3 +402,20 @@ def test_hiding_lasts_as_long_as_a_pass_may_and_no_longer_than_aws_allows() -> N
     assert sweep.hidden_s(sweep.Depth(0, 0, 0)) == 60
     assert sweep.hidden_s(sweep.Depth(100_000, 0, 0)) == 4060
     assert sweep.hidden_s(sweep.Depth(10**7, 0, 0)) == 43_200
+
+
+def test_a_damaged_message_stops_it_and_what_came_with_it_comes_back(
+    aws: Aws, orders: Post, path: Path
+) -> None:
+    orders.load("1", "3")
+
+    def damage(parsed: dict[str, Any], **_: Any) -> None:
+        for message in parsed.get("Messages", ()):
+            message["Body"] = "7"
+
+    aws.client("sqs").meta.events.register("after-call.sqs.ReceiveMessage", damage)
+    done = run(aws, orders, path)
+    assert (done.dropped, done.stop, path.exists()) == (0, Stop.DAMAGED, False)
+    assert "comes back within 1 min" in done.gaps[0].reason
+    orders.embedded.clock.advance(61)
+    assert orders.bodies() == ["1", "3"]

@@ -268,15 +268,36 @@ def test_a_full_disk_beside_the_backup_stops_it_before_more_is_sent(
 
     monkeypatch.setattr("opskit.redrive.restore.os.fsync", full)
     done = back(aws, orders, path)
-    assert (done.exit, orders.counts()[0]) == (4, 10)
+    assert (done.exit, done.sent, orders.counts()[0]) == (4, 10, 10)
     assert done.reason.endswith("No space left on device; what was sent last is not noted")
 
 
-def test_ctrl_c_is_in_the_receipt(aws: Aws, orders: Post, path: Path) -> None:
+def test_ctrl_c_between_two_tries_counts_and_notes_what_was_sent(aws: Aws, orders: Post, path: Path) -> None:
     def interrupted(_: float) -> None:
         raise KeyboardInterrupt
 
-    written(path, *plain(*map(str, range(15))))
+    written(path, *plain(*map(str, range(25))))
     fail_entries(aws, "SendMessageBatch", lambda number: number == 12, once=True)
     done = back(aws, orders, path, interrupted)
-    assert (done.exit, done.reason, done.sent, done.untried) == (130, "interrupted", 10, 5)
+    assert (done.exit, done.reason, done.sent, done.untried) == (130, "interrupted", 19, 5)
+    assert [(one.message_id, one.status) for one in done.unsent] == [("id-12", Status.RETRY)]
+    again = back(aws, orders, path)
+    assert (again.before, again.sent, orders.counts()[0]) == (19, 6, 25)
+
+
+def test_ctrl_c_while_sending_leaves_those_letters_in_doubt(aws: Aws, orders: Post, path: Path) -> None:
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    written(path, *plain(*map(str, range(15))))
+    aws.client_once("sqs").meta.events.register("after-call.sqs.SendMessageBatch", interrupted)
+    done = back(aws, orders, path)
+    assert (done.exit, done.sent, len(done.unsent), done.untried) == (130, 0, 10, 5)
+    assert {one.status for one in done.unsent} == {Status.DOUBTFUL}
+
+
+def test_a_letter_that_a_file_has_twice_is_sent_once(aws: Aws, orders: Post, path: Path) -> None:
+    written(path, *plain("a", "b", "a"))
+    assert plan(path, orders.look(aws)).read == 2
+    done = back(aws, orders, path)
+    assert (done.read, done.sent, orders.counts()[0]) == (2, 2, 2)

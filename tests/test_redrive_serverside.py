@@ -46,7 +46,7 @@ class Watched:
         self.waits = 0
         self._embedded = embedded
         self._interrupt_at = interrupt_at
-        self.watch = Watch(self.told.append, embedded.clock, self._wait)
+        self.watch = Watch(self.told.append, self.told.append, embedded.clock, self._wait)
 
     def _wait(self, seconds: float) -> None:
         self.waits += 1

@@ -30,6 +30,8 @@ class Backup:
         except OSError as error:
             raise UsageError(f"--backup: cannot write {path}: {error.strerror}") from error
         self._whole_bytes = 0
+        self.count = 0
+        """How many letters it has."""
         try:
             _keep_name(path)
         except OSError as error:
@@ -39,14 +41,23 @@ class Backup:
     def keep(self, letters: Sequence[Letter]) -> None:
         """Return when the letters are on the disk. BackupError, and none of them in the file, if not."""
         data = "".join(f"{to_text(letter)}\n" for letter in letters).encode()
+        before, self._whole_bytes = self._whole_bytes, self._whole_bytes + len(data)
+        self.count += len(letters)
         try:
             _write(self._file, data)
             os.fsync(self._file)
         except OSError as error:
-            with suppress(OSError):  # a line cut short is also left out when the file is read
-                os.ftruncate(self._file, self._whole_bytes)
+            self._take_back(before, len(letters))
             raise BackupError(f"backup {self.path}: {error.strerror}") from error
-        self._whole_bytes += len(data)
+        except KeyboardInterrupt:
+            self._take_back(before, len(letters))
+            raise
+
+    def _take_back(self, whole_bytes: int, letters: int) -> None:
+        self._whole_bytes = whole_bytes
+        self.count -= letters
+        with suppress(OSError):  # a line cut short is also left out when the file is read
+            os.ftruncate(self._file, whole_bytes)
 
     def close(self) -> None:
         """Close the file, and remove it if nothing was written."""

@@ -101,7 +101,9 @@ class Dropped:
         """What was not looked at, and why."""
         said = []
         if self.stop:
-            said.append(Gap("rest of the queue", f"stopped: {self.reason}"))
+            on_its_way = f"; what was just being received comes back within {duration(self.hidden_s)}"
+            back = "" if self.stop is Stop.DISK else on_its_way
+            said.append(Gap("rest of the queue", f"stopped: {self.reason}{back}"))
         elif self.rest:
             said.append(Gap("rest of the queue", self.rest))
         if self.missed:
@@ -174,6 +176,8 @@ class _Pass:
         self._chosen: set[str] = set()
         self._gone = 0
         self._failed: list[Kept] = []
+        self._pending: list[str] = []
+        """Ids of what is being backed up and deleted."""
 
     def run(self) -> Dropped:
         stop: Stop | None = None
@@ -189,6 +193,7 @@ class _Pass:
         except KeyboardInterrupt:
             stop, reason = Stop.INTERRUPTED, "interrupted"
         finally:
+            self._doubt(reason)
             self._sweep.release()
         return self._receipt(stop, reason)
 
@@ -198,27 +203,29 @@ class _Pass:
             if self._backup is None:
                 self._chosen |= {one.letter.message_id for one in chosen}
             elif chosen:
-                self._backup.keep([one.letter for one in chosen])
-                self._delete(chosen)
+                self._delete(chosen, self._backup)
             if self._only is not None and self._gone + len(self._failed) >= len(self._only):
                 return
 
     def _is_chosen(self, letter: Letter) -> bool:
         return (self._only is None or letter.message_id in self._only) and self._takes(letter)
 
-    def _delete(self, chosen: list[Held]) -> None:
-        ids = [one.letter.message_id for one in chosen]
-        try:
-            reasons = self._queue.delete([one.handle for one in chosen])
-        except (*FAULTS, KeyboardInterrupt) as error:
-            doubt = "interrupted" if isinstance(error, KeyboardInterrupt) else explain(error, "sqs").text
-            self._failed += [Kept(one, doubt) for one in ids]
-            raise
+    def _delete(self, chosen: list[Held], backup: Backup) -> None:
+        ids = self._pending = [one.letter.message_id for one in chosen]
+        backup.keep([one.letter for one in chosen])
+        reasons = self._queue.delete([one.handle for one in chosen])
         fates = list(zip(ids, reasons, strict=True))
         gone = [one for one, reason in fates if not reason]
         self._failed += [Kept(one, reason) for one, reason in fates if reason]
         self._sweep.gone(gone)
         self._gone += len(gone)
+        self._pending = []
+
+    def _doubt(self, reason: str) -> None:
+        """Count as failed what is in the backup, and whose deletion was not answered."""
+        if self._backup and self._backup.count > self._gone + len(self._failed):
+            told = {one.message_id for one in self._failed}
+            self._failed += [Kept(one, reason) for one in self._pending if one not in told]
 
     def _receipt(self, stop: Stop | None, reason: str) -> Dropped:
         applied = self._backup is not None

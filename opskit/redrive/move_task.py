@@ -11,6 +11,7 @@ from typing import Any
 
 from opskit.aws.sqs import Depth
 from opskit.errors import CannotLookError, UsageError
+from opskit.exits import Exit
 from opskit.model import Finding, Gap, Severity
 from opskit.redrive.place import Letterbox
 from opskit.render.figures import clock, counted, duration, number
@@ -137,18 +138,23 @@ class Plan:
 
 def plan(box: Letterbox, to: Letterbox | None = None, rate: int | None = None) -> Plan:
     """Return what would be asked; UsageError for what AWS would refuse, CannotLookError if it is unknown."""
-    _check_rate(box, rate)
+    check_rate(rate)
+    _check_duration(box, rate)
     _check_letters(box)
     if to is not None:
         _check_destination(box, to)
     return Plan(box, to, rate)
 
 
-def _check_rate(box: Letterbox, rate: int | None) -> None:
+def check_rate(rate: int | None) -> None:
+    """Raise UsageError for a rate that AWS does not take."""
+    if rate is not None and not 1 <= rate <= RATE_MOST:
+        raise UsageError(f"--rate: with --server-side from 1 to {RATE_MOST} messages a second, got {rate:,}")
+
+
+def _check_duration(box: Letterbox, rate: int | None) -> None:
     if rate is None:
         return
-    if not 1 <= rate <= RATE_MOST:
-        raise UsageError(f"--rate: with --server-side from 1 to {RATE_MOST} messages a second, got {rate:,}")
     least = math.ceil(box.depth.visible / LONGEST_S)
     if rate < least <= RATE_MOST:
         raise UsageError(
@@ -239,6 +245,13 @@ class Moved:
     """What the queue has afterwards, approximate and up to a minute late; None if it could not be read."""
     cancelling: bool = False
     """Whether it was to be cancelled."""
+
+    @property
+    def exit(self) -> Exit:
+        """1 if it did not move all, 3 if it cannot be told what is left."""
+        if self.findings:
+            return Exit.FINDINGS
+        return Exit.UNDETERMINED if self.gaps else Exit.CLEAN
 
     @property
     def gaps(self) -> tuple[Gap, ...]:

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -27,6 +27,7 @@ TRIES = 4
 PAUSE_S = 1.0
 """Before the second try; twice as long before each further one."""
 _GROUP = Outcome(Status.RETRY, reason="an earlier message of its group was not sent", code="GroupWaits")
+_INTERRUPTED = Outcome(Status.DOUBTFUL, reason="interrupted", code="Interrupted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def plan(path: Path, to: Letterbox) -> Restored:
     """Read the whole backup and return what would be sent. UsageError for what cannot be."""
     before = _sent_before(path, to)
     read = waiting = 0
-    for letter in letters(path):
+    for letter in _distinct(path):
         read += 1
         waiting += letter.message_id not in before
         if to.fifo and not letter.group:
@@ -144,52 +145,47 @@ class _Restore:
 
     def _all(self, notes: TextIO) -> str:
         """Send everything; return why it stopped, "" if it did not."""
-        waiting = self._waiting()
+        before = _sent_before(self.planned.path, self.planned.to)
+        waiting = (one for one in _distinct(self.planned.path) if one.message_id not in before)
         while some := list(islice(waiting, BATCH)):
-            open_ = [one for one in some if one.group not in self.stopped_groups]
-            fates = self._delivered(open_)
-            _note(notes, self.planned.to, fates)
-            self._count(
-                {one.message_id: _GROUP for one in some} | {one.message_id: fate for one, fate in fates}
-            )
-            self._stop_groups(fates)
-            if bad := next((fate for _, fate in fates if _stops(fate)), None):
+            fates = {one.message_id: _GROUP for one in some if one.group in self.stopped_groups}
+            try:
+                self._deliver([one for one in some if one.message_id not in fates], fates)
+            finally:
+                self._settle(notes, some, fates)
+            if bad := next((fate for fate in fates.values() if _stops(fate)), None):
                 return bad.reason
         return ""
 
-    def _waiting(self) -> Iterator[Letter]:
-        before = _sent_before(self.planned.path, self.planned.to)
-        return (one for one in letters(self.planned.path) if one.message_id not in before)
-
-    def _delivered(self, some: list[Letter]) -> list[tuple[Letter, Outcome]]:
-        """Hand letters over, again those that the queue would not take just then."""
-        fates: dict[str, Outcome] = {}
+    def _deliver(self, some: list[Letter], fates: dict[str, Outcome]) -> None:
+        """Hand letters over, again those that the queue would not take just then; `fates` is filled."""
         for attempt in range(TRIES):
             open_ = [one for one in some if _again(one, fates) and one.group not in self._stuck(some, fates)]
             if not open_:
                 break
             if attempt:
                 self.sleep(PAUSE_S * 2 ** (attempt - 1))
+            fates |= dict.fromkeys((one.message_id for one in open_), _INTERRUPTED)
             outcomes = self.destination.deliver(open_, f"restore {self.planned.path.name}")
             fates |= {one.message_id: fate for one, fate in zip(open_, outcomes, strict=True)}
-        return [(one, fates[one.message_id]) for one in some]
 
     def _stuck(self, some: list[Letter], fates: dict[str, Outcome]) -> set[str]:
         """Return the groups of a FIFO queue of which a letter will not be sent any more."""
-        final = {message_id for message_id, fate in fates.items() if fate.status in _FINAL}
-        return {one.group for one in some if one.message_id in final} if self.planned.to.fifo else set()
+        if not self.planned.to.fifo:
+            return set()
+        return {one.group for one in some if fates.get(one.message_id, _GROUP).status in _FINAL}
 
-    def _count(self, fates: dict[str, Outcome]) -> None:
-        for message_id, fate in fates.items():
+    def _settle(self, notes: TextIO, some: list[Letter], fates: dict[str, Outcome]) -> None:
+        """Count and note what became of letters; nothing of a FIFO group goes past one that was not sent."""
+        for one in some:
+            fate = fates.get(one.message_id, _GROUP)
             if fate.status is Status.CONFIRMED:
                 self.sent += 1
-            else:
-                self.unsent.append(Unsent(message_id, fate.status, fate.reason))
-
-    def _stop_groups(self, fates: list[tuple[Letter, Outcome]]) -> None:
-        """Keep a FIFO group's order: nothing of it goes past a letter that was not sent."""
-        if self.planned.to.fifo:
-            self.stopped_groups |= {one.group for one, fate in fates if fate.status is not Status.CONFIRMED}
+                continue
+            self.unsent.append(Unsent(one.message_id, fate.status, fate.reason))
+            if self.planned.to.fifo:
+                self.stopped_groups.add(one.group)
+        _note(notes, self.planned.to, fates)
 
     def _receipt(self, exit_early: Exit | None, reason: str) -> Restored:
         return replace(
@@ -211,10 +207,6 @@ def _stops(fate: Outcome) -> bool:
     return waits or fate.status in (Status.ALTERED, Status.DOUBTFUL)
 
 
-def _by_id(fates: list[tuple[Letter, Outcome]]) -> dict[str, Outcome]:
-    return {one.message_id: fate for one, fate in fates}
-
-
 def _again(letter: Letter, fates: dict[str, Outcome]) -> bool:
     fate = fates.get(letter.message_id)
     return fate is None or fate.status is Status.RETRY
@@ -229,13 +221,22 @@ def _notes(path: Path) -> TextIO:
     return os.fdopen(file, "w", encoding="utf-8")
 
 
-def _note(notes: TextIO, to: Letterbox, fates: list[tuple[Letter, Outcome]]) -> None:
-    for letter, fate in fates:
+def _note(notes: TextIO, to: Letterbox, fates: Mapping[str, Outcome]) -> None:
+    for message_id, fate in fates.items():
         if fate.status is Status.CONFIRMED:
-            line = {"queue": to.arn, "message_id": letter.message_id, "new_id": fate.new_id}
+            line = {"queue": to.arn, "message_id": message_id, "new_id": fate.new_id}
             notes.write(f"{json.dumps(line)}\n")
     notes.flush()
     os.fsync(notes.fileno())
+
+
+def _distinct(path: Path) -> Iterator[Letter]:
+    """Yield a backup's letters, each once, however often the file has it."""
+    seen: set[str] = set()
+    for letter in letters(path):
+        if letter.message_id not in seen:
+            seen.add(letter.message_id)
+            yield letter
 
 
 def _sent_before(path: Path, to: Letterbox) -> frozenset[str]:

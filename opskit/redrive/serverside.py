@@ -25,9 +25,10 @@ _ENDED = "InvalidParameterValue"
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """How a task is watched: where progress goes, the time in epoch seconds, how to wait."""
+    """How a task is watched: where words and progress go, the time in epoch seconds, how to wait."""
 
     tell: Callable[[str], None]
+    progress: Callable[[str], None]
     now: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
 
@@ -93,7 +94,7 @@ def follow(aws: Aws, box: Letterbox, started: Started, watch: Watch, *, cancelli
             if started.task.over:
                 return Moved(box, started.task, watch.now() - began, _left(aws, box), cancelling)
             if seen:
-                watch.tell(move_task.progress(started.task, moved_before, watch.now() - began))
+                watch.progress(move_task.progress(started.task, moved_before, watch.now() - began))
             watch.sleep(POLL_S)
     except KeyboardInterrupt:
         watch.tell(_goes_on(box))

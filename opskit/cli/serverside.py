@@ -1,0 +1,93 @@
+"""`opskit redrive-dlq QUEUE --server-side`: AWS's own move task, from what was asked to what became of it."""
+
+import time
+from dataclasses import dataclass
+
+from opskit.cli import out
+from opskit.cli.acting import Acting, acting
+from opskit.cli.options import SharedOptions
+from opskit.errors import UsageError
+from opskit.exits import Exit
+from opskit.inventory.queue_name import parse_queue
+from opskit.redrive.move_task import WARNING, Moved, Plan, check_rate, plan, refuse_running
+from opskit.redrive.place import Letterbox
+from opskit.redrive.serverside import Watch, cancel, follow, known, start
+from opskit.render.canvas import Output
+from opskit.render.moves import render_moved, render_plan
+
+COMMAND = "redrive-dlq"
+TOLD_EVERY_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked: `rate` in messages a second, None leaves it to AWS; `to` "" sends each message home."""
+
+    queue: str
+    to: str = ""
+    rate: int | None = None
+    apply: bool = False
+    cancel: bool = False
+
+
+def run(shared: SharedOptions, asked: Asked) -> int:
+    """Say what would be asked, or start a task and follow it, or cancel one; return the exit code.
+
+    Ctrl-C leaves the task running, and says so.
+    """
+    _check(asked)
+    out.note(WARNING)
+    settings, queue = shared.settings(), parse_queue(asked.queue)
+    form = out.form(settings.output)
+    with acting(settings, queue) as session:
+        box = session.find(queue)
+        if asked.cancel:
+            return _show(cancel(session.aws, box, _watch()), session, form)
+        wanted = _planned(session, box, asked)
+        if asked.apply:
+            return _show(_moved(session, wanted), session, form)
+        envelope = session.envelope(COMMAND, box)
+    out.result(render_plan(wanted, envelope, form))
+    return Exit.UNDETERMINED if box.gaps else Exit.CLEAN
+
+
+def _check(asked: Asked) -> None:
+    """Refuse before AWS is asked what cannot be meant."""
+    check_rate(asked.rate)
+    if asked.cancel and (asked.to or asked.rate is not None):
+        raise UsageError("--cancel stops the running move task: it takes neither --to nor --rate")
+
+
+def _planned(session: Acting, box: Letterbox, asked: Asked) -> Plan:
+    to = session.find(parse_queue(asked.to, "--to")) if asked.to else None
+    wanted = plan(box, to, asked.rate)
+    refuse_running(box, known(session.aws, box), time.time())
+    return wanted
+
+
+def _moved(session: Acting, wanted: Plan) -> Moved:
+    watch = _watch()
+    return follow(session.aws, wanted.box, start(session.aws, wanted, watch), watch)
+
+
+def _show(moved: Moved, session: Acting, form: Output) -> int:
+    out.result(render_moved(moved, session.envelope(COMMAND, moved.box), form))
+    return moved.exit
+
+
+def _watch() -> Watch:
+    return Watch(out.note, Progress())
+
+
+class Progress:
+    """Tells progress now and then, not at every look."""
+
+    def __init__(self) -> None:
+        self._next_s = 0.0
+        self._last = ""
+
+    def __call__(self, text: str) -> None:
+        """Note a line that is new, at most every ten seconds."""
+        if text != self._last and time.monotonic() >= self._next_s:
+            self._next_s, self._last = time.monotonic() + TOLD_EVERY_S, text
+            out.note(text)
