@@ -197,3 +197,15 @@ def test_a_queue_that_was_deleted_takes_nothing(topic: Topic) -> None:
 def test_a_topic_of_another_region_says_where_to_run(topic: Topic) -> None:
     (outcome,) = topic.deliver(Letter("m", write.notification(topic.arn.replace(REGION, "eu-west-1"))))
     assert outcome.reason == "its topic is in eu-west-1: run it there"
+
+
+def test_a_dry_run_names_the_subscriber_and_sends_nothing(topic: Topic) -> None:
+    mine = topic.subscribe("sqs", topic.embedded.queue("mine"))
+    yours = topic.subscribe("lambda", topic.embedded.function("scoreUsers")["FunctionArn"])
+    to = ToSubscriber(topic.aws, topic.dead)
+    assert [to.foresee(topic.letter(one)).to for one in (mine, yours)] == [
+        "queue mine",
+        "function scoreUsers",
+    ]
+    assert to.foresee(Letter("m", "{}")).problem == "it is no notification of SNS"
+    assert topic.received("mine") == []

@@ -14,6 +14,7 @@ from opskit.aws.session import Aws
 from opskit.aws.sqs import find_url
 from opskit.inventory.arns import account_of, resource_of
 from opskit.redrive.fates import Decisions, UndeliveredError, refused, unasked
+from opskit.redrive.foreseen import Foreseen, foreseen, function_words
 from opskit.redrive.kinds import Kind, kind_of
 from opskit.redrive.letter import Letter
 from opskit.redrive.outcome import Outcome
@@ -67,6 +68,17 @@ class ToSubscriber:
             numbers, messages = zip(*some, strict=True)
             outcomes |= dict(zip(numbers, queue.deliver(messages, run), strict=True))
         return [outcomes[number] for number in range(len(letters))]
+
+    def foresee(self, letter: Letter) -> Foreseen:
+        """Say which function or queue it would go to."""
+
+        def find() -> Foreseen:
+            subscriber = self._for_whom(letter)[1]
+            if subscriber.protocol == "lambda":
+                return Foreseen(function_words(subscriber.endpoint))
+            return Foreseen(self._queue(subscriber).name)
+
+        return foreseen(find)
 
     def _for_whom(self, letter: Letter) -> tuple[Notification, Subscriber]:
         said = Notification.read(letter.body) if kind_of(letter) is Kind.SNS else None
