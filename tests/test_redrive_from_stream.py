@@ -104,6 +104,12 @@ def test_a_function_whose_failures_go_elsewhere_is_not_invoked(stream: Stream) -
     assert named.status is Status.CONFIRMED
 
 
+def test_a_function_that_a_record_calls_its_latest_is_found_by_its_mapping(stream: Stream) -> None:
+    stream.map(stream.queue)
+    stream.function += ":$LATEST"
+    assert stream.deliver(stream.letter(), FunctionSink(stream.aws)).status is Status.CONFIRMED
+
+
 def test_fewer_records_than_the_batch_had_are_never_called_the_batch(stream: Stream, file: FileSink) -> None:
     letter = stream.letter(batchSize=5)
     outcome = stream.deliver(letter, file)

@@ -33,6 +33,12 @@ class Subscriber:
     raw: bool
     """RawMessageDelivery: it gets the message alone, without SNS's envelope."""
 
+    @property
+    def words(self) -> str:
+        """What to call it in a sentence: a person's address or a URL stays untold."""
+        named = {"lambda": function_words(self.endpoint), "sqs": f"queue {resource_of(self.endpoint)}"}
+        return named.get(self.protocol, f"an endpoint of protocol {self.protocol}")
+
 
 class ToSubscriber:
     """Hands each notification to the subscription that it was for: a function or a queue.
@@ -74,9 +80,9 @@ class ToSubscriber:
 
         def find() -> Foreseen:
             subscriber = self._for_whom(letter)[1]
-            if subscriber.protocol == "lambda":
-                return Foreseen(function_words(subscriber.endpoint))
-            return Foreseen(self._queue(subscriber).name)
+            if subscriber.protocol == "sqs":
+                self._queue(subscriber)
+            return Foreseen(subscriber.words)
 
         return foreseen(find)
 
@@ -159,7 +165,7 @@ class _Subscribers:
         if not found:
             reason = f"no subscription of topic {topic} gives its dead letters to {self._queue}"
             raise refused(reason, "NoSubscription")
-        names = ", ".join(sorted(resource_of(one.endpoint) for one in found))
+        names = ", ".join(sorted(one.words for one in found))
         raise refused(
             f"it may have been for any of these subscribers of {topic}: {names}", "ManySubscriptions"
         )
