@@ -16,7 +16,7 @@ URL = "http://127.0.0.1:1/"
 
 def _answered(status: int, code: str = "Refused") -> ClientError:
     meta = {"HTTPStatusCode": status}
-    return ClientError({"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": meta}, "Invoke")  # type: ignore[typeddict-item]
+    return ClientError({"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": meta}, "Invoke")
 
 
 @pytest.mark.parametrize(
