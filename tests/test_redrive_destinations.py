@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from opskit.aws.session import Aws
 from opskit.redrive.destinations import RIGHTS, ByKind
 from opskit.redrive.fates import UndeliveredError
+from opskit.redrive.foreseen import Foreseen
 from opskit.redrive.from_stream import FromStream
 from opskit.redrive.kinds import Kind
 from opskit.redrive.letter import Letter
@@ -120,3 +121,13 @@ def test_an_event_in_a_file_is_the_letter_s(
 
 def test_each_kind_but_a_queue_s_names_its_rights() -> None:
     assert set(RIGHTS) == set(Kind) - {Kind.QUEUE}
+
+
+def test_a_dry_run_says_where_each_letter_would_go(file: FileSink) -> None:
+    to_queue, to_file = ByKind(Aws(REGION), QUEUE, queue=Taking()), ByKind(Aws(REGION), QUEUE, file=file)
+    plain, event = Letter("m", "one"), write.async_letter()
+    assert to_queue.foresee(plain) == Foreseen("queue fan-updates")
+    assert to_file.foresee(plain).problem == "--to-file takes no letter of kind queue"
+    assert to_file.foresee(event) == Foreseen(f"file {file.path}")
+    assert ByKind(Aws(REGION), QUEUE, function="scoreUsers").foresee(event) == Foreseen("function scoreUsers")
+    assert file.path.read_text() == ""

@@ -17,6 +17,7 @@ from tests import faults
 from tests import redrive_letters as write
 from tests.conftest import REGION, EmbeddedAws
 
+EVENT = '{"Records":[{"kinesis":{"data":"e30="}}]}'
 ARRIVED_S = 1794616684.835
 DAY_S = 86_400
 
@@ -101,6 +102,12 @@ def test_a_function_whose_failures_go_elsewhere_is_not_invoked(stream: Stream) -
     assert (outcome.status, outcome.code) == (Status.REFUSED, "OtherFunction")
     named = stream.deliver(stream.letter(), FunctionSink(stream.aws), function="scoreUsers")
     assert named.status is Status.CONFIRMED
+
+
+def test_a_function_that_a_record_calls_its_latest_is_found_by_its_mapping(stream: Stream) -> None:
+    stream.map(stream.queue)
+    stream.function += ":$LATEST"
+    assert stream.deliver(stream.letter(), FunctionSink(stream.aws)).status is Status.CONFIRMED
 
 
 def test_fewer_records_than_the_batch_had_are_never_called_the_batch(stream: Stream, file: FileSink) -> None:
@@ -204,10 +211,9 @@ def test_a_letter_of_another_kind_is_refused(stream: Stream, file: FileSink) -> 
 
 
 def test_a_record_that_holds_its_event_needs_no_stream(stream: Stream, file: FileSink) -> None:
-    event = '{"Records":[{"kinesis":{"data":"e30="}}]}'
-    letter = Letter("m", write.batch(payload=event))
+    letter = Letter("m", write.batch(payload=EVENT))
     assert stream.deliver(letter, file).status is Status.CONFIRMED
-    assert file.path.read_text() == f"{event}\n"
+    assert file.path.read_text() == f"{EVENT}\n"
 
 
 def test_what_it_is_called_says_who_gets_it(stream: Stream, file: FileSink) -> None:
@@ -217,3 +223,61 @@ def test_what_it_is_called_says_who_gets_it(stream: Stream, file: FileSink) -> N
         FromStream(stream.aws, stream.queue, to_function, function="scoreUsers").name == "function scoreUsers"
     )
     assert FromStream(stream.aws, stream.queue, file).name == f"file {file.path}"
+
+
+def test_a_dry_run_says_where_a_batch_would_go_and_until_when_it_can_be_read(
+    stream: Stream, file: FileSink
+) -> None:
+    stream.map(stream.queue)
+    to = FromStream(stream.aws, stream.queue, FunctionSink(stream.aws), now=lambda: ARRIVED_S + DAY_S - 4500)
+    foreseen = to.foresee(stream.letter())
+    assert (foreseen.to, foreseen.problem) == ("function scoreUsers", "")
+    assert foreseen.note == "3 records, which expire at 2026-11-15 00:38:04 UTC, in 1 h 15 min"
+    assert FromStream(stream.aws, stream.queue, file).foresee(
+        Letter("m", write.batch(payload=EVENT))
+    ).note == ("500 records, all of them in the letter")
+
+
+def test_a_dry_run_says_what_keeps_a_batch_from_going(stream: Stream) -> None:
+    to = FromStream(stream.aws, stream.queue, FunctionSink(stream.aws), now=lambda: ARRIVED_S + DAY_S)
+    assert "whose failures do not go to given-up" in to.foresee(stream.letter()).problem
+    stream.map(stream.queue)
+    to = FromStream(stream.aws, stream.queue, FunctionSink(stream.aws), now=lambda: ARRIVED_S + DAY_S)
+    assert to.foresee(stream.letter()).problem == (
+        "it expired at 2026-11-15 00:38:04 UTC and cannot be read any more"
+    )
+    assert to.foresee(Letter("m", "{}")).problem == "it is no record of a stream's batch"
+
+
+def test_a_table_s_batch_reaches_a_file_as_its_function_would_get_it(
+    stream: Stream, file: FileSink, embedded_aws: EmbeddedAws
+) -> None:
+    dynamodb = embedded_aws.client("dynamodb")
+    arn = dynamodb.create_table(
+        TableName="users",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )["TableDescription"]["LatestStreamArn"]
+    for n in range(3):
+        dynamodb.put_item(TableName="users", Item={"id": {"S": f"ü{n}"}, "raw": {"B": b"\x00\xff"}})
+    client = embedded_aws.client("dynamodbstreams")
+    (shard,) = client.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+    place = {"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+    rows = client.get_records(ShardIterator=client.get_shard_iterator(**place)["ShardIterator"])["Records"]
+    body = write.batch(
+        "dynamodb",
+        stream.function,
+        shardId=shard["ShardId"],
+        startSequenceNumber=rows[0]["dynamodb"]["SequenceNumber"],
+        endSequenceNumber=rows[1]["dynamodb"]["SequenceNumber"],
+        batchSize=2,
+        streamArn=arn,
+    )
+    assert stream.deliver(Letter("m", body), file).status is Status.CONFIRMED
+    (event,) = [json.loads(line) for line in file.path.read_text().splitlines()]
+    assert [one["dynamodb"]["NewImage"] for one in event["Records"]] == [
+        {"id": {"S": f"ü{n}"}, "raw": {"B": "AP8="}} for n in range(2)
+    ]
+    assert {one["eventSourceARN"] for one in event["Records"]} == {arn}

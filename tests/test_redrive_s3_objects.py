@@ -73,12 +73,14 @@ def test_a_look_says_what_is_there_and_changes_nothing(failures: Failures) -> No
     failures.put("aws/lambda/notes.txt", "mine")
     failures.put("backups/2026", write.batch(payload=EVENT))
     before = failures.keys()
-    told = list(look(failures.bucket))
-    assert [(one.kind, one.problem) for one in told] == [
+    told = list(look(failures.bucket, ByKind(failures.aws, "arn:aws:s3:::failures", function="scoreUsers")))
+    assert [(one.kind, one.foreseen.to if one.foreseen else one.problem) for one in told] == [
         (Kind.S3, ""),
-        (Kind.DESTINATION, ""),
+        (Kind.DESTINATION, "function scoreUsers"),
         (Kind.QUEUE, "it is no record of a failure"),
     ]
+    assert told[0].foreseen is not None
+    assert "scoreUsers" in told[0].foreseen.problem
     assert failures.keys() == before
 
 
@@ -144,6 +146,8 @@ def test_a_run_has_its_limit_and_its_prefix(failures: Failures) -> None:
     to = Scripted(*[Status.CONFIRMED] * 5)
     assert len(list(redrive(failures.bucket, to, "run", prefix=SHARD, limit=2))) == 2
     assert to.taken == [_batch(0), _batch(1)]
+    assert len(list(redrive(failures.bucket, to, "run", prefix=SHARD, after=_batch(2)))) == 1
+    assert to.taken[2:] == [_batch(3)]
 
 
 def test_what_is_no_record_is_handed_to_nobody(failures: Failures, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +172,7 @@ def test_one_that_cannot_be_deleted_is_told_and_ends_the_run(failures: Failures)
     to = Scripted(Status.CONFIRMED, Status.CONFIRMED)
     with faults.FaultProxy(failures.embedded.endpoint, [faults.denied("s3", "DeleteObject")]) as proxy:
         (told,) = redrive(Bucket(Aws(REGION, endpoint_url=proxy.endpoint), "failures"), to, "run")
-    assert told.problem == "it was delivered and is still there: denied: needs s3:DeleteObject"
+    assert told.problem == "it was delivered and may still be there: denied: needs s3:DeleteObject"
     assert len(failures.keys()) == 2
 
 

@@ -10,11 +10,13 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from opskit.aws import session
 from opskit.aws.session import Aws
 from opskit.errors import UsageError
 from opskit.redrive.outcome import Status
 from opskit.redrive.sinks import FileSink, FunctionSink
 from opskit.redrive.stream_event import Part
+from tests import faults
 from tests.conftest import REGION
 
 PARTS = [Part('{"Records":[1,2]}', 2, "11"), Part('{"Records":[3]}', 1, "12")]
@@ -127,6 +129,19 @@ def test_nothing_follows_a_part_that_failed(function: Answers, sink: FunctionSin
     function.say('{"message": "Rate Exceeded."}', 429, x_amzn_ErrorType="TooManyRequestsException")
     assert sink.take(PARTS, "scoreUsers", 1).status is Status.RETRY
     assert function.events == [PARTS[0].event]
+
+
+@pytest.mark.parametrize(("timeout_s", "fate"), [(2, Status.CONFIRMED), (0, Status.DOUBTFUL)])
+def test_a_function_has_its_own_timeout_to_answer_in(
+    httpserver: HTTPServer, function: Answers, monkeypatch: pytest.MonkeyPatch, timeout_s: int, fate: Status
+) -> None:
+    monkeypatch.setattr(session, "READ_TIMEOUT_S", 0.2)
+    function.say("null")
+    with faults.FaultProxy(
+        httpserver.url_for("").rstrip("/"), [faults.slow(0.6, "lambda", "Invoke")]
+    ) as proxy:
+        slow = FunctionSink(Aws(REGION, endpoint_url=proxy.endpoint))
+        assert slow.take(WHOLE, "scoreUsers", timeout_s).status is fate
 
 
 def test_a_file_is_private_and_has_one_event_a_line(tmp_path: Path) -> None:

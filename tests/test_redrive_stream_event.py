@@ -93,7 +93,7 @@ def test_a_table_s_record_keeps_dynamodb_s_types_and_says_who_deleted_it() -> No
     assert said == {
         **record,
         "dynamodb": {
-            **record["dynamodb"],  # type: ignore[dict-item]
+            **record["dynamodb"],
             "ApproximateCreationDateTime": 1545084650,
             "OldImage": {
                 "id": {"N": "101"},
@@ -119,6 +119,14 @@ def test_parts_hold_every_record_once_in_order_and_stay_below_the_limit(
     assert [one["sequenceNumber"] for one in read] == [str(number) for number in range(len(datas))]
     assert all(part.count == 1 or len(part.event.encode()) < limit for part in parts)
     assert sum(part.count for part in parts) == len(datas)
+
+
+def test_an_event_of_just_the_limit_is_cut_and_one_below_it_is_not() -> None:
+    records = [_kinesis(1, b"one"), _kinesis(2, "zwölf".encode())]
+    (whole,) = parts_of(_batch(), records, ROLE)
+    size = len(whole.event.encode())
+    assert [part.count for part in parts_of(_batch(), records, ROLE, size + 1)] == [2]
+    assert [part.count for part in parts_of(_batch(), records, ROLE, size)] == [1, 1]
 
 
 def test_a_batch_that_grew_beyond_what_a_function_takes_is_two_events() -> None:

@@ -12,6 +12,7 @@ from werkzeug import Request, Response
 
 from opskit.aws import session
 from opskit.aws.session import Aws
+from opskit.redrive.foreseen import Foreseen
 from opskit.redrive.kinds import request_of
 from opskit.redrive.letter import Letter
 from opskit.redrive.outcome import Status
@@ -219,6 +220,22 @@ def test_a_record_that_names_a_function_of_another_queue_is_not_believed(
     assert (outcome.status, outcome.code) == (Status.REFUSED, "OtherFunction")
     (outcome,) = ToFunction(aws, queue, "scoreUsers").deliver([letter], "run")
     assert outcome.status is Status.CONFIRMED
+
+
+def test_a_dry_run_names_the_function_with_its_qualifier_and_invokes_nothing(
+    embedded_aws: EmbeddedAws, aws: Aws
+) -> None:
+    queue = embedded_aws.queue("score-failures")
+    arn = _with_destination(embedded_aws, queue)
+    to = ToFunction(aws, queue)
+    asked: list[str] = []
+    for client in (aws.client("lambda"), aws.client_once("lambda")):
+        client.meta.events.register("before-call.lambda", lambda model, **_: asked.append(model.name))
+    assert to.foresee(Letter("m", write.invocation(function=f"{arn}:live"))) == Foreseen(
+        "function scoreUsers:live"
+    )
+    assert to.foresee(Letter("m", "{}")).problem == "a function takes no letter of kind queue as its event"
+    assert asked == ["ListFunctionEventInvokeConfigs"]
 
 
 def test_a_record_of_another_region_says_where_to_run(embedded_aws: EmbeddedAws, aws: Aws) -> None:

@@ -157,9 +157,10 @@ def test_a_subscription_made_anew_is_found_by_its_queue(topic: Topic) -> None:
 def test_subscribers_that_share_the_queue_are_named_where_the_letter_says_none(topic: Topic) -> None:
     for name in ("mine", "yours"):
         topic.subscribe("sqs", topic.embedded.queue(name))
+    topic.subscribe("email", "ana@example.com")
     (outcome,) = topic.deliver(topic.letter(UnsubscribeURL=""))
     assert (outcome.status, outcome.code) == (Status.REFUSED, "ManySubscriptions")
-    assert "mine, yours" in outcome.reason
+    assert outcome.reason.endswith("profile-changes: an endpoint of protocol email, queue mine, queue yours")
 
 
 def test_letters_have_their_fates_in_their_order(topic: Topic) -> None:
@@ -197,3 +198,15 @@ def test_a_queue_that_was_deleted_takes_nothing(topic: Topic) -> None:
 def test_a_topic_of_another_region_says_where_to_run(topic: Topic) -> None:
     (outcome,) = topic.deliver(Letter("m", write.notification(topic.arn.replace(REGION, "eu-west-1"))))
     assert outcome.reason == "its topic is in eu-west-1: run it there"
+
+
+def test_a_dry_run_names_the_subscriber_and_sends_nothing(topic: Topic) -> None:
+    mine = topic.subscribe("sqs", topic.embedded.queue("mine"))
+    yours = topic.subscribe("lambda", topic.embedded.function("scoreUsers")["FunctionArn"])
+    to = ToSubscriber(topic.aws, topic.dead)
+    assert [to.foresee(topic.letter(one)).to for one in (mine, yours)] == [
+        "queue mine",
+        "function scoreUsers",
+    ]
+    assert to.foresee(Letter("m", "{}")).problem == "it is no notification of SNS"
+    assert topic.received("mine") == []

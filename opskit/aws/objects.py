@@ -6,6 +6,9 @@ from itertools import islice
 
 from opskit.aws.session import Aws
 
+PAGE = 1000
+"""Objects in a listing's answer, at most (S3 API Reference, ListObjectsV2)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -25,10 +28,13 @@ class Bucket:
         self.name = name
         self._client = aws.client("s3")
 
-    def objects(self, prefix: str, limit: int) -> Iterator[Stored]:
-        """Yield at most `limit` objects whose keys begin with `prefix`, by key."""
+    def objects(self, prefix: str, limit: int, after: str = "") -> Iterator[Stored]:
+        """Yield at most `limit` objects whose keys begin with `prefix`, by key, those after `after` only."""
         pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.name, Prefix=prefix, PaginationConfig={"PageSize": min(limit, 1000)}
+            Bucket=self.name,
+            Prefix=prefix,
+            StartAfter=after,
+            PaginationConfig={"PageSize": min(limit, PAGE)},
         )
         rows = (row for page in pages for row in page.get("Contents", ()))
         for row in islice(rows, limit):

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from opskit.aws.session import Aws
 from opskit.redrive.fates import Decisions, UndeliveredError, refused
+from opskit.redrive.foreseen import Foreseeing, Foreseen, foreseen
 from opskit.redrive.from_stream import FromStream
 from opskit.redrive.kinds import Kind, kind_of
 from opskit.redrive.letter import Letter
@@ -47,11 +48,18 @@ class ByKind:
         self._function = function
         self._file = file
         self._any_count = any_count
-        self._made = Decisions[Destination]()
+        self._made = Decisions[Foreseeing]()
 
     def of(self, kind: Kind) -> Destination:
         """Return the destination of a kind; raises UndeliveredError if there is none."""
-        return self._made.get(kind, lambda: self._make(kind))
+        return self._plain() if kind is Kind.QUEUE else self._made.get(kind, lambda: self._make(kind))
+
+    def foresee(self, letter: Letter) -> Foreseen:
+        """Say where a letter would go."""
+        kind = kind_of(letter)
+        if kind is Kind.QUEUE:
+            return foreseen(lambda: Foreseen(self._plain().name))
+        return foreseen(lambda: self._made.get(kind, lambda: self._make(kind)).foresee(letter))
 
     def deliver(self, letters: Sequence[Letter], run: str) -> list[Outcome]:
         """Hand over letters; one outcome each, in their order."""
@@ -69,7 +77,13 @@ class ByKind:
         except UndeliveredError as error:
             return [error.outcome for _ in letters]
 
-    def _make(self, kind: Kind) -> Destination:
+    def _plain(self) -> Destination:
+        self._check_messages(Kind.QUEUE)
+        if self._queue is None:
+            raise refused("it is a queue's own message: say --to QUEUE", "OtherKind")
+        return self._queue
+
+    def _make(self, kind: Kind) -> Foreseeing:
         if kind in BATCHES:
             sink = self._file or FunctionSink(self._aws)
             return FromStream(
@@ -78,14 +92,14 @@ class ByKind:
         if kind in EVENTS:
             file = self._file
             return ToFile(file) if file else ToFunction(self._aws, self._source_arn, self._function)
+        self._check_messages(kind)
+        return ToSubscriber(self._aws, self._source_arn)
+
+    def _check_messages(self, kind: Kind) -> None:
+        """Refuse messages where the user named what takes events."""
         if self._function or self._file:
             option = "--to-file" if self._file else "--to-function"
             raise refused(f"{option} takes no letter of kind {kind}", "OtherKind")
-        if kind is Kind.SNS:
-            return ToSubscriber(self._aws, self._source_arn)
-        if self._queue is None:
-            raise refused("it is a queue's own message: say --to QUEUE", "OtherKind")
-        return self._queue
 
 
 RIGHTS: Mapping[Kind, tuple[str, ...]] = {

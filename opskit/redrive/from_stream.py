@@ -11,12 +11,14 @@ from opskit.aws.session import Aws
 from opskit.aws.streams import Record, read_back, retention_ms
 from opskit.inventory.arns import resource_of
 from opskit.redrive.fates import Decisions, UndeliveredError, refused, unasked
+from opskit.redrive.foreseen import Foreseen, foreseen, function_words
 from opskit.redrive.letter import Letter
 from opskit.redrive.outcome import Outcome
 from opskit.redrive.owners import Owners
 from opskit.redrive.records import Batch
 from opskit.redrive.sinks import Sink
 from opskit.redrive.stream_event import Part, parts_of
+from opskit.render.figures import duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class FromStream:
     def __init__(
         self,
         aws: Aws,
-        queue_arn: str,
+        source_arn: str,
         sink: Sink,
         *,
         function: str = "",
@@ -46,7 +48,7 @@ class FromStream:
     ) -> None:
         """Take `function` as the user said it; "" for the one that each batch is of. `now` is in seconds."""
         self._aws = aws
-        self._owners = Owners(aws, queue_arn)
+        self._owners = Owners(aws, source_arn)
         self._sink = sink
         self._function = function
         self._any_count = any_count
@@ -59,7 +61,7 @@ class FromStream:
     def name(self) -> str:
         """Return what to call it in a sentence."""
         given = self._function if self._sink.asks_function else ""
-        return f"function {given}" if given else self._sink.name
+        return function_words(given) if given else self._sink.name
 
     def deliver(self, letters: Sequence[Letter], run: str) -> list[Outcome]:  # noqa: ARG002 - nobody takes an id
         """Read and hand over each letter's batch; one outcome each, in their order.
@@ -68,21 +70,35 @@ class FromStream:
         """
         return [self._fate(one) for one in letters]
 
+    def foresee(self, letter: Letter) -> Foreseen:
+        """Say where the batch would go, how large it was, and until when it can be read."""
+        return foreseen(lambda: self._foreseen(_batch_of(letter)))
+
     def expires_ms(self, batch: Batch) -> int:
-        """Return when the stream lets go of a batch's first record, epoch milliseconds; raises FAULTS."""
-        kept_ms = self._retentions.get(batch.stream_arn, lambda: retention_ms(self._aws, batch))
-        return batch.arrived_ms + kept_ms
+        """Return when the stream lets go of a batch's first record, epoch ms; raises UndeliveredError."""
+        return batch.arrived_ms + self._retentions.get(batch.stream_arn, lambda: self._retention_ms(batch))
+
+    def _foreseen(self, batch: Batch) -> Foreseen:
+        function = self._function_of(batch)
+        to = function_words(function.arn) if self._sink.asks_function else self._sink.name
+        if batch.payload:
+            return Foreseen(to, f"{batch.count} records, all of them in the letter")
+        self._check_region(batch)
+        expires_ms = self.expires_ms(batch)
+        left_s = expires_ms / 1000 - self._now()
+        if left_s <= 0:
+            raise refused(_expired(expires_ms), "Expired")
+        return Foreseen(
+            to, f"{batch.count} records, which expire at {_utc(expires_ms)}, in {duration(left_s)}"
+        )
 
     def _fate(self, letter: Letter) -> Outcome:
         try:
-            return self._handed(letter)
+            return self._handed(_batch_of(letter))
         except UndeliveredError as error:
             return error.outcome
 
-    def _handed(self, letter: Letter) -> Outcome:
-        batch = Batch.read(letter.body)
-        if batch is None:
-            raise refused("it is no record of a stream's batch", "OtherKind")
+    def _handed(self, batch: Batch) -> Outcome:
         function = self._function_of(batch)
         if batch.payload:
             parts, note = [Part(batch.payload, batch.count, batch.last)], ""
@@ -94,15 +110,12 @@ class FromStream:
         return replace(outcome, reason="; ".join(part for part in (note, outcome.reason) if part))
 
     def _records(self, batch: Batch) -> list[Record]:
-        service = {"dynamodb": "dynamodbstreams"}.get(batch.service, batch.service)
-        region = batch.source_arn.split(":")[3]
-        if region != self._aws.region:
-            raise refused(f"its stream is in {region}: run it there", "OtherRegion")
+        self._check_region(batch)
         try:
             with self._reading:  # one after the other: the shard's readers share what it gives
                 found = read_back(self._aws, batch)
         except FAULTS as error:
-            failed = unasked(error, service, "GetRecords")
+            failed = unasked(error, _SERVICES[batch.service], "GetRecords")
             if failed.outcome.code not in _GONE:
                 raise failed from error
             raise refused(self._gone(batch, failed.outcome.reason), "Expired") from error
@@ -112,16 +125,23 @@ class FromStream:
 
     def _gone(self, batch: Batch, otherwise: str) -> str:
         """Say why nothing of a batch can be read; `otherwise` if its time is not up."""
+        expires_ms = self.expires_ms(batch)
+        return _expired(expires_ms) if expires_ms <= self._now() * 1000 else otherwise
+
+    def _retention_ms(self, batch: Batch) -> int:
         try:
-            expired_ms = self.expires_ms(batch)
+            return retention_ms(self._aws, batch)
         except FAULTS as error:
             failed = unasked(error, batch.service, "DescribeStreamSummary")
             if failed.outcome.code not in _GONE:
                 raise failed from error
-            return f"stream {resource_of(batch.stream_arn)} is not there any more"
-        if expired_ms <= self._now() * 1000:
-            return f"it expired at {_utc(expired_ms)} and cannot be read any more"
-        return otherwise
+            name = resource_of(batch.stream_arn)
+            raise refused(f"stream {name} is not there any more", "NoStream") from error
+
+    def _check_region(self, batch: Batch) -> None:
+        region = batch.stream_arn.split(":")[3]
+        if region != self._aws.region:
+            raise refused(f"its stream is in {region}: run it there", "OtherRegion")
 
     def _note(self, batch: Batch, found: int) -> str:
         """Return what the count says, or refuse the batch for it."""
@@ -153,6 +173,7 @@ class FromStream:
         return _Function(name, said["Role"], int(said["Timeout"]))
 
 
+_SERVICES = {"kinesis": "kinesis", "dynamodb": "dynamodbstreams"}
 _GONE = frozenset(
     {
         "InvalidArgumentException",
@@ -162,6 +183,17 @@ _GONE = frozenset(
     }
 )
 """A closed shard goes with its last record; a stream made anew does not know the old one's numbers."""
+
+
+def _batch_of(letter: Letter) -> Batch:
+    batch = Batch.read(letter.body)
+    if batch is None:
+        raise refused("it is no record of a stream's batch", "OtherKind")
+    return batch
+
+
+def _expired(at_ms: int) -> str:
+    return f"it expired at {_utc(at_ms)} and cannot be read any more"
 
 
 def _utc(at_ms: int) -> str:

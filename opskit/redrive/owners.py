@@ -76,7 +76,8 @@ class Owners:
 
     def _find_mapping(self, function_arn: str) -> str:
         asked = "list_event_source_mappings", "ListEventSourceMappings", "EventSourceMappings"
-        return self._believed(function_arn, self._pages(*asked, FunctionName=function_arn))
+        mapped = function_arn.removesuffix(":$LATEST")
+        return self._believed(function_arn, self._pages(*asked, FunctionName=mapped))
 
     def _believed(self, function_arn: str, settings: Iterator[Mapping[str, Any]]) -> str:
         failures = (one.get("DestinationConfig", {}).get("OnFailure", {}) for one in settings)

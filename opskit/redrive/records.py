@@ -147,7 +147,10 @@ class Notification:
             isinstance(said.get(name), str) for name in ("MessageId", "TopicArn", "Message", "Timestamp")
         ):
             return None
-        if not _TOPIC_ARN.fullmatch(said["TopicArn"]):
+        texts = (value for name, value in said.items() if name != "MessageAttributes")
+        if not _TOPIC_ARN.fullmatch(said["TopicArn"]) or not all(
+            isinstance(one, str | None) for one in texts
+        ):
             return None
         try:
             attributes = {name: _attribute(one) for name, one in said.get("MessageAttributes", {}).items()}
@@ -161,10 +164,10 @@ class Notification:
 def _attribute(value: Mapping[str, str]) -> dict[str, Any]:
     """Return a message attribute as SQS has it; SNS writes binary ones in base64."""
     kind, text = value["Type"], value["Value"]
+    if not isinstance(text, str) or set(value) != {"Type", "Value"}:
+        raise TypeError("no attribute of SNS's form")
     if kind.startswith("Binary"):
         return {"DataType": kind, "BinaryValue": base64.b64decode(text, validate=True)}
-    if not isinstance(text, str):
-        raise TypeError("a value is text")
     return {"DataType": kind, "StringValue": text}
 
 

@@ -8,15 +8,17 @@ aws/lambda/async/<function>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<uuid>, so by name a 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from opskit.aws.faults import FAULTS, explain
 from opskit.aws.objects import Bucket, Stored
+from opskit.redrive.foreseen import Foreseeing, Foreseen
 from opskit.redrive.kinds import Kind, kind_of_text
 from opskit.redrive.letter import Letter
 from opskit.redrive.outcome import Destination, Outcome, Status
 
 PREFIX = "aws/lambda/"
+LIMIT = 100
 MOST_BYTES = 64 * 1_048_576
 """No record is larger: an event of 6 MB, escaped at its worst."""
 _KINDS = frozenset({Kind.S3, Kind.KINESIS, Kind.DYNAMODB, Kind.DESTINATION})
@@ -30,29 +32,40 @@ class Told:
     stored: Stored
     kind: Kind | None = None
     """None where it could not be read."""
+    foreseen: Foreseen | None = None
+    """Where it would go, in a dry run."""
     outcome: Outcome | None = None
-    """None where nothing was handed over: in a dry run."""
+    """None where nothing was handed over."""
     deleted: bool = False
     problem: str = ""
     """Why it could not be read, or was delivered and is still there."""
 
 
-def look(bucket: Bucket, prefix: str = PREFIX, limit: int = 100) -> Iterator[Told]:
-    """Yield what is there, changing nothing; raises `faults.FAULTS` if the bucket cannot be listed."""
-    for stored in bucket.objects(prefix, limit):
-        yield _read(bucket, stored)[0]
+def look(
+    bucket: Bucket, to: Foreseeing, *, prefix: str = PREFIX, limit: int = LIMIT, after: str = ""
+) -> Iterator[Told]:
+    """Yield what is there and where it would go, changing nothing; takes and raises what `redrive` does."""
+    for stored in bucket.objects(prefix, limit, after):
+        told, letter = _read(bucket, stored)
+        yield replace(told, foreseen=to.foresee(letter)) if letter else told
 
 
 def redrive(
-    bucket: Bucket, to: Destination, run: str, *, prefix: str = PREFIX, limit: int = 100
+    bucket: Bucket,
+    to: Destination,
+    run: str,
+    *,
+    prefix: str = PREFIX,
+    limit: int = LIMIT,
+    after: str = "",
 ) -> Iterator[Told]:
     """Yield what became of each object, one after the other, and stop at the first that was not taken.
 
     One that its destination refuses for ever stays, and the next follows: it says nothing of the others. One
-    that failed, or of which nobody knows, is the last. `to` was made for this bucket's ARN. Raises
-    `faults.FAULTS` if the bucket cannot be listed.
+    that failed, or of which nobody knows, is the last. `to` was made for this bucket's ARN; `after` is the
+    key to go on behind, past objects that stay. Raises `faults.FAULTS` if the bucket cannot be listed.
     """
-    for stored in bucket.objects(prefix, limit):
+    for stored in bucket.objects(prefix, limit, after):
         told, letter = _read(bucket, stored)
         if letter is not None and told.kind is not None:
             told = _handed(bucket, stored, told.kind, to.deliver([letter], run)[0])
@@ -63,13 +76,15 @@ def redrive(
 
 def _handed(bucket: Bucket, stored: Stored, kind: Kind, outcome: Outcome) -> Told:
     if outcome.status is not Status.CONFIRMED:
-        return Told(stored, kind, outcome)
+        return Told(stored, kind, outcome=outcome)
     try:
         bucket.delete(stored)
     except FAULTS as error:
-        problem = f"it was delivered and is still there: {explain(error, 's3', 'DeleteObject').text}"
-        return Told(stored, kind, outcome, problem=problem)
-    return Told(stored, kind, outcome, deleted=True)
+        fault = explain(error, "s3", "DeleteObject")
+        if fault.code != "NoSuchKey":  # which a second try says after the first, whose answer was lost
+            problem = f"it was delivered and may still be there: {fault.text}"
+            return Told(stored, kind, outcome=outcome, problem=problem)
+    return Told(stored, kind, outcome=outcome, deleted=True)
 
 
 def _read(bucket: Bucket, stored: Stored) -> tuple[Told, Letter | None]:

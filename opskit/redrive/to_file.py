@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 from opskit.redrive.fates import UndeliveredError, refused
+from opskit.redrive.foreseen import Foreseen, foreseen
 from opskit.redrive.letter import Letter
 from opskit.redrive.outcome import Outcome
 from opskit.redrive.sinks import FileSink
@@ -29,6 +30,15 @@ class ToFile:
     def deliver(self, letters: Sequence[Letter], run: str) -> list[Outcome]:  # noqa: ARG002 - a file takes no id
         """Write letters' events; one outcome each, in their order."""
         return [self._fate(one) for one in letters]
+
+    def foresee(self, letter: Letter) -> Foreseen:
+        """Say that the event would be a line of the file."""
+
+        def find() -> Foreseen:
+            _line(event_of(letter))
+            return Foreseen(self.name)
+
+        return foreseen(find)
 
     def _fate(self, letter: Letter) -> Outcome:
         try:

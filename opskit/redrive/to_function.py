@@ -6,6 +6,7 @@ from typing import Any
 from opskit.aws.faults import FAULTS
 from opskit.aws.session import Aws
 from opskit.redrive.fates import UndeliveredError, of_fault, refused
+from opskit.redrive.foreseen import Foreseen, foreseen, function_words
 from opskit.redrive.kinds import Kind, kind_of
 from opskit.redrive.letter import Letter
 from opskit.redrive.outcome import Outcome, Status
@@ -54,6 +55,15 @@ class ToFunction:
     def deliver(self, letters: Sequence[Letter], run: str) -> list[Outcome]:  # noqa: ARG002 - Invoke takes no id
         """Invoke with each letter's event; one outcome each, in their order."""
         return [self._fate(one) for one in letters]
+
+    def foresee(self, letter: Letter) -> Foreseen:
+        """Say which function would be invoked."""
+
+        def find() -> Foreseen:
+            event_of(letter)
+            return Foreseen(function_words(self._function_of(letter)))
+
+        return foreseen(find)
 
     def _fate(self, letter: Letter) -> Outcome:
         try:

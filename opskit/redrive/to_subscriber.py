@@ -14,6 +14,7 @@ from opskit.aws.session import Aws
 from opskit.aws.sqs import find_url
 from opskit.inventory.arns import account_of, resource_of
 from opskit.redrive.fates import Decisions, UndeliveredError, refused, unasked
+from opskit.redrive.foreseen import Foreseen, foreseen, function_words
 from opskit.redrive.kinds import Kind, kind_of
 from opskit.redrive.letter import Letter
 from opskit.redrive.outcome import Outcome
@@ -31,6 +32,12 @@ class Subscriber:
     endpoint: str
     raw: bool
     """RawMessageDelivery: it gets the message alone, without SNS's envelope."""
+
+    @property
+    def words(self) -> str:
+        """What to call it in a sentence: a person's address or a URL stays untold."""
+        named = {"lambda": function_words(self.endpoint), "sqs": f"queue {resource_of(self.endpoint)}"}
+        return named.get(self.protocol, f"an endpoint of protocol {self.protocol}")
 
 
 class ToSubscriber:
@@ -67,6 +74,17 @@ class ToSubscriber:
             numbers, messages = zip(*some, strict=True)
             outcomes |= dict(zip(numbers, queue.deliver(messages, run), strict=True))
         return [outcomes[number] for number in range(len(letters))]
+
+    def foresee(self, letter: Letter) -> Foreseen:
+        """Say which function or queue it would go to."""
+
+        def find() -> Foreseen:
+            subscriber = self._for_whom(letter)[1]
+            if subscriber.protocol == "sqs":
+                self._queue(subscriber)
+            return Foreseen(subscriber.words)
+
+        return foreseen(find)
 
     def _for_whom(self, letter: Letter) -> tuple[Notification, Subscriber]:
         said = Notification.read(letter.body) if kind_of(letter) is Kind.SNS else None
@@ -147,7 +165,7 @@ class _Subscribers:
         if not found:
             reason = f"no subscription of topic {topic} gives its dead letters to {self._queue}"
             raise refused(reason, "NoSubscription")
-        names = ", ".join(sorted(resource_of(one.endpoint) for one in found))
+        names = ", ".join(sorted(one.words for one in found))
         raise refused(
             f"it may have been for any of these subscribers of {topic}: {names}", "ManySubscriptions"
         )
