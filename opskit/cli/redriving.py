@@ -75,8 +75,8 @@ def redrive(asked: Asked, shared: SharedOptions, *, apply: bool, yes: bool) -> i
         open_run = runs.unfinished(session.folder, box.arn)
         if open_run:
             raise UsageError(
-                f"run {open_run} of {box.name} was cut off: another one could send again what it has sent",
-                f"go on with it: opskit redrive-dlq --resume {open_run} --apply",
+                f"run {open_run} of {box.name} has not ended: another one could send again what it has sent",
+                f"if it was cut off, go on with it: opskit redrive-dlq --resume {open_run} --apply",
             )
         to = parse_queue(asked.to, "--to") if asked.to else None
         planned = session.plan(box, to, terms, asked.deadline_s)
@@ -89,20 +89,8 @@ def redrive(asked: Asked, shared: SharedOptions, *, apply: bool, yes: bool) -> i
 
 def resume(asked: Asked, shared: SharedOptions, run: str, *, apply: bool, yes: bool) -> int:
     """Go on with a run as it began: the same queue, letters, rate and guards."""
-    given = (
-        asked.queue,
-        asked.fn,
-        asked.to,
-        asked.groups,
-        asked.match,
-        asked.older_than,
-        asked.ids,
-        asked.limit,
-    )
-    if any(given):
-        raise UsageError(
-            "--resume goes on with the letters that the run chose: leave out what chooses others"
-        )
+    if given := _chosen_again(asked):
+        raise UsageError(f"--resume goes on as the run began: leave out {', '.join(given)}")
     inventories = inventory.load(shared.settings())
     state = folder(os.environ)
     ledger = runs.opened(state, run)
@@ -123,6 +111,25 @@ def resume(asked: Asked, shared: SharedOptions, run: str, *, apply: bool, yes: b
             return ledger
 
         return session.carry_out(planned, shared, run, reopened, asked, yes=yes)
+
+
+def _chosen_again(asked: Asked) -> list[str]:
+    """Return the names of what was given beside --resume and would change the run."""
+    options = {
+        "QUEUE": asked.queue,
+        "--fn": asked.fn,
+        "--to": asked.to,
+        "--group": asked.groups or None,
+        "--match": asked.match or None,
+        "--older-than": asked.older_than,
+        "--ids": asked.ids,
+        "--limit": asked.limit,
+        "--rate": asked.rate,
+        "--ramp": asked.ramp,
+        "--canary-timeout": asked.canary_timeout,
+        "--guard-alarm": asked.guard_alarms or None,
+    }
+    return [name for name, value in options.items() if value is not None]
 
 
 def terms_of(asked: Asked, now: float) -> Terms:
