@@ -60,7 +60,7 @@ class _SentIds:
 
 
 class Redrive:
-    """One run over one plan; `group_of` names the group of a letter by cause."""
+    """One run over one plan; `group_of` names the group of a letter by cause, "" where none is asked for."""
 
     def __init__(
         self,
