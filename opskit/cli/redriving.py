@@ -27,8 +27,10 @@ from opskit.loopback import is_loopback
 from opskit.model import Severity
 from opskit.redrive import consumer, lease, runs
 from opskit.redrive.choosing import Choice, parse_ids
+from opskit.redrive.grouping import cause_of
 from opskit.redrive.guarding import check_alarms
 from opskit.redrive.ledger import Ledger, LedgerError
+from opskit.redrive.letter import Letter
 from opskit.redrive.performing import Redrive, Telling
 from opskit.redrive.place import Letterbox, find
 from opskit.redrive.plan import Plan, Terms, plan, stopping
@@ -38,6 +40,7 @@ from opskit.redrive.told import Told
 from opskit.render.canvas import Output
 from opskit.render.figures import counted, duration, number
 from opskit.render.redrive import document, render
+from opskit.settings import Settings
 
 FASTEST = 10_000.0
 LONGEST_S = 86_400
@@ -75,8 +78,8 @@ def redrive(asked: Asked, shared: SharedOptions, *, apply: bool, yes: bool) -> i
         open_run = runs.unfinished(session.folder, box.arn)
         if open_run:
             raise UsageError(
-                f"run {open_run} of {box.name} was cut off: another one could send again what it has sent",
-                f"go on with it: opskit redrive-dlq --resume {open_run} --apply",
+                f"run {open_run} of {box.name} has not ended: another one could send again what it has sent",
+                f"if it was cut off, go on with it: opskit redrive-dlq --resume {open_run} --apply",
             )
         to = parse_queue(asked.to, "--to") if asked.to else None
         planned = session.plan(box, to, terms, asked.deadline_s)
@@ -89,20 +92,8 @@ def redrive(asked: Asked, shared: SharedOptions, *, apply: bool, yes: bool) -> i
 
 def resume(asked: Asked, shared: SharedOptions, run: str, *, apply: bool, yes: bool) -> int:
     """Go on with a run as it began: the same queue, letters, rate and guards."""
-    given = (
-        asked.queue,
-        asked.fn,
-        asked.to,
-        asked.groups,
-        asked.match,
-        asked.older_than,
-        asked.ids,
-        asked.limit,
-    )
-    if any(given):
-        raise UsageError(
-            "--resume goes on with the letters that the run chose: leave out what chooses others"
-        )
+    if given := _chosen_again(asked):
+        raise UsageError(f"--resume goes on as the run began: leave out {', '.join(given)}")
     inventories = inventory.load(shared.settings())
     state = folder(os.environ)
     ledger = runs.opened(state, run)
@@ -123,6 +114,25 @@ def resume(asked: Asked, shared: SharedOptions, run: str, *, apply: bool, yes: b
             return ledger
 
         return session.carry_out(planned, shared, run, reopened, asked, yes=yes)
+
+
+def _chosen_again(asked: Asked) -> list[str]:
+    """Return the names of what was given beside --resume and would change the run."""
+    options = {
+        "QUEUE": asked.queue,
+        "--fn": asked.fn,
+        "--to": asked.to,
+        "--group": asked.groups or None,
+        "--match": asked.match or None,
+        "--older-than": asked.older_than,
+        "--ids": asked.ids,
+        "--limit": asked.limit,
+        "--rate": asked.rate,
+        "--ramp": asked.ramp,
+        "--canary-timeout": asked.canary_timeout,
+        "--guard-alarm": asked.guard_alarms or None,
+    }
+    return [name for name, value in options.items() if value is not None]
 
 
 def terms_of(asked: Asked, now: float) -> Terms:
@@ -247,7 +257,8 @@ class Session:
         yes: bool,
     ) -> int:
         """Carry a plan out unless something stands in its way, and show the receipt."""
-        self._refuse_account(asked.account, planned.box)
+        settings = self.inventory.settings
+        refuse_account(asked.account, planned.box.account, settings, endpoint_of(self.aws, settings))
         if stopping(planned):
             out.note("nothing was moved: --force would move all the same")
             return self.show(planned, shared, "")
@@ -270,7 +281,10 @@ class Session:
         telling = Telling(ticker.said, ticker.counted)
         destination = to_queues(self.aws, planned.queues)
         try:
-            receipt = Redrive(self.aws, planned, ledger, run, telling, destination=destination).perform()
+            receipt = Redrive(
+                self.aws, planned, ledger, run, telling,
+                destination=destination, group_of=_group_of(planned.terms.choice),
+            ).perform()  # fmt: skip
         except LedgerError as error:
             raise LedgerError(
                 f"stopped: the ledger does not take more: {error.message}",
@@ -281,24 +295,30 @@ class Session:
         again = "" if receipt.complete else f"opskit redrive-dlq --resume {run} --apply"
         return replace(self.told(planned, again), run=run, receipt=receipt)
 
-    def _refuse_account(self, account: str | None, box: Letterbox) -> None:
-        """Refuse to act where nobody has said which account is meant, but for an AWS on this machine."""
-        settings = self.inventory.settings
-        if account is not None and account != box.account:
-            raise UsageError(f"--account {account}: the queue is in account {box.account}")
-        local = is_loopback(endpoint_of(self.aws, settings))
-        if account is None and not settings.account and not local:
-            raise UsageError(
-                f"opskit.toml binds {settings.env} to no account",
-                f"say which one is meant: --account {box.account}",
-            )
-
     def _write_down(self, told: Told) -> None:
         try:
             journal = Journal(self.folder)
             journal.write(lambda _: document(told), command_line(), actor(), int(time.time()), told.run)
         except JournalError as error:
             out.note(f"this run is not in the journal: {error}")
+
+
+def refuse_account(given: str | None, found: str, settings: Settings, endpoint: str) -> None:
+    """Refuse to act where nobody has said which account is meant, but for an AWS on this machine.
+
+    `found` is the account that the queue is in, `given` the one of --account.
+    """
+    if given is not None and given != found:
+        raise UsageError(f"--account {given}: the queue is in account {found}")
+    if given is None and not settings.account and not is_loopback(endpoint):
+        raise UsageError(
+            f"opskit.toml binds {settings.env} to no account", f"say which one is meant: --account {found}"
+        )
+
+
+def _group_of(choice: Choice) -> Callable[[Letter], str]:
+    """Return what names a letter's group: by the error or the record it carries, else by its body's shape."""
+    return (lambda letter: cause_of(letter).id) if choice.groups else (lambda _: "")
 
 
 def _ask(planned: Plan, shared: SharedOptions, session: Session) -> None:

@@ -159,9 +159,9 @@ class Guard:
         """What could not be looked at, each reason once, over the whole run."""
         return tuple(self._gaps)
 
-    def check(self, now_s: float, progress: Progress) -> str | None:
-        """Return why the ramp must stop, in one line; None if it may go on."""
-        if now_s < self._due_s:
+    def check(self, now_s: float, progress: Progress, *, at_once: bool = False) -> str | None:
+        """Return why the ramp must stop, in one line; None if it may go on. `at_once` looks, due or not."""
+        if now_s < self._due_s and not at_once:
             return returned(progress)
         self._due_s = now_s + self._window_s
         self._deleted.append((now_s, progress.deleted))

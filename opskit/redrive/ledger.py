@@ -104,25 +104,36 @@ class Ledger:
             self._writing = self._connect()
         except (OSError, sqlite3.Error) as error:
             raise _refused(path, error) from error
+        try:
+            self._check_version()
+        except LedgerError:
+            self._close_files()
+            raise
         self._writer = threading.Thread(target=self._write_all, name="ledger", daemon=True)
         self._writer.start()
 
     @classmethod
     def create(cls, path: Path, facts: Mapping[str, Any]) -> "Ledger":
-        """Make a new file (0600) with the run's facts."""
+        """Make a new file (0600) with the run's facts; it is there with all of them, or not at all."""
+        unnamed = path.with_name(f"{path.name}.new")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            connection = sqlite3.connect(path, isolation_level=None)
+            os.close(os.open(unnamed, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             try:
-                connection.executescript(f"PRAGMA journal_mode = WAL; BEGIN; {_SCHEMA} COMMIT;")
+                _fill(unnamed, {"version": VERSION, **facts})
+                path.hardlink_to(unnamed)  # unlike a renaming, it leaves a run of this name as it is
             finally:
-                connection.close()
+                unnamed.unlink(missing_ok=True)
         except (OSError, sqlite3.Error) as error:
             raise _refused(path, error) from error
-        ledger = cls(path)
-        ledger.note(version=VERSION, **facts)
-        return ledger
+        return cls(path)
+
+    def _check_version(self) -> None:
+        version = self.facts().get("version")
+        if version != VERSION:
+            raise LedgerError(
+                f"{self.path}: written by another version of opskit (ledger {version})", _UPDATE
+            )
 
     def _connect(self) -> sqlite3.Connection:
         if not self.path.exists():
@@ -136,8 +147,8 @@ class Ledger:
 
     def note(self, **facts: Any) -> None:
         """Write facts about the run: JSON values by name."""
-        rows = [(name, json.dumps(value, ensure_ascii=False)) for name, value in facts.items()]
-        self._do(lambda db: db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows))
+        rows = _written(facts)
+        self._do(lambda db: _put(db, "INSERT OR REPLACE INTO facts VALUES", rows))
 
     def sending(self, letters: Sequence[tuple[Held, str]], doubtful: Iterable[str] = ()) -> None:
         """Write letters, each with its group, before they are sent; `doubtful` are ids sent before."""
@@ -180,11 +191,15 @@ class Ledger:
         self._do(lambda db: db.executemany("UPDATE letters SET returned = 1 WHERE new_id = ?", rows))
 
     def reopen(self) -> None:
-        """Forget what stayed in the queue, so that it is met anew; what may have been sent is open again."""
+        """Forget what stayed in the queue, so that it is met anew; what may have been sent is open again.
+
+        What came back stays as it is: a run moves a letter once.
+        """
 
         def write(db: sqlite3.Connection) -> None:
             db.execute("UPDATE letters SET state = 'sending' WHERE state = 'failed' AND doubtful")
-            db.execute("DELETE FROM letters WHERE state IN ('left', 'failed')")
+            query = "DELETE FROM letters WHERE state IN ('left', 'failed') AND reason <> ?"
+            db.execute(query, [CAME_BACK])
 
         self._do(write)
 
@@ -242,7 +257,10 @@ class Ledger:
         """Write what waits, then close the file."""
         self._work.put(None)
         self._writer.join(BUSY_TIMEOUT_MS / 1000)
-        with suppress(sqlite3.Error):
+        self._close_files()
+
+    def _close_files(self) -> None:
+        with self._lock, suppress(sqlite3.Error):  # a thread that still reads ends its reading first
             self._reading.close()
             self._writing.close()
 
@@ -297,6 +315,7 @@ class Ledger:
             done.set_result(None)
 
 
+_UPDATE = "go on with the opskit that began the run"
 _SELECT = "SELECT id, state, handle, new_id, doubtful, returned, reason, cause FROM letters"
 _SENT_AGAIN = """
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, handle = excluded.handle, reason = '',
@@ -310,6 +329,20 @@ ON CONFLICT (id) DO UPDATE SET state = excluded.state, new_id = excluded.new_id,
   doubtful = max(doubtful, excluded.doubtful)
 """
 _CONDITIONS = {"doubtful": "doubtful", "returned": "returned", "failed": "state = 'failed'"}
+
+
+def _fill(path: Path, facts: Mapping[str, Any]) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.executescript(f"PRAGMA journal_mode = WAL; BEGIN; {_SCHEMA}")
+        _put(connection, "INSERT INTO facts VALUES", _written(facts))
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+
+
+def _written(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, json.dumps(value, ensure_ascii=False)) for name, value in facts.items()]
 
 
 def _put(db: sqlite3.Connection, insert: str, rows: Sequence[Sequence[Any]], then: str = "") -> None:

@@ -57,8 +57,8 @@ class Mover:
         )  # fmt: skip
 
     def send_one(self) -> Sent | None:
-        """Move exactly one chosen letter, the canary; None if there is none, or it was not taken."""
-        sent: list[Sent | None] = []
+        """Move exactly one chosen letter, the canary; None if there is none that is taken."""
+        sent: list[Sent] = []
 
         def until_sent() -> None:
             while not sent and self._goes_on():
@@ -66,8 +66,8 @@ class Mover:
                 first, rest = found.chosen[:1], found.chosen[1:]
                 self._keep_for_later(rest)
                 self._settle(found)
-                if first:
-                    sent.append(self._delivery.hand_over(first, found.doubtful))
+                if first and (one := self._delivery.hand_over(first, found.doubtful)):
+                    sent.append(one)
 
         self._in_thread(until_sent)
         return sent[0] if sent else None

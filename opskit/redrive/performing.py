@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from opskit.aws.faults import FAULTS
+from opskit.aws.faults import FAULTS, explain
 from opskit.aws.session import Aws
 from opskit.aws.sqs import Depth, Queue
+from opskit.errors import OpskitError
 from opskit.logs.sources import Sources
 from opskit.redrive import canary, watching
 from opskit.redrive.canary import Fate, Verdict
@@ -17,7 +18,7 @@ from opskit.redrive.guard import Bounds, Guard
 from opskit.redrive.guard import Progress as Guarded
 from opskit.redrive.guarding import Eyes, Watched
 from opskit.redrive.hearing import Hearing
-from opskit.redrive.ledger import Ledger, LedgerError
+from opskit.redrive.ledger import Ledger
 from opskit.redrive.letter import Letter
 from opskit.redrive.mover import Mover, pick_up
 from opskit.redrive.outcome import Destination
@@ -30,7 +31,10 @@ from opskit.redrive.sorting import Choose
 from opskit.redrive.tally import Progress
 
 LOOK_EVERY_S = 3.0
-"""Between two looks at the canary: each reads two queues and the consumers' logs."""
+"""Between two looks at the canary, the first ones apart: each reads two queues and the consumers' logs."""
+FIRST_LOOK_S = 1.0
+GUARD_PATIENCE_S = 20.0
+"""So long the guard's last look may take."""
 GUARD_EVERY_S = 1.0
 """How often it is looked whether letters came back; the guard's own looks are less frequent."""
 HALTS = {Fate.BACK: "canary-back", Fate.FAILING: "canary-failing", Fate.UNPROVEN: "canary-unproven"}
@@ -56,7 +60,7 @@ class _SentIds:
 
 
 class Redrive:
-    """One run over one plan; `group_of` names the group of a letter by cause."""
+    """One run over one plan; `group_of` names the group of a letter by cause, "" where none is asked for."""
 
     def __init__(
         self,
@@ -106,38 +110,55 @@ class Redrive:
         return self._closed(mover, time.monotonic() - began)
 
     def _move(self, mover: Mover) -> None:
-        initial = self._queue.depth().total
-        began_s = self._telling.now()
+        try:
+            initial = self._queue.depth().total
+        except FAULTS as error:
+            mover.tally.stop("cannot-read", explain(error, "sqs", "GetQueueAttributes").text)
+            return
+        began_s, before = self._telling.now(), mover.tally.progress
         if not self._plan.terms.forced:
-            self._canary(mover, initial, began_s)
+            self._canary(mover, initial)
         if not mover.tally.stopped.is_set():
-            self._ramp(mover, self._guard(Bounds(initial), began_s))
+            self._ramp(mover, self._guard(Bounds(initial), began_s), before)
         mover.settle_open()
 
-    def _ramp(self, mover: Mover, guard: Guard) -> None:
-        """Move with the guard beside it, in a thread of its own: a look takes seconds."""
+    def _ramp(self, mover: Mover, guard: Guard, before: Progress) -> None:
+        """Move with the guard beside it, in a thread of its own: a look takes seconds.
+
+        `before` is what was moved before this process began: the guard's counts begin with it.
+        """
         terms = self._plan.terms
-        done = threading.Event()
-        watching = threading.Thread(
-            target=self._guard_until, args=(done, mover, guard), name="guard", daemon=True
-        )
+        sent, done = _SentIds(self._ledger), threading.Event()
+
+        def check(*, at_once: bool = False) -> None:
+            so_far = mover.tally.progress
+            returned = so_far.returned - before.returned
+            progress = Guarded(so_far.moved - before.moved + returned, returned, sent)
+            reason = guard.check(self._telling.now(), progress, at_once=at_once)
+            if reason:
+                mover.tally.stop("guard", reason)
+
+        watching = threading.Thread(target=_guarding, args=(check, done, mover), name="guard", daemon=True)
         watching.start()
         try:
             mover.ramp(Pace(terms.rate, terms.doubling_s, time.monotonic), self._telling.counted)
         finally:
             done.set()
+            watching.join(GUARD_PATIENCE_S)
+            self._ledger.note(guard_gaps=guard.gaps)
 
-    def _canary(self, mover: Mover, initial: int, sent_at_s: float) -> None:
+    def _canary(self, mover: Mover, initial: int) -> None:
+        before = mover.tally.progress.returned
         sent = mover.send_one()
         if sent is None:
             return
+        sent_at_s = looked_s = self._telling.now()
         watch = self._watch_of(sent, initial, sent_at_s)
         verdict = Verdict(Fate.WAITING, "just sent")
-        looked_s = 0.0
         while verdict.fate is Fate.WAITING and not mover.tally.stopped.is_set():
             mover.sweep()
-            back, now = mover.tally.progress.returned > 0, self._telling.now()
-            if back or now - looked_s >= LOOK_EVERY_S:
+            back, now = mover.tally.progress.returned > before, self._telling.now()
+            if back or now - looked_s >= min(LOOK_EVERY_S, max(FIRST_LOOK_S, now - sent_at_s)):
                 looked_s = now
                 verdict = watch.look(now, seen_back=back)
                 self._telling.said(f"canary {sent.letter.message_id}: {verdict.fate}: {verdict.reason}")
@@ -165,19 +186,6 @@ class Redrive:
         functions = tuple(dict.fromkeys(one.function for one in consumers))
         watched = Watched(self._queue, began_s, functions, self._plan.terms.guard_alarms)
         return Guard(Eyes(self._aws, watched, self._hearing()).look, bounds)
-
-    def _guard_until(self, done: threading.Event, mover: Mover, guard: Guard) -> None:
-        sent = _SentIds(self._ledger)
-        while not done.wait(GUARD_EVERY_S):
-            progress = mover.tally.progress
-            so_far = Guarded(progress.moved + progress.returned, progress.returned, sent)
-            try:
-                reason = guard.check(self._telling.now(), so_far)
-            except LedgerError as error:
-                mover.tally.fail(error)
-                return
-            if reason and not done.is_set():
-                mover.tally.stop("guard", reason)
 
     def _hearing(self) -> Hearing:
         found = [judged.found.logs for judged in self._plan.judgements]
@@ -214,6 +222,20 @@ class Redrive:
             ended=True,
         )
         return added_up(self._ledger, self._run)
+
+
+def _guarding(check: Callable[..., None], done: threading.Event, mover: Mover) -> None:
+    """Check until the ramp is done, and once more; where nobody looks any more, nothing may go on."""
+    try:
+        while not done.wait(GUARD_EVERY_S):
+            check()
+        if not mover.tally.stopped.is_set():
+            check(at_once=True)
+    except OpskitError as error:
+        mover.tally.fail(error)
+    finally:
+        if not done.is_set():
+            mover.tally.stop("guard", "the guard ended before the ramp")
 
 
 WHY_NOT = {Decision.LEFT: "not chosen", Decision.UNJUDGED: "whether it is chosen cannot be told"}

@@ -50,7 +50,8 @@ class Reader:
         received: it comes back when its visibility timeout is over.
         """
         depth = self._queue.depth()
-        ours = len(self._hand) + self._tally.progress.left + self._tally.progress.failed
+        so_far = self._tally.progress
+        ours = len(self._hand) + so_far.left + so_far.failed + so_far.returned
         others = max(0, depth.in_flight - ours)
         if not (depth.visible or depth.delayed or others):
             self.drained.set()

@@ -48,6 +48,8 @@ class Receipt:
     resumed: int = 0
     """How often the run was picked up again."""
     seconds: float = 0.0
+    unseen: tuple[str, ...] = ()
+    """What the guard could not look at, each reason once."""
 
     @property
     def complete(self) -> bool:
@@ -96,6 +98,7 @@ def added_up(ledger: Ledger, run: str, halt: Halt | None = None) -> Receipt:
         forced=facts.get("forced", False),
         resumed=facts.get("resumed", 0),
         seconds=facts.get("seconds", 0.0),
+        unseen=tuple(facts.get("guard_gaps", ())),
     )
 
 

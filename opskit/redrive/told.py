@@ -10,6 +10,9 @@ from opskit.redrive.receipt import Receipt
 
 UNPROVEN = "canary-unproven"
 """The halt that is no finding: nobody knows."""
+SICK = ("canary-back", "canary-failing", "guard")
+"""The halts by which the consumer is at fault."""
+AGAIN = "moving them again before that: they come back, and take capacity from live messages until then"
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class Told:
         receipt = self.receipt
         unproven = receipt is not None and receipt.halt is not None and receipt.halt.what == UNPROVEN
         canary = (Gap("canary", receipt.halt.reason),) if unproven and receipt and receipt.halt else ()
-        return (*self.plan.unknown, *canary)
+        guard = tuple(Gap("guard", reason) for reason in receipt.unseen) if receipt else ()
+        return (*self.plan.unknown, *canary, *guard)
 
     @property
     def verdict(self) -> Verdict:
@@ -59,17 +63,29 @@ class Told:
             return
         subject = self.plan.box.name
         if receipt.halt is not None and receipt.halt.what not in (UNPROVEN, "interrupted"):
-            yield _finding(
-                f"redrive-{receipt.halt.what}", subject, f"stopped: {receipt.halt.reason}", self.command
+            summary = f"stopped: {receipt.halt.reason}"
+            if receipt.halt.what in SICK:
+                yield _sick(f"redrive-{receipt.halt.what}", subject, summary)
+            else:
+                yield _finding(f"redrive-{receipt.halt.what}", subject, summary, self.command)
+        if receipt.returned:
+            summary = (
+                f"{receipt.returned:,} messages came back into the dead-letter queue after they were moved"
             )
+            yield _sick("redrive-loop", subject, summary)
         for cause, count, text in (
-            ("redrive-loop", receipt.returned, "came back into the dead-letter queue after they were moved"),
             ("redrive-failed", receipt.failed, "were not taken, and stay in the dead-letter queue"),
             ("redrive-not-deleted", receipt.undeleted, "were sent, and are still in the dead-letter queue"),
             ("redrive-unknown", receipt.unknown, "were handed over without an answer"),
         ):
             if count:
                 yield _finding(cause, subject, f"{count:,} messages {text}", self.command)
+
+
+def _sick(cause: str, subject: str, summary: str) -> Finding:
+    """Return a finding that the consumer is to be mended for."""
+    mend = f"see why its consumer fails, and mend that first: opskit dlq peek {subject}"
+    return Finding(cause, Severity.HIGH, subject, summary, fix=(mend,), avoid=(AGAIN,))
 
 
 def _finding(cause: str, subject: str, summary: str, command: str) -> Finding:

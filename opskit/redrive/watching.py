@@ -11,7 +11,7 @@ from opskit.redrive.hearing import Hearing
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """The letter that was sent; `sent_at_s` is epoch seconds, of just before it was sent."""
+    """The letter that was sent; `sent_at_s` is epoch seconds, of when its destination had confirmed it."""
 
     new_id: str
     sent_at_s: float
