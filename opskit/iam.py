@@ -22,8 +22,8 @@ from opskit.settings import Settings
 VERSION = "2012-10-17"
 """The version of the policy language (IAM User Guide, "IAM JSON policy elements: Version")."""
 ANY = "*"
-FUNCTIONS, STREAMS, TABLES, TABLE_STREAMS, QUEUES, TOPICS, LOG_GROUPS = (
-    "Functions", "Streams", "Tables", "TableStreams", "Queues", "Topics", "LogGroups",
+FUNCTIONS, STREAMS, TABLES, TABLE_STREAMS, QUEUES, DEAD_LETTER_QUEUES, TOPICS, LOG_GROUPS = (
+    "Functions", "Streams", "Tables", "TableStreams", "Queues", "DeadLetterQueues", "Topics", "LogGroups",
 )  # fmt: skip
 RESOURCES = {
     "lambda:GetAlias": FUNCTIONS,
@@ -36,8 +36,13 @@ RESOURCES = {
     "dynamodb:DescribeTable": TABLES,
     "dynamodb:DescribeStream": TABLE_STREAMS,
     "sns:GetTopicAttributes": TOPICS,
+    "lambda:ListFunctionEventInvokeConfigs": FUNCTIONS,
+    "sqs:ChangeMessageVisibility": DEAD_LETTER_QUEUES,
     "sqs:GetQueueAttributes": QUEUES,
     "sqs:GetQueueUrl": QUEUES,
+    "sqs:ListDeadLetterSourceQueues": QUEUES,
+    "sqs:ListMessageMoveTasks": QUEUES,
+    "sqs:ReceiveMessage": DEAD_LETTER_QUEUES,
     "logs:DescribeLogStreams": LOG_GROUPS,
     "logs:FilterLogEvents": LOG_GROUPS,
     "logs:StartLiveTail": LOG_GROUPS,
@@ -64,6 +69,7 @@ class Place:
             TABLES: self._tables,
             TABLE_STREAMS: lambda: self._sources("dynamodb-stream", "dynamodb", "table/{}/stream/*"),
             QUEUES: self._queues,
+            DEAD_LETTER_QUEUES: lambda: [self._arn("sqs", name) for name in self._dead_letters() or [ANY]],
             TOPICS: lambda: [self._arn("sns", name) for name in self._downstream("topic") or [ANY]],
             LOG_GROUPS: self._log_groups,
         }
@@ -93,13 +99,16 @@ class Place:
     def _queues(self) -> Iterable[str]:
         """Yield the queues that are read or written to, and those for dead letters and batches given up."""
         read = [s.name for worker in self.workers for s in worker.sources if s.trigger == "sqs"]
-        dead = [
+        names = [*read, *self._dead_letters(), *self._downstream("queue")]
+        return [self._arn("sqs", name) for name in names or [ANY]]
+
+    def _dead_letters(self) -> list[str]:
+        return [
             name
             for worker in self.workers
             for name in (worker.dead_letter_queue, worker.expected.get("on_failure"))
             if name
         ]
-        return [self._arn("sqs", name) for name in [*read, *dead, *self._downstream("queue")] or [ANY]]
 
     def _tables(self) -> Iterable[str]:
         """Yield the tables whose streams are read, and those that workers write to."""

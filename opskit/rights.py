@@ -5,6 +5,7 @@ A call that is no signal, such as one that reads log lines, stands as the descri
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from opskit.dlq import asks as dead_letters
 from opskit.drift import asks
 from opskit.foresight import FUNCTION, TABLE, anyone
 from opskit.health import alarms, asking
@@ -49,7 +50,17 @@ def _query(settings: Settings) -> Iterator[Signal]:
     yield LogQuery(("<group>",), "", ())
 
 
+def _dlq(settings: Settings) -> Iterator[Signal]:
+    """Yield what lists dead-letter queues, and what a peek receives, shows again and reads in the logs."""
+    yield from anyone(settings).signals().values()
+    yield from dead_letters.every()
+    yield from (Describe("sqs", call) for call in ("ReceiveMessage", "ChangeMessageVisibility"))
+    yield Describe("logs", "DescribeLogGroups")
+    yield LogQuery(("<group>",), "", ())
+
+
 COMMANDS: Mapping[str, Callable[[Settings], Iterable[Signal]]] = {
+    "dlq": _dlq,
     "find-resources": lambda _: asks.every(),
     "health": _health,
     "logs": _logs,

@@ -45,6 +45,7 @@ UNNAMED = {
     "sns:ListSubscriptionsByTopic",
 }
 """They take a kind of resource that no manifest names, or the id of opskit's own query."""
+PEEKING = {"sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"}
 READING = ("logs:StartQuery", "logs:StopQuery", "logs:FilterLogEvents", "logs:StartLiveTail")
 Call = tuple[str, str, str]
 """Service, operation, and the ARN of what it is about ("*": of nothing in particular)."""
@@ -128,7 +129,10 @@ def test_every_action_is_one_that_a_signal_takes(capsys: pytest.CaptureFixture[s
 
 
 def test_nothing_that_is_asked_for_would_change_anything(capsys: pytest.CaptureFixture[str]) -> None:
-    for action in allowed(written(capsys)):
+    for action, named in allowed(written(capsys)).items():
+        if action in PEEKING:  # a receive hides a message for a moment: in dead-letter queues alone
+            assert all(name.endswith(("-dlq", "-failed")) for name in named)
+            continue
         assert re.fullmatch(r"[a-z-]+:((Get|List|Describe|Lookup)[A-Za-z]+|GET)", action) or action in READING
 
 

@@ -19,6 +19,7 @@ Sent = Callable[..., set[str]]
 RUNS: dict[str, tuple[list[str], ...]] = {
     "health": (["health"], ["health", "--tag", "stack"]),
     "find-resources": (["find-resources"],),
+    "dlq": (["dlq", "list"], ["dlq", "list", "--all"], ["dlq", "peek", "fan-updates-dlq"]),
     "logs": (["logs", "--fn", "scoreUsers", "--since", "10m"], ["logs", "--fn", "nobody"]),
     "query": (
         ["query", "slowest", "--fn", "scoreUsers", "--since", "10m"],
@@ -33,6 +34,11 @@ NOT_ALWAYS = {
     "find-resources": {
         "lambda:GetAlias", "lambda:GetFunctionConfiguration",  # a worker behind an alias
         "kinesis:DescribeStreamConsumer", "scheduler:GetSchedule",
+    },
+    "dlq": {
+        # an empty queue has nothing to show again, and nothing to ask the logs about
+        "sqs:ChangeMessageVisibility", "logs:DescribeLogGroups", "logs:StartQuery", "logs:GetQueryResults",
+        "logs:StopQuery",
     },
     "logs": {"logs:StartLiveTail", "logs:DescribeLogStreams"},
     "query": {"logs:StopQuery", "lambda:ListFunctions", "logs:DescribeLogGroups"},  # no such name or group

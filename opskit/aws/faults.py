@@ -115,10 +115,12 @@ IAM_PREFIX = {
 
 
 def iam_action(service: str, operation: str) -> str:
-    """Return the IAM action that lets one call an operation: "cloudwatch:GetMetricData"."""
+    """Return the IAM action that lets one call an operation: "cloudwatch:GetMetricData".
+
+    SQS's batch calls have none of their own (SQS Developer Guide, "Amazon SQS API permissions").
+    """
     prefix = IAM_PREFIX.get(service, service)
-    if prefix == "sqs":
-        operation = operation.removesuffix("Batch")  # one right allows both
+    operation = operation.removesuffix("Batch") if prefix == "sqs" else operation
     return f"{prefix}:GET" if prefix == "apigateway" else f"{prefix}:{operation}"
 
 

@@ -8,6 +8,7 @@ from opskit.cli import (
     cases,
     demo,
     diagnose,
+    dlq,
     find_resources,
     health,
     iam,
@@ -39,6 +40,7 @@ def command(*, completing: bool = False) -> Any:
     app.command("health", rich_help_panel=ON_CALL)(health.health)
     app.command("diagnose", rich_help_panel=ON_CALL)(diagnose.diagnose)
     app.command("find-resources", rich_help_panel=ON_CALL)(find_resources.find_resources)
+    app.add_typer(dlq.app(), name="dlq", rich_help_panel=ON_CALL)
     app.command("logs", rich_help_panel=ON_CALL)(logs.logs)
     app.command("query", rich_help_panel=ON_CALL)(query.query)
     app.command("redrive-dlq", rich_help_panel=ON_CALL)(redrive_dlq.redrive_dlq)

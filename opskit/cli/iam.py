@@ -20,7 +20,7 @@ def iam_policy(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="For these runbooks and commands alone (health, find-resources, logs, query); else for all.",
+            help="For these runbooks and commands (health, find-resources, dlq, logs, query); else for all.",
             metavar="[NAME]...",
             autocompletion=_complete,
             show_default=False,

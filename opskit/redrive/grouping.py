@@ -40,7 +40,7 @@ class Basis(StrEnum):
     ERROR = "error attribute"
     RECORD = "failure record"
     LOG = "log line"
-    SHAPE = "shape of the body"
+    SHAPE = "body shape"
 
 
 @dataclass(frozen=True, slots=True)

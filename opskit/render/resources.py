@@ -1,6 +1,5 @@
 """What became of the manifests' resources, in every output form; pure."""
 
-import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ from opskit.drift.report import COMMAND, Inventoried
 from opskit.drift.resource import Resource, State, label
 from opskit.model import Finding
 from opskit.render import words
+from opskit.render.below import finding_lines, place_line, wrapped
 from opskit.render.canvas import Canvas, Output
 from opskit.render.json import SCHEMA, cost_document, encoded, finding_document, gap_document
 from opskit.render.rows import rows
@@ -27,8 +27,6 @@ _COLUMNS = ("worker", "kind", "name", "state", "what differs")
 _FOLDED = ("name", "what differs")
 _WHOLE = 80
 """Columns below which names need the room of "what differs", which the findings tell of too."""
-_MARGIN = 9
-"""Where a finding's text begins: behind "critical"."""
 
 
 def render(found: Inventoried, output: Output, canvas: Canvas, *, only_drift: bool = False) -> str:
@@ -130,25 +128,19 @@ def _short(text: str, found: Inventoried) -> str:
 
 def _blocks(found: Inventoried, width: int | None) -> Iterator[str]:
     """Yield what stands below the table; prose is wrapped at `width`, a command never: it is to be copied."""
-    yield "\n".join((summary(found), *_wrapped(_place(found), width)))
+    yield "\n".join((summary(found), *wrapped(_place(found), width)))
     yield "\n".join(line for finding in found.findings for line in _lines(finding, found, width))
-    yield "\n".join(line for gap in _gaps(found) for line in _wrapped(gap, width))
+    yield "\n".join(line for gap in _gaps(found) for line in wrapped(gap, width))
     yield f"cost {words.spent(found.cost)}"
 
 
 def _place(found: Inventoried) -> str:
-    account = f"account {found.account}" if found.account else "account unknown"
-    endpoint = f"endpoint {clean(found.endpoint)}" if found.endpoint else ""
-    return ", ".join(filter(None, (account, found.region, found.env, endpoint)))
+    return place_line(found.account, found.region, found.env, found.endpoint)
 
 
 def _lines(finding: Finding, found: Inventoried, width: int | None) -> Iterator[str]:
-    room = None if width is None else width - _MARGIN
-    first, *others = [line for said in _sentences(finding, found) for line in _wrapped(said, room)]
-    yield f"{finding.severity.value:<{_MARGIN}}{first}"
-    margin = " " * _MARGIN
-    yield from (f"{margin}{line}" for line in others)
-    yield from (f"{margin}look: {clean(command)}" for command in finding.fix)
+    commands = [f"look: {command}" for command in finding.fix]
+    return finding_lines(finding.severity, list(_sentences(finding, found)), commands, width)
 
 
 def _sentences(finding: Finding, found: Inventoried) -> Iterator[str]:
@@ -171,10 +163,6 @@ def _gaps(found: Inventoried) -> list[str]:
 
 def _gap(gap: words.MergedGap) -> str:
     return words.gap_line(words.MergedGap(gap.signals, gap.reason, ()), SHOWN_GAPS)
-
-
-def _wrapped(text: str, width: int | None) -> list[str]:
-    return [text] if width is None else textwrap.wrap(text, width, break_on_hyphens=False) or [""]
 
 
 def _markdown(found: Inventoried, records: list[Mapping[str, str]], canvas: Canvas) -> Iterator[str]:
