@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from opskit.cli import dlq_drop, receipts
 from opskit.cli.options import SeverityName, SharedOptions, remember_rows
 from opskit.cli.times import deadline_seconds
 from opskit.errors import UsageError
@@ -27,6 +28,9 @@ def app() -> typer.Typer:
     group = typer.Typer(help="Dead-letter queues: which there are, and what is in them.")
     group.command("list")(list_queues)
     group.command("peek")(peek)
+    group.command("drop")(dlq_drop.drop)
+    group.command("restore")(dlq_drop.restore)
+    group.command("receipts")(receipts.receipts)
     return group
 
 

@@ -1,6 +1,7 @@
 """`opskit dlq drop` and `opskit dlq restore`: selected messages into a backup, and back from it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,22 @@ def drop(
     queue: Annotated[str, typer.Argument(metavar="QUEUE", help="A dead-letter queue: its name, URL or ARN.")],
     *,
     everything: Annotated[bool, typer.Option("--all", help="Every message.", rich_help_panel=CHOOSE)] = False,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Only this group by cause (dlq peek).", rich_help_panel=CHOOSE),
+    ] = None,
+    match: Annotated[
+        str | None,
+        typer.Option(metavar="EXPR", help="Only where this JMESPath is true.", rich_help_panel=CHOOSE),
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Only those sent longer ago.", rich_help_panel=CHOOSE),
+    ] = None,
+    ids: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Only these message ids, one a line.", rich_help_panel=CHOOSE),
+    ] = None,
     backup: Annotated[
         Path | None,
         typer.Option(
@@ -40,7 +57,7 @@ def drop(
     """
     from opskit.cli.dropping import Asked, run_drop
 
-    takes, words = _selection(everything=everything)
+    takes, words = _selection(_Said(everything, tuple(group or ()), match, older_than, ids))
     path = None if backup is None else backup.expanduser()
     return run_drop(shared, Asked(queue, takes, words, path, apply, yes))
 
@@ -61,8 +78,33 @@ def restore(
     return run_restore(shared, file.expanduser(), to, apply=apply)
 
 
-def _selection(*, everything: bool) -> "tuple[Callable[[Letter], bool], tuple[str, ...]]":
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The options that choose messages."""
+
+    everything: bool
+    groups: tuple[str, ...]
+    match: str | None
+    older_than: str | None
+    ids: Path | None
+
+    def words(self) -> tuple[str, ...]:
+        """Return them as they can be typed again."""
+        named = (("--match", self.match), ("--older-than", self.older_than), ("--ids", self.ids))
+        said = [word for group in self.groups for word in ("--group", group)]
+        said += [word for name, value in named if value is not None for word in (name, str(value))]
+        return tuple(said) or ("--all",)
+
+
+def _selection(said: _Said) -> "tuple[Callable[[Letter], bool], tuple[str, ...]]":
     """Return what chooses a message, and the options that say so; UsageError if nothing was chosen."""
-    if not everything:
+    import time
+
+    from opskit.cli.choosing import choice, group_of
+
+    some = said.words() != ("--all",)
+    if some == said.everything:
         raise UsageError("which messages? --all, or choose some", "see opskit dlq drop --help")
-    return (lambda _: True), ("--all",)
+    chosen = choice(said.groups, said.match or "", said.older_than, said.ids, time.time())
+    group = group_of(chosen)
+    return (lambda letter: chosen.takes(letter, group(letter))), said.words()

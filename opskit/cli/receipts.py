@@ -12,7 +12,7 @@ def receipts(
     shared: SharedOptions,
     *,
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="One run; else all of this machine.")
+        str | None, typer.Argument(metavar="RUN", help="One run; else all of this machine.")
     ] = None,
     sign_off: Annotated[
         bool,

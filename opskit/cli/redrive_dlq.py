@@ -8,6 +8,7 @@ import typer
 from opskit.cli.options import SharedOptions, remember
 
 WHICH, HOW, SAFETY, RUNS = "Which letters", "How fast", "What stops it", "Runs"
+LAMBDA, AWS = "Letters of Lambda, streams and SNS", "Without opskit's safety"
 DEADLINE = "60s"
 
 
@@ -16,7 +17,7 @@ def redrive_dlq(
     shared: SharedOptions,
     *,
     queue: Annotated[
-        str | None, typer.Argument(metavar="[QUEUE]", help="The dead-letter queue: name, URL or ARN.")
+        str | None, typer.Argument(metavar="QUEUE", help="The dead-letter queue: name, URL or ARN; or s3://BUCKET/PREFIX.")
     ] = None,
     fn: Annotated[
         str | None, typer.Option("--fn", metavar="NAME", help="The dead-letter queue of this worker.")
@@ -31,6 +32,22 @@ def redrive_dlq(
         str | None,
         typer.Option("--to", metavar="QUEUE", help="Where they go; else to the queue they came from."),
     ] = None,
+    to_function: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The function that gets the events in them.", rich_help_panel=LAMBDA
+        ),
+    ] = None,
+    to_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A new file that gets the events instead.", rich_help_panel=LAMBDA),
+    ] = None,
+    any_count: Annotated[
+        bool,
+        typer.Option(
+            "--any-count", help="Also batches of which not all records are found.", rich_help_panel=LAMBDA
+        ),
+    ] = False,
     group: Annotated[
         list[str] | None,
         typer.Option(metavar="ID", help="Only this group by cause (dlq peek).", rich_help_panel=WHICH),
@@ -86,6 +103,14 @@ def redrive_dlq(
         str | None,
         typer.Option(metavar="RUN", help="Go on with a run that was cut off.", rich_help_panel=RUNS),
     ] = None,
+    server_side: Annotated[
+        bool,
+        typer.Option("--server-side", help="By AWS's own move task; --rate up to 500.", rich_help_panel=AWS),
+    ] = False,
+    cancel: Annotated[
+        bool,
+        typer.Option("--cancel", help="With --server-side: stop the task that runs.", rich_help_panel=AWS),
+    ] = False,
     deadline: Annotated[
         str, typer.Option(metavar="TIME", help="Longest wait for AWS in a look at the consumer.")
     ] = DEADLINE,
@@ -101,6 +126,9 @@ def redrive_dlq(
         queue=queue,
         fn=fn,
         to=to,
+        to_function=to_function,
+        to_file=to_file,
+        any_count=any_count,
         account=account,
         groups=tuple(group or ()),
         match=match or "",
@@ -114,6 +142,8 @@ def redrive_dlq(
         force=force,
         deadline_s=deadline_seconds(deadline),
     )
+    if server_side or cancel:
+        return redriving.server_side(asked, shared, apply=apply, cancel=cancel, yes=yes, resume=resume)
     if resume is not None:
         return redriving.resume(asked, shared, resume, apply=apply, yes=yes)
     return redriving.redrive(asked, shared, apply=apply, yes=yes)

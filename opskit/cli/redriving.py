@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from opskit import inventory
 from opskit.aws.session import Aws
 from opskit.cli import out
+from opskit.cli.choosing import choice, group_of
 from opskit.cli.look import endpoint_of
 from opskit.cli.options import SharedOptions
 from opskit.cli.times import parse_duration
@@ -26,15 +28,15 @@ from opskit.journal.store import new_run
 from opskit.loopback import is_loopback
 from opskit.model import Severity
 from opskit.redrive import consumer, lease, runs
-from opskit.redrive.choosing import Choice, parse_ids
-from opskit.redrive.grouping import cause_of
+from opskit.redrive.destinations import ByKind
 from opskit.redrive.guarding import check_alarms
 from opskit.redrive.ledger import Ledger, LedgerError
-from opskit.redrive.letter import Letter
+from opskit.redrive.outcome import Destination
 from opskit.redrive.performing import Redrive, Telling
 from opskit.redrive.place import Letterbox, find
 from opskit.redrive.plan import Plan, Terms, plan, stopping
 from opskit.redrive.route import to_queues
+from opskit.redrive.sinks import FileSink
 from opskit.redrive.tally import Progress
 from opskit.redrive.told import Told
 from opskit.render.canvas import Output
@@ -55,6 +57,9 @@ class Asked:
     queue: str | None
     fn: str | None
     to: str | None
+    to_function: str | None
+    to_file: Path | None
+    any_count: bool
     account: str | None
     groups: tuple[str, ...]
     match: str
@@ -72,7 +77,7 @@ class Asked:
 def redrive(asked: Asked, shared: SharedOptions, *, apply: bool, yes: bool) -> int:
     """Show what a redrive would do; with `apply` do it."""
     inventories = inventory.load(shared.settings())
-    terms = terms_of(asked, time.time())
+    terms = replace(terms_of(asked, time.time()), **_events(asked, inventories))
     with _session(inventories, _queue(asked, inventories)) as session:
         box = session.box()
         open_run = runs.unfinished(session.folder, box.arn)
@@ -118,10 +123,18 @@ def resume(asked: Asked, shared: SharedOptions, run: str, *, apply: bool, yes: b
 
 def _chosen_again(asked: Asked) -> list[str]:
     """Return the names of what was given beside --resume and would change the run."""
-    options = {
+    return [name for name, value in _given(asked).items() if value is not None]
+
+
+def _given(asked: Asked) -> dict[str, object]:
+    """Return the options that say what a run does, None where nothing was said."""
+    return {
         "QUEUE": asked.queue,
         "--fn": asked.fn,
         "--to": asked.to,
+        "--to-function": asked.to_function,
+        "--to-file": asked.to_file,
+        "--any-count": asked.any_count or None,
         "--group": asked.groups or None,
         "--match": asked.match or None,
         "--older-than": asked.older_than,
@@ -132,7 +145,6 @@ def _chosen_again(asked: Asked) -> list[str]:
         "--canary-timeout": asked.canary_timeout,
         "--guard-alarm": asked.guard_alarms or None,
     }
-    return [name for name, value in options.items() if value is not None]
 
 
 def terms_of(asked: Asked, now: float) -> Terms:
@@ -143,7 +155,7 @@ def terms_of(asked: Asked, now: float) -> Terms:
         raise UsageError(f"--rate: expected messages a second, up to {number(FASTEST)}, got {asked.rate:g}")
     default = Terms()
     return Terms(
-        choice=_choice(asked, now),
+        choice=choice(asked.groups, asked.match, asked.older_than, asked.ids, now),
         limit=asked.limit,
         rate=asked.rate or default.rate,
         doubling_s=_seconds(asked.ramp, "--ramp", 0, default.doubling_s),
@@ -153,20 +165,38 @@ def terms_of(asked: Asked, now: float) -> Terms:
     )
 
 
+def _events(asked: Asked, inventories: Inventory) -> dict[str, Any]:
+    """Return what the command line says of letters that are no queue's own."""
+    if asked.to_function and asked.to_file:
+        raise UsageError("--to-function and --to-file: one or the other")
+    worker = inventories.find(asked.to_function).worker if asked.to_function else None
+    return {
+        "to_function": worker.function if worker else asked.to_function or "",
+        "to_file": str(asked.to_file.expanduser().absolute()) if asked.to_file else "",
+        "any_count": asked.any_count,
+    }
+
+
+def server_side(
+    asked: Asked, shared: SharedOptions, *, apply: bool, cancel: bool, yes: bool, resume: str | None
+) -> int:
+    """Let AWS move the messages; UsageError for what its move task cannot do."""
+    from opskit.cli import serverside
+
+    others = {**_given(asked), "--resume": resume, "--yes": yes or None, "--force": asked.force or None}
+    known = ("QUEUE", "--fn", "--to", "--rate")
+    if extra := [name for name, value in others.items() if value is not None and name not in known]:
+        raise UsageError(f"--server-side: AWS's move task knows no {', '.join(extra)}")
+    if asked.rate is not None and asked.rate != int(asked.rate):
+        raise UsageError(f"--rate: expected whole messages a second with --server-side, got {asked.rate:g}")
+    queue = _queue(asked, inventory.load(shared.settings()))
+    text = asked.queue or queue.name
+    rate = None if asked.rate is None else int(asked.rate)
+    return serverside.run(shared, serverside.Asked(text, asked.to or "", rate, apply, cancel))
+
+
 def _seconds(text: str | None, option: str, least_s: int, default: float) -> float:
     return default if text is None else parse_duration(text, option, least_s, LONGEST_S, "10s, 5m or 1h")
-
-
-def _choice(asked: Asked, now: float) -> Choice:
-    ids = None
-    if asked.ids is not None:
-        try:
-            ids = parse_ids(asked.ids.expanduser().read_text(), f"--ids {asked.ids}")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"--ids {asked.ids}: {getattr(error, 'strerror', None) or 'no text'}") from error
-    age_s = _seconds(asked.older_than, "--older-than", 1, 0.0)
-    before = int((now - age_s) * 1000) if asked.older_than is not None else None
-    return Choice(asked.groups, asked.match, before, ids)
 
 
 def _queue(asked: Asked, inventories: Inventory) -> QueueName:
@@ -279,11 +309,11 @@ class Session:
         out.note(f"run {run}: if it is cut off, go on with opskit redrive-dlq --resume {run} --apply")
         ticker = Ticker(planned)
         telling = Telling(ticker.said, ticker.counted)
-        destination = to_queues(self.aws, planned.queues)
+        destination = _destination(self.aws, planned, again=bool(ledger.facts().get("resumed")))
         try:
             receipt = Redrive(
                 self.aws, planned, ledger, run, telling,
-                destination=destination, group_of=_group_of(planned.terms.choice),
+                destination=destination, group_of=group_of(planned.terms.choice),
             ).perform()  # fmt: skip
         except LedgerError as error:
             raise LedgerError(
@@ -316,9 +346,20 @@ def refuse_account(given: str | None, found: str, settings: Settings, endpoint: 
         )
 
 
-def _group_of(choice: Choice) -> Callable[[Letter], str]:
-    """Return what names a letter's group: by the error or the record it carries, else by its body's shape."""
-    return (lambda letter: cause_of(letter).id) if choice.groups else (lambda _: "")
+def _destination(aws: Aws, planned: Plan, *, again: bool) -> Destination:
+    queues = to_queues(aws, planned.queues) if planned.queues else None
+    terms = planned.terms
+    if queues is not None and not planned.by_kind:
+        return queues
+    file = FileSink(Path(terms.to_file), append=again) if terms.to_file else None
+    return ByKind(
+        aws,
+        planned.box.arn,
+        queue=queues,
+        function=terms.to_function,
+        file=file,
+        any_count=terms.any_count,
+    )
 
 
 def _ask(planned: Plan, shared: SharedOptions, session: Session) -> None:
@@ -329,8 +370,7 @@ def _ask(planned: Plan, shared: SharedOptions, session: Session) -> None:
     out.note(render(told, Output.PLAIN, out.canvas(shared)))
     import typer
 
-    to = ", ".join(queue.name for queue in planned.queues)
-    if not typer.confirm(f"Move dead letters of {planned.box.name} to {to}?", err=True):
+    if not typer.confirm(f"Move dead letters of {planned.box.name} to {planned.to}?", err=True):
         raise UsageError("nothing was moved")
 
 

@@ -12,11 +12,11 @@ from opskit.errors import OpskitError
 from opskit.redrive.delivery import Delivery, Sent
 from opskit.redrive.hand import Hand
 from opskit.redrive.ledger import CAME_BACK, Ledger, Row, State
-from opskit.redrive.letter import Held
+from opskit.redrive.letter import Held, Letter
 from opskit.redrive.outcome import Destination
 from opskit.redrive.pace import Pace
 from opskit.redrive.reading import POLL_S, Reader
-from opskit.redrive.sorting import Choose, Sorted, Sorter
+from opskit.redrive.sorting import Choose, Sorted, Sorter, own_id_only
 from opskit.redrive.tally import Progress, Tally
 
 BATCH = 10
@@ -42,6 +42,7 @@ class Mover:
         run: str,
         limit: int | None = None,
         hidden_s: int = HIDDEN_S,
+        also_known_as: Callable[[Letter], str] = own_id_only,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
@@ -50,7 +51,7 @@ class Mover:
         self.tally = Tally(_so_far(ledger), limit)
         self.hand = Hand(queue, hidden_s, now)
         self.reader = Reader(queue, self.hand, self.tally, now)
-        self._sorter = Sorter(ledger, choose, self.tally, fifo=queue.fifo)
+        self._sorter = Sorter(ledger, choose, self.tally, fifo=queue.fifo, also_known_as=also_known_as)
         self._delivery = Delivery(
             queue, destination, ledger, self.hand, self.tally,
             run=run, stopped_groups=self._sorter.stopped_groups,
@@ -173,10 +174,10 @@ class Mover:
         if found.sent:
             self._delivery.delete(found.sent)
 
-    def _came_back(self, back: Sequence[Held]) -> None:
-        self._ledger.returned([held.letter.message_id for held in back])
-        self._ledger.left([(held, "", CAME_BACK) for held in back])
-        self.hand.let_go(held.letter.message_id for held in back)
+    def _came_back(self, back: Sequence[tuple[Held, str]]) -> None:
+        self._ledger.returned([sent_as for _, sent_as in back])
+        self._ledger.left([(held, "", CAME_BACK) for held, _ in back])
+        self.hand.let_go(held.letter.message_id for held, _ in back)
         self.tally.add(returned=len(back), moved=-len(back))
 
     def _in_thread(

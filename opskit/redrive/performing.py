@@ -14,10 +14,12 @@ from opskit.redrive import canary, watching
 from opskit.redrive.canary import Fate, Verdict
 from opskit.redrive.choosing import Decision
 from opskit.redrive.delivery import Sent
+from opskit.redrive.destinations import BATCHES
 from opskit.redrive.guard import Bounds, Guard
 from opskit.redrive.guard import Progress as Guarded
 from opskit.redrive.guarding import Eyes, Watched
 from opskit.redrive.hearing import Hearing
+from opskit.redrive.kinds import Kind, kind_of, request_of
 from opskit.redrive.ledger import Ledger
 from opskit.redrive.letter import Letter
 from opskit.redrive.mover import Mover, pick_up
@@ -27,7 +29,7 @@ from opskit.redrive.place import SourceQueue
 from opskit.redrive.plan import Plan
 from opskit.redrive.receipt import Receipt, added_up
 from opskit.redrive.route import UNKNOWN, Route
-from opskit.redrive.sorting import Choose
+from opskit.redrive.sorting import Choose, own_id_only
 from opskit.redrive.tally import Progress
 
 LOOK_EVERY_S = 3.0
@@ -95,6 +97,7 @@ class Redrive:
         mover = Mover(
             self._queue, self._destination, self._ledger, self._choose(),
             run=self._run, limit=self._plan.terms.limit,
+            also_known_as=request_of if self._plan.by_kind else own_id_only,
         )  # fmt: skip
         done = threading.Event()
         keeper = threading.Thread(target=mover.keep_hidden, args=(done,), name="keeper", daemon=True)
@@ -153,6 +156,10 @@ class Redrive:
         if sent is None:
             return
         sent_at_s = looked_s = self._telling.now()
+        kind = kind_of(sent.letter)
+        if self._plan.terms.to_file or kind in BATCHES:
+            self._ledger.note(canary=f"{Fate.CONSUMED}: {TAKEN}")
+            return
         watch = self._watch_of(sent, initial, sent_at_s)
         verdict = Verdict(Fate.WAITING, "just sent")
         while verdict.fate is Fate.WAITING and not mover.tally.stopped.is_set():
@@ -168,17 +175,22 @@ class Redrive:
 
     def _watch_of(self, sent: Sent, initial: int, sent_at_s: float) -> watching.Watch:
         queue = self._queue_of(sent.letter)
-        terms = canary.Terms(queue.visibility_s, queue.max_receives, self._plan.terms.canary_timeout_s)
+        timeout_s = self._plan.terms.canary_timeout_s
         return watching.Watch(
             watching.Canary(sent.new_id, sent_at_s, initial - 1),
-            terms,
+            canary.Terms(queue.visibility_s, queue.max_receives, timeout_s)
+            if queue
+            else canary.Terms(0, 0, timeout_s),
             dead=self._queue,
-            source=Queue(self._aws, queue.url, queue.arn),
+            source=Queue(self._aws, queue.url, queue.arn) if queue else None,
             hearing=self._hearing(),
         )
 
-    def _queue_of(self, letter: Letter) -> SourceQueue:
+    def _queue_of(self, letter: Letter) -> SourceQueue | None:
+        """Return the queue that a letter went to; None if it went to a function."""
         queues = self._plan.queues
+        if kind_of(letter) is not Kind.QUEUE or not queues:
+            return None
         return next((one for one in queues if one.arn == letter.source_arn), queues[0])
 
     def _guard(self, bounds: Bounds, began_s: float) -> Guard:
@@ -238,6 +250,7 @@ def _guarding(check: Callable[..., None], done: threading.Event, mover: Mover) -
             mover.tally.stop("guard", "the guard ended before the ramp")
 
 
+TAKEN = "it was taken, and the answer said so"
 WHY_NOT = {Decision.LEFT: "not chosen", Decision.UNJUDGED: "whether it is chosen cannot be told"}
 
 

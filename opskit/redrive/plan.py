@@ -12,7 +12,7 @@ from opskit.health.model import Place
 from opskit.inventory import Inventory
 from opskit.inventory.queue_name import QueueName
 from opskit.model import Cost, Finding, Gap
-from opskit.redrive import consumer
+from opskit.redrive import consumer, owned
 from opskit.redrive.choosing import Choice
 from opskit.redrive.consumer import Judgement
 from opskit.redrive.place import GONE, Letterbox, SourceQueue, source_queue
@@ -32,6 +32,12 @@ class Terms:
     """The ramp's rate doubles every so often; 0: no ramp."""
     canary_timeout_s: float = CANARY_TIMEOUT_S
     guard_alarms: tuple[str, ...] = ()
+    to_function: str = ""
+    """The full name of the function that gets the events of the letters; "": as each letter says."""
+    to_file: str = ""
+    """The file that gets them instead; "": none."""
+    any_count: bool = False
+    """A stream's batch goes even if not all, or more, of its records are found."""
     forced: bool = False
     """Neither the consumer's health nor a canary is waited for."""
 
@@ -47,6 +53,21 @@ class Plan:
     judgements: tuple[Judgement, ...] = ()
     """Of the consumers of `queues`, in their order."""
     gaps: tuple[Gap, ...] = ()
+
+    @property
+    def by_kind(self) -> bool:
+        """Whether letters go where their kind says, and not to queues alone."""
+        return not self.queues or bool(self.terms.to_function or self.terms.to_file)
+
+    @property
+    def to(self) -> str:
+        """What to call where letters go."""
+        names = [queue.name for queue in self.queues]
+        if self.by_kind:
+            consumers = [one for judged in self.judgements for one in judged.found.consumers]
+            names += [f"function {one.function}" for one in consumers] if not self.terms.to_file else []
+            names += [f"file {self.terms.to_file}"] if self.terms.to_file else []
+        return ", ".join(names) or "whom each letter is of"
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -84,16 +105,21 @@ def plan(
     UsageError if they cannot go there; CannotLookError if nothing can be asked.
     """
     refuse(box)
-    queues = destinations(aws, box, to)
+    special = bool(terms.to_function or terms.to_file)
+    queues = () if special and not to else destinations(aws, box, to)
     settings = inventory.settings
     place = Place(box.account, box.region, settings.env, settings.endpoint_url or "", settings.profile or "")
     judgements = []
-    for queue in queues:
+    for queue in queues or (None,):
         asks = gatherer()
-        found = consumer.find(queue, inventory, asks)
+        found = (
+            consumer.find(queue, inventory, asks)
+            if queue
+            else owned.find(box, terms.to_function, inventory, asks)
+        )
         judgements.append(
             Judgement(found, notes=found.notes, cost=asks.cost)
-            if terms.forced
+            if terms.forced or terms.to_file
             else consumer.judge(found, place, asks, settings)
         )
     return Plan(box, queues, terms, tuple(judgements), box.gaps)
@@ -115,16 +141,12 @@ def refuse(box: Letterbox) -> None:
 
 
 def destinations(aws: Aws, box: Letterbox, to: QueueName | None) -> tuple[SourceQueue, ...]:
-    """Return the queues that letters go to; UsageError if there is none, or the kinds do not fit."""
+    """Return the queues that letters go to, () if no queue fills this one; UsageError if they do not fit."""
     queues = (_named(aws, to),) if to else box.sources
     if not queues:
         why = next((gap.reason for gap in box.gaps if gap.signal == "source queues"), "")
         if why:
             raise CannotLookError(f"which queues {box.name} takes dead letters of cannot be read: {why}")
-        raise UsageError(
-            f"{box.name} is no queue's dead-letter queue",
-            "say where its messages go with --to QUEUE; its source queue may be gone, or its policy changed",
-        )
     for queue in queues:
         if queue.arn == box.arn:
             raise UsageError(f"--to: {box.name} is the queue that is redriven")

@@ -80,6 +80,9 @@ def terms_document(terms: Terms) -> dict[str, Any]:
         "doubling_s": terms.doubling_s,
         "canary_timeout_s": terms.canary_timeout_s,
         "guard_alarms": list(terms.guard_alarms),
+        "to_function": terms.to_function,
+        "to_file": terms.to_file,
+        "any_count": terms.any_count,
         "forced": terms.forced,
     }
 
@@ -93,5 +96,8 @@ def terms_of(document: Mapping[str, Any]) -> Terms:
         doubling_s=document["doubling_s"],
         canary_timeout_s=document["canary_timeout_s"],
         guard_alarms=tuple(document["guard_alarms"]),
+        to_function=document["to_function"],
+        to_file=document["to_file"],
+        any_count=document["any_count"],
         forced=document["forced"],
     )

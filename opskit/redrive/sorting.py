@@ -13,6 +13,11 @@ BEYOND = "beyond --limit"
 BEHIND = "behind a message of its group that stays"
 
 
+def own_id_only(_: Letter) -> str:
+    """Return that a letter is known by its own id alone."""
+    return ""
+
+
 @dataclass(slots=True)
 class Sorted:
     """One batch, sorted."""
@@ -25,8 +30,8 @@ class Sorted:
     """Those of the chosen that may have been sent before."""
     sent: list[Held] = field(default_factory=list)
     """Sent before, only to be deleted."""
-    back: list[Held] = field(default_factory=list)
-    """Sent before, and dead again."""
+    back: list[tuple[Held, str]] = field(default_factory=list)
+    """Sent before, and dead again, with the ids under which they were sent."""
     again: list[Held] = field(default_factory=list)
     """Met before in this run, and to stay."""
 
@@ -34,11 +39,21 @@ class Sorted:
 class Sorter:
     """Sorts what a queue gives by what the ledger knows."""
 
-    def __init__(self, ledger: Ledger, choose: Choose, tally: Tally, *, fifo: bool) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        choose: Choose,
+        tally: Tally,
+        *,
+        fifo: bool,
+        also_known_as: Callable[[Letter], str] = own_id_only,
+    ) -> None:
+        """`also_known_as` returns the id of the invocation that a letter is of, "" if it is of none."""
         self._ledger = ledger
         self._choose = choose
         self._tally = tally
         self._fifo = fifo
+        self._also_known_as = also_known_as
         self.stopped_groups: set[str] = set()
         """Groups of a FIFO queue of which a letter stays: what stands behind it stays too."""
         self.open = {row.message_id for row in ledger.in_state(State.SENDING)}
@@ -48,16 +63,23 @@ class Sorter:
         """Sort a batch in its order."""
         found = Sorted()
         if batch:
-            ids = [held.letter.message_id for held in batch]
-            known, back = self._ledger.known(ids), self._ledger.sent_as(ids)
+            known = self._ledger.known([held.letter.message_id for held in batch])
+            names = {held.letter.message_id: self._names(held.letter) for held in batch}
+            back = self._ledger.sent_as([name for some in names.values() for name in some])
             for held in batch:
                 one = held.letter.message_id
-                self._sort_one(held, known.get(one), found, back=one in back)
+                sent_as = next((name for name in names[one] if name in back), "")
+                self._sort_one(held, known.get(one), found, sent_as)
         return found
 
-    def _sort_one(self, held: Held, row: Row | None, found: Sorted, *, back: bool) -> None:
-        if row is None and back:
-            found.back.append(held)
+    def _names(self, letter: Letter) -> list[str]:
+        """Return the ids under which a letter may have been sent: its own, and its invocation's."""
+        also = self._also_known_as(letter)
+        return [letter.message_id, also] if also else [letter.message_id]
+
+    def _sort_one(self, held: Held, row: Row | None, found: Sorted, sent_as: str) -> None:
+        if row is None and sent_as:
+            found.back.append((held, sent_as))
         elif row is None:
             self._choose_one(held, found)
         elif row.state in (State.LEFT, State.FAILED):

@@ -121,7 +121,7 @@ def _blocks(told: Told) -> Iterator[Sequence[str]]:
 
 def _heading(told: Told) -> str:
     plan = told.plan
-    to = ", ".join(queue.name for queue in plan.queues)
+    to = plan.to
     if told.receipt is None:
         depth = plan.box.depth
         flight = f", {number(depth.in_flight)} in flight" if depth.in_flight else ""

@@ -1,0 +1,79 @@
+"""The functions that get the letters of a queue which no queue fills: as said, by manifest, by Lambda."""
+
+from collections.abc import Iterable, Sequence
+
+from opskit.diagnose import Asks
+from opskit.inventory import Inventory, Worker, arns, round0
+from opskit.inventory.lookup import discovered
+from opskit.model import Describe, Gap, Reading, Status
+from opskit.redrive.consumer import Consumer, Found
+from opskit.redrive.place import Letterbox
+
+_FUNCTIONS = Describe(
+    "lambda",
+    "ListFunctions",
+    (),
+    "Functions[?DeadLetterConfig.TargetArn].{arn: FunctionArn, to: DeadLetterConfig.TargetArn}",
+)
+_MAPPINGS = Describe(
+    "lambda",
+    "ListEventSourceMappings",
+    (),
+    "EventSourceMappings[?DestinationConfig.OnFailure.Destination]"
+    ".{arn: FunctionArn, to: DestinationConfig.OnFailure.Destination}",
+)
+UNTOLD = "who gets a letter is told by the letter alone, which is not read before the run begins"
+
+
+def find(box: Letterbox, function: str, inventory: Inventory, gatherer: Asks) -> Found:
+    """Return the functions whose failures go to a queue; `function` is the one that the user named, or "".
+
+    Without any a gap says so: destinations of asynchronous invocations and subscriptions are found by what
+    their letters say.
+    """
+    named = [function] if function else _by_manifest(box, inventory)
+    gaps: list[Gap] = []
+    if not named:
+        named = _as_lambda_says(box, gatherer, gaps)
+    workers = [_worker(name, inventory) for name in dict.fromkeys(named)]
+    asked = {worker.function: round0.function(worker.function) for worker in workers}
+    answers = gatherer.gather(list(asked.values()))
+    consumers = tuple(_consumer(worker, answers[asked[worker.function]]) for worker in workers)
+    if not consumers:
+        gaps.append(Gap(f"the function of {box.name}", UNTOLD, ("whether it is well",)))
+    return Found(consumers, gaps=tuple(gaps))
+
+
+def _by_manifest(box: Letterbox, inventory: Inventory) -> list[str]:
+    return [
+        worker.function
+        for worker in inventory.workers
+        if worker.deployed_here and box.name in (worker.dead_letter_queue, worker.expected.get("on_failure"))
+    ]
+
+
+def _as_lambda_says(box: Letterbox, gatherer: Asks, gaps: list[Gap]) -> list[str]:
+    names: list[str] = []
+    answers = gatherer.gather([_FUNCTIONS, _MAPPINGS])
+    for asked, about in ((_FUNCTIONS, "functions"), (_MAPPINGS, "event source mappings")):
+        reading = answers[asked]
+        if reading.status is Status.FAILED:
+            gaps.append(Gap(about, reading.reason, (f"whose letters {box.name} has",)))
+        else:
+            names += _named(reading.document or (), box.arn)
+    return names
+
+
+def _named(rows: Iterable[dict[str, str]], queue_arn: str) -> Sequence[str]:
+    return [arns.parse_function(row["arn"]).name for row in rows if row["to"] == queue_arn]
+
+
+def _worker(function: str, inventory: Inventory) -> Worker:
+    known = {worker.function: worker for worker in inventory.workers}
+    return known.get(function) or discovered(function, inventory.settings)
+
+
+def _consumer(worker: Worker, function: Reading) -> Consumer:
+    document = function.document if function.status in (Status.OK, Status.PARTIAL) else None
+    group = (document or {}).get("log_group") or worker.log_group or f"/aws/lambda/{worker.function}"
+    return Consumer(worker, group)
