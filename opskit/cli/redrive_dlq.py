@@ -17,7 +17,10 @@ def redrive_dlq(
     shared: SharedOptions,
     *,
     queue: Annotated[
-        str | None, typer.Argument(metavar="QUEUE", help="The dead-letter queue: name, URL or ARN; or s3://BUCKET/PREFIX.")
+        str | None,
+        typer.Argument(
+            metavar="QUEUE", help="The dead-letter queue: name, URL or ARN; or s3://BUCKET/PREFIX."
+        ),
     ] = None,
     fn: Annotated[
         str | None, typer.Option("--fn", metavar="NAME", help="The dead-letter queue of this worker.")

@@ -76,6 +76,8 @@ class Asked:
 
 def redrive(asked: Asked, shared: SharedOptions, *, apply: bool, yes: bool) -> int:
     """Show what a redrive would do; with `apply` do it."""
+    if (asked.queue or "").startswith("s3://"):
+        return _objects(asked, shared, apply=apply)
     inventories = inventory.load(shared.settings())
     terms = replace(terms_of(asked, time.time()), **_events(asked, inventories))
     with _session(inventories, _queue(asked, inventories)) as session:
@@ -175,6 +177,26 @@ def _events(asked: Asked, inventories: Inventory) -> dict[str, Any]:
         "to_file": str(asked.to_file.expanduser().absolute()) if asked.to_file else "",
         "any_count": asked.any_count,
     }
+
+
+def _objects(asked: Asked, shared: SharedOptions, *, apply: bool) -> int:
+    """Hand over what Lambda wrote to S3; UsageError for what is of queues alone."""
+    from opskit.cli import objects
+
+    known = ("QUEUE", "--to-function", "--to-file", "--any-count", "--limit")
+    if extra := [name for name, value in _given(asked).items() if value is not None and name not in known]:
+        raise UsageError(f"objects in S3 take no {', '.join(extra)}")
+    events = _events(asked, inventory.load(shared.settings()))
+    said = objects.Asked(
+        url=asked.queue or "",
+        function=events["to_function"],
+        file=events["to_file"],
+        any_count=asked.any_count,
+        limit=asked.limit,
+        account=asked.account,
+        apply=apply,
+    )
+    return objects.run(shared, said, refuse_account)
 
 
 def server_side(
