@@ -149,6 +149,17 @@ def test_without_the_metric_the_expiry_is_unknown_and_the_letters_are_a_finding(
     assert [gap["affects"] for gap in outcome.document["gaps"]] == [["when its letters expire"]]
 
 
+def test_an_answer_without_counts_is_unread(
+    played: EmbeddedAws, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from opskit.aws import describe  # noqa: PLC0415
+
+    monkeypatch.setattr(describe, "plain", lambda answer: {} if "Attributes" in answer else answer)
+    outcome = ask("list", "--fn", "scoreUsers", "--output", "json")
+    assert outcome.code == 3
+    assert outcome.document["gaps"][0]["reason"].startswith("the answer has no arn, visible")
+
+
 @pytest.mark.usefixtures("played")
 def test_where_nothing_can_be_asked_there_is_one_line(ask: Ask) -> None:
     outcome = ask("list", endpoint="http://127.0.0.1:1")

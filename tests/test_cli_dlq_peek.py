@@ -219,7 +219,7 @@ def test_messages_that_others_hold_are_not_called_none(played: EmbeddedAws, ask:
     outcome = ask("peek", "held-dlq")
     assert outcome.code == 1
     assert outcome.out.startswith("held-dlq: nothing was received\n")
-    assert "three polls got none of 1 messages (1 in flight, 0 delayed)" in outcome.out
+    assert "three polls got none of 1 message (1 in flight, 0 delayed)" in outcome.out
 
 
 def test_a_fifo_queue_says_what_a_sample_cannot_reach(played: EmbeddedAws, ask: Ask) -> None:

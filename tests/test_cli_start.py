@@ -61,7 +61,7 @@ def test_version_imports_not_even_typer() -> None:
     assert not modules & (HEAVY | {"typer", "rich"})
 
 
-ON_CALL = ["cases", "demo", "diagnose", "find-resources", "health"]
+ON_CALL = ["cases", "demo", "diagnose", "dlq", "find-resources", "health"]
 KNOW = ["iam-policy", "logs", "query", "runbooks", "sandbox", "signals"]
 
 

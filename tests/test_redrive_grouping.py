@@ -159,6 +159,18 @@ def test_lines_are_those_of_the_letters_they_name() -> None:
     }
 
 
+@pytest.mark.parametrize("depth", [100, 450, 900, 100_000])
+def test_a_body_nested_deep_is_shown_masked_or_not_at_all(depth: int) -> None:
+    body = f'{"[" * depth}"ada@example.com"{"]" * depth}'
+    assert "ada@" not in sample_of(letter(body)).body
+
+
+def test_half_a_character_breaks_nothing() -> None:
+    one = letter('{"type": "a\\ud800", "\\udfff": 1}')
+    assert GROUP_ID.fullmatch(cause_of(one).id)
+    assert "\ud800" not in cause_of(one).title
+
+
 def test_no_letters_have_no_groups() -> None:
     assert grouped([], {}) == ()
 

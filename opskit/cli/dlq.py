@@ -93,7 +93,6 @@ def peek(
 
     Receiving raises their receive counts. Private data is masked.
     """
-    from opskit.cli import out
     from opskit.cli.peeking import Asked, Peek
     from opskit.record import file
 
@@ -107,17 +106,15 @@ def peek(
     peeking = Peek(settings, asked)
     try:
         look = peeking.look()
-        if path is not None and peeking.letters:
-            peeking.save(path, force=force)
-            out.note(f"saved to {path}: whole messages, nothing in them is masked")
-        elif path is not None:
-            out.note(f"nothing was saved to {path}: no message was received")
+        saved = path is None or peeking.save(path, force=force)
     finally:
         peeking.close()
-    return _told(look, shared, settings, "")
+    return _told(look, shared, settings, "", saved=saved)
 
 
-def _told(look: "Look", shared: SharedOptions, settings: "Settings", unseen: str) -> int:
+def _told(
+    look: "Look", shared: SharedOptions, settings: "Settings", unseen: str, *, saved: bool = True
+) -> int:
     """Show what was found; `unseen` says why nothing could be: for people that line is all there is."""
     from opskit.cli import out, verdict
     from opskit.model import Severity
@@ -129,4 +126,4 @@ def _told(look: "Look", shared: SharedOptions, settings: "Settings", unseen: str
         out.note(unseen)
     if not unseen or form not in (Output.TABLE, Output.PLAIN):
         out.result(render(look, form, out.canvas(shared)))
-    return verdict.exit_code(look, Severity(settings.fail_on))
+    return verdict.exit_code(look, Severity(settings.fail_on), delivered=saved)

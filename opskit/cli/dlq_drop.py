@@ -100,11 +100,11 @@ def _selection(said: _Said) -> "tuple[Callable[[Letter], bool], tuple[str, ...]]
     """Return what chooses a message, and the options that say so; UsageError if nothing was chosen."""
     import time
 
-    from opskit.cli.choosing import choice, group_of
+    from opskit.cli.choosing import choice_of, group_of
 
     some = said.words() != ("--all",)
     if some == said.everything:
         raise UsageError("which messages? --all, or choose some", "see opskit dlq drop --help")
-    chosen = choice(said.groups, said.match or "", said.older_than, said.ids, time.time())
+    chosen = choice_of(said.groups, said.match, said.older_than, said.ids, time.time())
     group = group_of(chosen)
     return (lambda letter: chosen.takes(letter, group(letter))), said.words()

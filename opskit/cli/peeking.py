@@ -30,6 +30,7 @@ from opskit.redrive import place
 from opskit.redrive.grouping import grouped
 from opskit.redrive.letter import Letter, to_text
 from opskit.redrive.place import Letterbox
+from opskit.render.figures import counted
 from opskit.settings import Settings, nearest
 
 WINDOW_S = 60
@@ -101,9 +102,18 @@ class Peek:
             sampled=self._sampled(box, functions, found),
         )
 
-    def save(self, path: Path, *, force: bool) -> None:
-        """Write the letters whole, one JSON document a line; SaveError if that could not be."""
-        file.write(path, "".join(f"{to_text(letter)}\n" for letter in self.letters), force=force)
+    def save(self, path: Path, *, force: bool) -> bool:
+        """Write the letters whole, one JSON document a line, and say so; False if that could not be."""
+        if not self.letters:
+            out.note(f"nothing was saved to {path}: no message was received")
+            return True
+        try:
+            file.write(path, "".join(f"{to_text(letter)}\n" for letter in self.letters), force=force)
+        except file.SaveError as error:
+            out.note(f"not saved: {error}")
+            return False
+        out.note(f"saved to {path}: whole messages, nothing in them is masked")
+        return True
 
     def _found(self) -> Letterbox:
         try:
@@ -119,9 +129,10 @@ class Peek:
 
     def _drawn(self, box: Letterbox, gaps: list[Gap]) -> tuple[Letter, ...]:
         count = self._asked.count
+        most = counted(count, "message", "messages")
         out.note(
-            f"peeking receives up to {count} messages of {box.name}: it raises their receive counts by one, "
-            f"and hides them for a moment (at most {hidden_s(count)} s)"
+            f"peeking receives up to {most} of {box.name}: it raises their receive counts by one, and hides "
+            f"them for a moment (at most {hidden_s(count)} s)"
         )
         queue = Queue(self._aws, box.url, box.arn)
         with out.working(f"receiving from {box.name}"):
@@ -132,7 +143,7 @@ class Peek:
             gaps.append(Gap(f"the rest of {box.name}", drawn.fault, ("what else is in it",)))
         elif not drawn.letters and box.depth.total:
             held = f"{box.depth.in_flight} in flight, {box.depth.delayed} delayed"
-            reason = f"three polls got none of {box.depth.total} messages ({held})"
+            reason = f"three polls got none of {counted(box.depth.total, 'message', 'messages')} ({held})"
             gaps.append(Gap(f"queue {box.name}", reason, ("what is in it",)))
         return drawn.letters
 
@@ -146,6 +157,8 @@ class Peek:
             try:
                 lookups = [self._fleet.find(name) for name in functions]
                 groups = log_groups(lookups, (), self._settings, self._gatherer)
+                for line in groups.notes:
+                    out.note(line)
                 found = lines.read(client, groups.names, within, self._asked.max_usd)
             except OpskitError as error:  # what was received is worth more than its log lines
                 found = lines.unread(str(error))

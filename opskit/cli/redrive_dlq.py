@@ -134,7 +134,7 @@ def redrive_dlq(
         any_count=any_count,
         account=account,
         groups=tuple(group or ()),
-        match=match or "",
+        match=match,
         older_than=older_than,
         ids=ids,
         limit=limit,

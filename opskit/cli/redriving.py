@@ -12,7 +12,7 @@ from typing import Any
 from opskit import inventory
 from opskit.aws.session import Aws
 from opskit.cli import out
-from opskit.cli.choosing import choice, group_of
+from opskit.cli.choosing import choice_of, group_of
 from opskit.cli.look import endpoint_of
 from opskit.cli.options import SharedOptions
 from opskit.cli.times import parse_duration
@@ -62,7 +62,7 @@ class Asked:
     any_count: bool
     account: str | None
     groups: tuple[str, ...]
-    match: str
+    match: str | None
     older_than: str | None
     ids: Path | None
     limit: int | None
@@ -138,7 +138,7 @@ def _given(asked: Asked) -> dict[str, object]:
         "--to-file": asked.to_file,
         "--any-count": asked.any_count or None,
         "--group": asked.groups or None,
-        "--match": asked.match or None,
+        "--match": asked.match,
         "--older-than": asked.older_than,
         "--ids": asked.ids,
         "--limit": asked.limit,
@@ -157,7 +157,7 @@ def terms_of(asked: Asked, now: float) -> Terms:
         raise UsageError(f"--rate: expected messages a second, up to {number(FASTEST)}, got {asked.rate:g}")
     default = Terms()
     return Terms(
-        choice=choice(asked.groups, asked.match, asked.older_than, asked.ids, now),
+        choice=choice_of(asked.groups, asked.match, asked.older_than, asked.ids, now),
         limit=asked.limit,
         rate=asked.rate or default.rate,
         doubling_s=_seconds(asked.ramp, "--ramp", 0, default.doubling_s),

@@ -74,4 +74,5 @@ def _show_again(
             reasons += [explain(error, "sqs", "ChangeMessageVisibility").text] * len(some)
     hidden = [one for one in reasons if one and not one.startswith(_SHOWN_ALREADY)]
     if hidden:
-        note(f"{len(hidden)} messages stay hidden for up to {hidden_s(count)} s: {hidden[0]}")
+        stay = "1 message stays" if len(hidden) == 1 else f"{len(hidden)} messages stay"
+        note(f"{stay} hidden for up to {hidden_s(count)} s: {hidden[0]}")

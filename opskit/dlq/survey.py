@@ -15,6 +15,7 @@ _ROUNDS = 6
 _RUNNING = ("RUNNING", "CANCELLING")
 _NO_TASKS = ("InvalidParameterValue", "ResourceNotFoundException", "UnsupportedOperation")
 """How AWS says of a queue that none of its messages can be moved by a task."""
+_NEEDED = ("arn", "visible", "in_flight", "delayed", "retention_s")
 _GONE = ("ResourceNotFoundException", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue")
 LETTERS, FEEDS, EXPIRY, MOVING, QUEUES = (
     "whether it has dead letters", "what feeds the queues", "when its letters expire",
@@ -73,8 +74,7 @@ class Survey:
     def _box(self, name: str, found: Found) -> Box:
         workers = tuple(worker.name for worker in found.workers if name in by_manifest(worker))
         try:
-            url = found.urls.get(name) or found.seen.document(url_of(name))
-            live = found.seen.document(asks.attributes(url))
+            url, live = _live(name, found)
         except AbsentError:
             return Box(name, workers=workers, feeds=found.feeds.get(name, ()), missing=True)
         except UnreadError as error:
@@ -123,6 +123,16 @@ def _signals(found: Found) -> Iterator[Signal]:
     for name in found.names:
         if name in found.urls:
             yield from _about(name, found.urls[name], found)
+
+
+def _live(name: str, found: Found) -> tuple[str, Mapping[str, Json]]:
+    """Return a queue's URL and attributes; AbsentError or UnreadError if there are none, or not all."""
+    url = found.urls.get(name) or found.seen.document(url_of(name))
+    live = found.seen.document(asks.attributes(url)) or {}
+    lacking = [key for key in _NEEDED if live.get(key) is None]
+    if lacking:
+        raise UnreadError(f"the answer has no {', '.join(lacking)}")
+    return url, live
 
 
 def _about(name: str, url: str, found: Found) -> Iterator[Describe | Signal]:

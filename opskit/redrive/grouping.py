@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from opskit.mask import mask, mask_fields
+from opskit.mask import HIDDEN, mask, mask_fields
 from opskit.model import Json
 from opskit.redrive.letter import Letter
 from opskit.redrive.normal import normal, says
 from opskit.redrive.shape import parsed, shape_of
+from opskit.render.safe import clean
 
 SAMPLES = 3
 """Letters of a group that are shown."""
@@ -140,7 +141,10 @@ def _masked_body(body: str) -> str:
     document = parsed(body)
     if not isinstance(document, (dict, list)):
         return mask(body)
-    return mask(json.dumps(mask_fields(document), ensure_ascii=False))
+    try:
+        return mask(json.dumps(mask_fields(document), ensure_ascii=False))
+    except RecursionError:  # nested too deep to look into
+        return HIDDEN
 
 
 def _masked_attributes(letter: Letter) -> Mapping[str, str]:
@@ -172,7 +176,7 @@ def _told(name: str, value: str) -> str:
     """Return what an error attribute says; "" if nothing."""
     text = normal(value)
     if _CODE.search(name):
-        return mask(value.strip())[:80]
+        return clean(mask(value.strip()))[:80]
     return text if says(text) else ""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from opskit.mask import mask
 from opskit.model import Json
 from opskit.redrive.normal import LONGEST, normal, says
+from opskit.render.safe import clean
 
 TYPE_FIELDS = (
     *("detail-type", "eventType", "event_type", "type", "Type", "eventName", "event_name"),
@@ -61,7 +62,7 @@ def _of_object(document: dict[str, Json]) -> Shape:
 def _about(document: dict[str, Json]) -> str:
     values = (document[name] for name in TYPE_FIELDS if name in document)
     said = next((value for value in values if isinstance(value, str) and value), "")
-    return mask(said) if len(said) <= _LONGEST_TYPE and says(normal(said)) else ""
+    return clean(mask(said)) if len(said) <= _LONGEST_TYPE and says(normal(said)) else ""
 
 
 def _type(value: Json) -> str:
