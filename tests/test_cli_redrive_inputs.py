@@ -10,6 +10,8 @@ from conftest import REGION, EmbeddedAws
 from consumers import Post, settle
 from redrives import Redrive, caller, depth, fill
 
+from opskit.cli.redriving import refuse_account
+from opskit.errors import UsageError
 from opskit.redrive import lease, runs
 from opskit.settings import Settings
 

@@ -157,8 +157,8 @@ class Delivery:
         return [held for held in waiting if held not in behind]
 
     def _hopeless(self, told: Told) -> bool:
-        """Tell a fault that meets every call alike, such as expired credentials, and stop for it."""
-        fault = next((o for _, o in told if is_systemic(o.code)), None)
+        """Tell what meets every call alike, such as expired credentials or altered content; stop for it."""
+        fault = next((o for _, o in told if is_systemic(o.code) or o.status is Status.ALTERED), None)
         if fault is not None:
             self._tally.stop("cannot-send", fault.reason)
         return fault is not None
