@@ -173,9 +173,8 @@ def test_where_nothing_can_be_asked_there_is_one_line(ask: Ask) -> None:
 def test_expired_credentials_are_no_empty_queues(played: EmbeddedAws, ask: Ask) -> None:
     with FaultProxy(played.endpoint, [expired()]) as proxy:
         outcome = ask("list", endpoint=proxy.endpoint)
-    assert outcome.code == 3
-    assert "3 could not be looked at" in outcome.out
-    assert "AWS credentials expired" in outcome.out
+    assert (outcome.code, outcome.out) == (3, "")
+    assert outcome.err == "opskit: AWS credentials expired: run aws sso login or renew them\n"
 
 
 @pytest.fixture

@@ -111,8 +111,8 @@ def test_text_that_is_no_queue_is_refused(redrive: Redrive) -> None:
 def test_a_queue_that_takes_no_dead_letters_is_refused(redrive: Redrive, shared_aws: EmbeddedAws) -> None:
     shared_aws.queue("plain")
     assert refused(redrive, "plain", *GO) == (
-        "plain is no queue's dead-letter queue; say where its messages go with --to QUEUE; "
-        "its source queue may be gone, or its policy changed"
+        "plain takes no queue's and no function's dead letters; its source may be gone or lead elsewhere now: "
+        "say --to QUEUE, --to-function NAME or --to-file FILE"
     )
 
 
@@ -123,7 +123,7 @@ def test_where_the_source_queue_was_deleted_the_user_says_where_to(
     fill(shared_aws, made, 3)
     shared_aws.client("sqs").delete_queue(QueueUrl=made.source_url)
     redrive = call(made)
-    assert "is no queue's dead-letter queue" in refused(redrive, made.dead, *GO)
+    assert "takes no queue's and no function's dead letters" in refused(redrive, made.dead, *GO)
     url = shared_aws.client("sqs").create_queue(QueueName=f"{name}-new")["QueueUrl"]
     told = redrive(made.dead, *JSON, "--to", f"{name}-new", "--force", "--ramp", "0s")
     assert (told.code, told.receipt["moved"], told.receipt["forced"]) == (0, 3, True)
@@ -170,9 +170,9 @@ def test_a_destination_that_is_not_there_is_refused(redrive: Redrive, post: Post
     ("words", "said"),
     [
         (("--match", "body.["), "--match"),
-        (("--ids", "none.txt"), "--ids none.txt: No such file or directory"),
-        (("--ids", "binary.txt"), "--ids binary.txt: no text"),
-        (("--ids", "words.txt"), "--ids words.txt"),
+        (("--ids", "none.txt"), "--ids: none.txt: no such file"),
+        (("--ids", "binary.txt"), "--ids: binary.txt: no UTF-8 text"),
+        (("--ids", "words.txt"), "words.txt, line 1: expected one message id"),
         (("--rate", "0"), "--rate: expected messages a second, up to 10,000, got 0"),
         (("--rate", "nan"), "--rate: expected messages a second, up to 10,000, got nan"),
         (("--rate", "10001"), "--rate: expected messages a second, up to 10,000, got 10001"),

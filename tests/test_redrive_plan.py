@@ -37,9 +37,8 @@ def test_a_queue_with_nothing_against_it_is_not_refused() -> None:
     refuse(box())
 
 
-def test_without_a_source_the_user_says_where_to() -> None:
-    with pytest.raises(UsageError, match=r"is no queue's dead-letter queue; say where .* --to QUEUE"):
-        destinations(NO_AWS, box(sources=()), None)  # type: ignore[arg-type]
+def test_a_queue_that_no_queue_fills_leads_to_none() -> None:
+    assert destinations(NO_AWS, box(sources=()), None) == ()  # type: ignore[arg-type]
 
 
 def test_sources_that_cannot_be_read_are_no_missing_ones() -> None:

@@ -56,7 +56,8 @@ class Eyes:
         if not heard.gap:
             self._heard_s = now_s
         counts, alarms = self._counts(now_s, gaps), self._alarms(now_s, gaps)
-        gaps += [heard.gap] if heard.gap else []
+        if heard.gap and self.watched.functions:  # where nobody is known to read there is no log to miss
+            gaps.append(heard.gap)
         return Look(now_s, dead, None if heard.blind else heard.events, counts, alarms, tuple(gaps))
 
     def _dead(self, gaps: list[str]) -> int | None:

@@ -48,7 +48,9 @@ def _by_manifest(box: Letterbox, inventory: Inventory) -> list[str]:
     return [
         worker.function
         for worker in inventory.workers
-        if worker.deployed_here and box.name in (worker.dead_letter_queue, worker.expected.get("on_failure"))
+        if worker.deployed_here
+        and worker.trigger != "sqs"  # whose dead letters its queue gives up, not Lambda
+        and box.name in (worker.dead_letter_queue, worker.expected.get("on_failure"))
     ]
 
 

@@ -49,6 +49,8 @@ class Letterbox:
     """The queues that name it in their redrive policy; none for one that Lambda or SNS fill."""
     redrives_itself: bool
     """It has a redrive policy of its own: receiving its messages can push them on."""
+    lets_sns_in: bool = False
+    """Its policy lets SNS send: it may hold what subscribers did not get."""
     moving: str = ""
     """The status of a message move task that is running on it; "" if none is."""
     gaps: tuple[Gap, ...] = ()
@@ -94,6 +96,7 @@ def find(aws: Aws, queue: QueueName) -> Letterbox:
         depth=_depth(attributes),
         sources=_sources(aws, url, gaps),
         redrives_itself="deadLetterTargetArn" in attributes.get("RedrivePolicy", ""),
+        lets_sns_in="sns.amazonaws.com" in attributes.get("Policy", ""),
         moving=_moving(aws, arn, gaps),
         gaps=tuple(gaps),
     )

@@ -14,7 +14,7 @@ from opskit.inventory.queue_name import QueueName
 from opskit.model import Cost, Finding, Gap
 from opskit.redrive import consumer, owned
 from opskit.redrive.choosing import Choice
-from opskit.redrive.consumer import Judgement
+from opskit.redrive.consumer import Found, Judgement
 from opskit.redrive.place import GONE, Letterbox, SourceQueue, source_queue
 
 RATE, DOUBLING_S, CANARY_TIMEOUT_S = 50.0, 10.0, 1_800.0
@@ -117,12 +117,25 @@ def plan(
             if queue
             else owned.find(box, terms.to_function, inventory, asks)
         )
+        if not (queue or found.consumers or box.lets_sns_in or terms.to_file):
+            raise _no_dead_letters(box, found)
         judgements.append(
             Judgement(found, notes=found.notes, cost=asks.cost)
             if terms.forced or terms.to_file
             else consumer.judge(found, place, asks, settings)
         )
     return Plan(box, queues, terms, tuple(judgements), box.gaps)
+
+
+def _no_dead_letters(box: Letterbox, found: Found) -> UsageError | CannotLookError:
+    """Return the error for a queue of which nobody says that it takes dead letters."""
+    unread = [gap.reason for gap in found.gaps if gap.reason != owned.UNTOLD]
+    if unread:
+        return CannotLookError(f"whose dead letters {box.name} takes cannot be read: {unread[0]}")
+    return UsageError(
+        f"{box.name} takes no queue's and no function's dead letters",
+        "its source may be gone or lead elsewhere now: say --to QUEUE, --to-function NAME or --to-file FILE",
+    )
 
 
 def refuse(box: Letterbox) -> None:
