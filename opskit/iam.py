@@ -22,9 +22,12 @@ from opskit.settings import Settings
 VERSION = "2012-10-17"
 """The version of the policy language (IAM User Guide, "IAM JSON policy elements: Version")."""
 ANY = "*"
-FUNCTIONS, STREAMS, TABLES, TABLE_STREAMS, QUEUES, TOPICS, LOG_GROUPS = (
-    "Functions", "Streams", "Tables", "TableStreams", "Queues", "Topics", "LogGroups",
+FUNCTIONS, STREAMS, TABLES, TABLE_STREAMS, QUEUES, TOPICS, LOG_GROUPS, DEAD_QUEUES, SOURCE_QUEUES = (
+    "Functions", "Streams", "Tables", "TableStreams", "Queues", "Topics", "LogGroups", "DeadLetterQueues",
+    "SourceQueues",
 )  # fmt: skip
+CHANGED = (DEAD_QUEUES, SOURCE_QUEUES)
+"""What opskit does not only read."""
 RESOURCES = {
     "lambda:GetAlias": FUNCTIONS,
     "lambda:GetFunction": FUNCTIONS,
@@ -38,6 +41,12 @@ RESOURCES = {
     "sns:GetTopicAttributes": TOPICS,
     "sqs:GetQueueAttributes": QUEUES,
     "sqs:GetQueueUrl": QUEUES,
+    "sqs:ListDeadLetterSourceQueues": QUEUES,
+    "sqs:ListMessageMoveTasks": QUEUES,
+    "sqs:ReceiveMessage": DEAD_QUEUES,
+    "sqs:DeleteMessage": DEAD_QUEUES,
+    "sqs:ChangeMessageVisibility": DEAD_QUEUES,
+    "sqs:SendMessage": SOURCE_QUEUES,
     "logs:DescribeLogStreams": LOG_GROUPS,
     "logs:FilterLogEvents": LOG_GROUPS,
     "logs:StartLiveTail": LOG_GROUPS,
@@ -64,6 +73,8 @@ class Place:
             TABLES: self._tables,
             TABLE_STREAMS: lambda: self._sources("dynamodb-stream", "dynamodb", "table/{}/stream/*"),
             QUEUES: self._queues,
+            DEAD_QUEUES: lambda: self._queues_named(self._dead),
+            SOURCE_QUEUES: lambda: self._queues_named(self._read),
             TOPICS: lambda: [self._arn("sns", name) for name in self._downstream("topic") or [ANY]],
             LOG_GROUPS: self._log_groups,
         }
@@ -92,14 +103,21 @@ class Place:
 
     def _queues(self) -> Iterable[str]:
         """Yield the queues that are read or written to, and those for dead letters and batches given up."""
-        read = [s.name for worker in self.workers for s in worker.sources if s.trigger == "sqs"]
-        dead = [
-            name
-            for worker in self.workers
-            for name in (worker.dead_letter_queue, worker.expected.get("on_failure"))
-            if name
-        ]
-        return [self._arn("sqs", name) for name in [*read, *dead, *self._downstream("queue")] or [ANY]]
+        given_up = [name for worker in self.workers if (name := worker.expected.get("on_failure"))]
+        return self._queues_named([*self._read, *self._dead, *given_up, *self._downstream("queue")])
+
+    @property
+    def _read(self) -> list[str]:
+        """The queues that workers read."""
+        return [s.name for worker in self.workers for s in worker.sources if s.trigger == "sqs"]
+
+    @property
+    def _dead(self) -> list[str]:
+        """The workers' dead-letter queues."""
+        return [worker.dead_letter_queue for worker in self.workers if worker.dead_letter_queue]
+
+    def _queues_named(self, names: Iterable[str]) -> list[str]:
+        return [self._arn("sqs", name) for name in names] or [self._arn("sqs", ANY)]
 
     def _tables(self) -> Iterable[str]:
         """Yield the tables whose streams are read, and those that workers write to."""
@@ -149,7 +167,7 @@ def policy(foreseen: Iterable[Foreseen], place: Place, more: Iterable[Signal] = 
 def _statement(kind: str, allowed: list[str], place: Place) -> dict[str, Any]:
     named = place.arns(kind)
     return {
-        "Sid": f"OpskitReads{kind or 'Account'}",
+        "Sid": f"Opskit{'Changes' if kind in CHANGED else 'Reads'}{kind or 'Account'}",
         "Effect": "Allow",
         "Action": allowed,
         "Resource": ANY if named == [ANY] else named,

@@ -107,8 +107,13 @@ IAM_PREFIX = {
 
 
 def iam_action(service: str, operation: str) -> str:
-    """Return the IAM action that lets one call an operation: "cloudwatch:GetMetricData"."""
+    """Return the IAM action that lets one call an operation: "cloudwatch:GetMetricData".
+
+    SQS's batches take the right of one message (SQS Developer Guide, "Amazon SQS API permissions").
+    """
     prefix = IAM_PREFIX.get(service, service)
+    if prefix == "sqs":
+        operation = operation.removesuffix("Batch")
     return f"{prefix}:GET" if prefix == "apigateway" else f"{prefix}:{operation}"
 
 
