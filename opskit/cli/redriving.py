@@ -327,10 +327,8 @@ def _ask(planned: Plan, shared: SharedOptions, session: Session) -> None:
         raise UsageError("nobody is there to be asked", "say --yes to move without a question")
     told = session.told(planned, "")
     out.note(render(told, Output.PLAIN, out.canvas(shared)))
-    import typer
-
     to = ", ".join(queue.name for queue in planned.queues)
-    if not typer.confirm(f"Move dead letters of {planned.box.name} to {to}?", err=True):
+    if not out.agreed(f"Move dead letters of {planned.box.name} to {to}?"):
         raise UsageError("nothing was moved")
 
 
