@@ -22,9 +22,12 @@ from opskit.settings import Settings
 VERSION = "2012-10-17"
 """The version of the policy language (IAM User Guide, "IAM JSON policy elements: Version")."""
 ANY = "*"
-FUNCTIONS, STREAMS, TABLES, TABLE_STREAMS, QUEUES, DEAD_LETTER_QUEUES, TOPICS, LOG_GROUPS = (
-    "Functions", "Streams", "Tables", "TableStreams", "Queues", "DeadLetterQueues", "Topics", "LogGroups",
+FUNCTIONS, STREAMS, TABLES, TABLE_STREAMS, QUEUES, TOPICS, LOG_GROUPS, DEAD_QUEUES, SOURCE_QUEUES = (
+    "Functions", "Streams", "Tables", "TableStreams", "Queues", "Topics", "LogGroups", "DeadLetterQueues",
+    "SourceQueues",
 )  # fmt: skip
+CHANGED = (DEAD_QUEUES, SOURCE_QUEUES)
+"""What opskit does not only read."""
 RESOURCES = {
     "lambda:GetAlias": FUNCTIONS,
     "lambda:GetFunction": FUNCTIONS,
@@ -37,12 +40,14 @@ RESOURCES = {
     "dynamodb:DescribeStream": TABLE_STREAMS,
     "sns:GetTopicAttributes": TOPICS,
     "lambda:ListFunctionEventInvokeConfigs": FUNCTIONS,
-    "sqs:ChangeMessageVisibility": DEAD_LETTER_QUEUES,
     "sqs:GetQueueAttributes": QUEUES,
     "sqs:GetQueueUrl": QUEUES,
     "sqs:ListDeadLetterSourceQueues": QUEUES,
     "sqs:ListMessageMoveTasks": QUEUES,
-    "sqs:ReceiveMessage": DEAD_LETTER_QUEUES,
+    "sqs:ReceiveMessage": DEAD_QUEUES,
+    "sqs:DeleteMessage": DEAD_QUEUES,
+    "sqs:ChangeMessageVisibility": DEAD_QUEUES,
+    "sqs:SendMessage": SOURCE_QUEUES,
     "logs:DescribeLogStreams": LOG_GROUPS,
     "logs:FilterLogEvents": LOG_GROUPS,
     "logs:StartLiveTail": LOG_GROUPS,
@@ -69,7 +74,8 @@ class Place:
             TABLES: self._tables,
             TABLE_STREAMS: lambda: self._sources("dynamodb-stream", "dynamodb", "table/{}/stream/*"),
             QUEUES: self._queues,
-            DEAD_LETTER_QUEUES: lambda: [self._arn("sqs", name) for name in self._dead_letters() or [ANY]],
+            DEAD_QUEUES: lambda: self._queues_named(self._dead),
+            SOURCE_QUEUES: lambda: self._queues_named(self._read),
             TOPICS: lambda: [self._arn("sns", name) for name in self._downstream("topic") or [ANY]],
             LOG_GROUPS: self._log_groups,
         }
@@ -98,17 +104,25 @@ class Place:
 
     def _queues(self) -> Iterable[str]:
         """Yield the queues that are read or written to, and those for dead letters and batches given up."""
-        read = [s.name for worker in self.workers for s in worker.sources if s.trigger == "sqs"]
-        names = [*read, *self._dead_letters(), *self._downstream("queue")]
-        return [self._arn("sqs", name) for name in names or [ANY]]
+        return self._queues_named([*self._read, *self._dead, *self._downstream("queue")])
 
-    def _dead_letters(self) -> list[str]:
+    @property
+    def _read(self) -> list[str]:
+        """The queues that workers read."""
+        return [s.name for worker in self.workers for s in worker.sources if s.trigger == "sqs"]
+
+    @property
+    def _dead(self) -> list[str]:
+        """The workers' queues for dead letters and for batches given up."""
         return [
             name
             for worker in self.workers
             for name in (worker.dead_letter_queue, worker.expected.get("on_failure"))
             if name
         ]
+
+    def _queues_named(self, names: Iterable[str]) -> list[str]:
+        return [self._arn("sqs", name) for name in names] or [self._arn("sqs", ANY)]
 
     def _tables(self) -> Iterable[str]:
         """Yield the tables whose streams are read, and those that workers write to."""
@@ -158,7 +172,7 @@ def policy(foreseen: Iterable[Foreseen], place: Place, more: Iterable[Signal] = 
 def _statement(kind: str, allowed: list[str], place: Place) -> dict[str, Any]:
     named = place.arns(kind)
     return {
-        "Sid": f"OpskitReads{kind or 'Account'}",
+        "Sid": f"Opskit{'Changes' if kind in CHANGED else 'Reads'}{kind or 'Account'}",
         "Effect": "Allow",
         "Action": allowed,
         "Resource": ANY if named == [ANY] else named,

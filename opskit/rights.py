@@ -16,6 +16,8 @@ from opskit.settings import Settings
 
 _UNREAD = Reading(Status.FAILED, "not asked yet", "NotAsked")
 _QUEUES = "https://queues/<account>"
+_LETTERBOX = ("GetQueueUrl", "GetQueueAttributes", "ListDeadLetterSourceQueues", "ListMessageMoveTasks")
+_MOVING = ("ReceiveMessage", "SendMessage", "DeleteMessage", "ChangeMessageVisibility")
 _READING = ("DescribeLogGroups", "DescribeLogStreams", "FilterLogEvents", "StartLiveTail")
 
 
@@ -25,11 +27,16 @@ def _health(_: Settings) -> Iterator[Signal]:
     yield from Fleet(tag="stack").signals().values()
     for listed in (False, True):
         for trigger in (*asking.MAPPED, *asking.APIS):
-            worker = _worker(trigger)
-            first = {**asking.shared(), **asking.settings(worker, listed=listed)}
-            yield from first.values()
-            unread = Readings(first, dict.fromkeys(first.values(), _UNREAD))
-            yield from asking.measures(worker, unread, _QUEUES, "").values()
+            yield from _looked_at(trigger, listed=listed)
+
+
+def _looked_at(trigger: str, *, listed: bool) -> Iterator[Signal]:
+    """Yield what the look at one worker asks."""
+    worker = _worker(trigger)
+    first = {**asking.shared(), **asking.settings(worker, listed=listed)}
+    yield from first.values()
+    unread = Readings(first, dict.fromkeys(first.values(), _UNREAD))
+    yield from asking.measures(worker, unread, _QUEUES, "").values()
 
 
 def _worker(trigger: str) -> Worker:
@@ -59,6 +66,16 @@ def _dlq(settings: Settings) -> Iterator[Signal]:
     yield LogQuery(("<group>",), "", ())
 
 
+def _redrive(_: Settings) -> Iterator[Signal]:
+    """Yield what `opskit redrive-dlq` asks of the queues and the consumer, and what moves letters."""
+    yield from _looked_at("sqs", listed=False)
+    yield from alarms.every(Window(0, 3600))
+    yield from (Describe("sqs", call) for call in (*_LETTERBOX, *_MOVING))
+    yield Describe("lambda", "ListEventSourceMappings")
+    yield Describe("cloudwatch", "DescribeAlarms")
+    yield Describe("logs", "FilterLogEvents")
+
+
 COMMANDS: Mapping[str, Callable[[Settings], Iterable[Signal]]] = {
     "dlq": _dlq,
     "find-resources": lambda _: asks.every(),
@@ -66,3 +83,6 @@ COMMANDS: Mapping[str, Callable[[Settings], Iterable[Signal]]] = {
     "logs": _logs,
     "query": _query,
 }
+"""What only looks."""
+ACTING: Mapping[str, Callable[[Settings], Iterable[Signal]]] = {"redrive-dlq": _redrive}
+"""What changes something: its rights are printed only where it is named."""

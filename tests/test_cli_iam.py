@@ -20,7 +20,7 @@ from opskit.cli import main
 from opskit.foresight import anyone, foresee, foresee_all
 from opskit.iam import RESOURCES, Place, actions, policy
 from opskit.model import LogQuery, Probe, Window
-from opskit.rights import COMMANDS
+from opskit.rights import ACTING, COMMANDS
 from opskit.sandbox.incidents import find
 from opskit.settings import Settings
 from runbooks import ALL
@@ -221,7 +221,7 @@ def test_a_probe_takes_no_right() -> None:
 def test_an_unknown_runbook_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["iam-policy", "streem-lag"]) == 2
     out, err = capfd.readouterr()
-    known = f"known: {', '.join([*ALL, *COMMANDS])}"
+    known = f"known: {', '.join([*ALL, *COMMANDS, *ACTING])}"
     assert (out, err) == ("", f'opskit: no runbook "streem-lag"; did you mean stream-lag? {known}\n')
 
 

@@ -111,8 +111,8 @@ def test_text_that_is_no_queue_is_refused(redrive: Redrive) -> None:
 def test_a_queue_that_takes_no_dead_letters_is_refused(redrive: Redrive, shared_aws: EmbeddedAws) -> None:
     shared_aws.queue("plain")
     assert refused(redrive, "plain", *GO) == (
-        "plain takes no queue's and no function's dead letters; its source may be gone or lead elsewhere now: "
-        "say --to QUEUE, --to-function NAME or --to-file FILE"
+        "plain takes no queue's and no function's dead letters; its source may be gone or lead elsewhere "
+        "now: say --to QUEUE, --to-function NAME or --to-file FILE"
     )
 
 

@@ -117,10 +117,11 @@ IAM_PREFIX = {
 def iam_action(service: str, operation: str) -> str:
     """Return the IAM action that lets one call an operation: "cloudwatch:GetMetricData".
 
-    SQS's batch calls have none of their own (SQS Developer Guide, "Amazon SQS API permissions").
+    SQS's batches take the right of one message (SQS Developer Guide, "Amazon SQS API permissions").
     """
     prefix = IAM_PREFIX.get(service, service)
-    operation = operation.removesuffix("Batch") if prefix == "sqs" else operation
+    if prefix == "sqs":
+        operation = operation.removesuffix("Batch")
     return f"{prefix}:GET" if prefix == "apigateway" else f"{prefix}:{operation}"
 
 

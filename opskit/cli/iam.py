@@ -8,10 +8,10 @@ from opskit.cli.options import SharedOptions, remember
 
 
 def _complete(incomplete: str) -> list[str]:
-    from opskit.rights import COMMANDS
+    from opskit.rights import ACTING, COMMANDS
     from runbooks import ALL
 
-    return [name for name in (*ALL, *COMMANDS) if name.startswith(incomplete)]
+    return [name for name in (*ALL, *COMMANDS, *ACTING) if name.startswith(incomplete)]
 
 
 @remember
@@ -20,14 +20,18 @@ def iam_policy(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="For these runbooks and commands (health, find-resources, dlq, logs, query); else for all.",
+            help="For these runbooks and commands alone (health, find-resources, dlq, logs, query, "
+            "redrive-dlq); else for all that only look.",
             metavar="[NAME]...",
             autocompletion=_complete,
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Print the least IAM policy for looking, as JSON for `aws iam create-policy`."""
+    """Print the least IAM policy for looking, as JSON for `aws iam create-policy`.
+
+    The rights of redrive-dlq, which moves messages, are printed only where it is named.
+    """
     from opskit import inventory
     from opskit.cli import out
     from opskit.cli.books import find_runbook
@@ -35,13 +39,14 @@ def iam_policy(
     from opskit.iam import Place, policy
     from opskit.model import Window
     from opskit.render.json import encoded
-    from opskit.rights import COMMANDS
+    from opskit.rights import ACTING, COMMANDS
     from runbooks import ALL
 
+    commands = {**COMMANDS, **ACTING}
     settings = shared.settings()
     asked = names or [*ALL, *COMMANDS]
-    books = [find_runbook(name, ALL, commands=COMMANDS) for name in asked if name not in COMMANDS]
-    more = [signal for name in asked if name in COMMANDS for signal in COMMANDS[name](settings)]
+    books = [find_runbook(name, ALL, commands=commands) for name in asked if name not in commands]
+    more = [signal for name in asked if name in commands for signal in commands[name](settings)]
     workers = inventory.load(settings).workers
     # How much time is looked at changes what is read, not what may be.
     window = Window(0, 3 * 3600)

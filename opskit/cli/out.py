@@ -62,6 +62,15 @@ def note(text: str) -> None:
     _say(f"opskit: {text}\n")
 
 
+def agreed(question: str) -> bool:
+    """Ask at the terminal, on stderr: stdout has only results. Whatever is not yes is no."""
+    _say(f"{question} [y/N]: ")
+    try:
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    except UnicodeDecodeError:
+        return False
+
+
 @contextmanager
 def working(text: str) -> Iterator[None]:
     """Show what is being waited for while it lasts, where stderr is a terminal that can take it back."""

@@ -30,7 +30,7 @@ from opskit.model import Severity
 from opskit.redrive import consumer, lease, runs
 from opskit.redrive.destinations import ByKind
 from opskit.redrive.guarding import check_alarms
-from opskit.redrive.ledger import Ledger, LedgerError
+from opskit.redrive.ledger import Ledger, LedgerError, State
 from opskit.redrive.outcome import Destination
 from opskit.redrive.performing import Redrive, Telling
 from opskit.redrive.place import Letterbox, find
@@ -329,7 +329,8 @@ class Session:
 
     def _performed(self, planned: Plan, ledger: Ledger, run: str) -> Told:
         out.note(f"run {run}: if it is cut off, go on with opskit redrive-dlq --resume {run} --apply")
-        ticker = Ticker(planned)
+        counts = ledger.counts()
+        ticker = Ticker(planned, counts.get(State.MOVED, 0) + counts.get(State.SENT, 0))
         telling = Telling(ticker.said, ticker.counted)
         destination = _destination(self.aws, planned, again=bool(ledger.facts().get("resumed")))
         try:
@@ -390,18 +391,17 @@ def _ask(planned: Plan, shared: SharedOptions, session: Session) -> None:
         raise UsageError("nobody is there to be asked", "say --yes to move without a question")
     told = session.told(planned, "")
     out.note(render(told, Output.PLAIN, out.canvas(shared)))
-    import typer
-
-    if not typer.confirm(f"Move dead letters of {planned.box.name} to {planned.to}?", err=True):
+    if not out.agreed(f"Move dead letters of {planned.box.name} to {planned.to}?"):
         raise UsageError("nothing was moved")
 
 
 class Ticker:
     """Progress on stderr: one line that changes on a terminal, now and then a line elsewhere."""
 
-    def __init__(self, planned: Plan) -> None:
-        terms = planned.terms
-        self._goal = min(planned.box.depth.total, terms.limit or planned.box.depth.total)
+    def __init__(self, planned: Plan, moved: int) -> None:
+        """Begin; `moved` is what the run moved before, if it is one that goes on."""
+        total = planned.box.depth.total + moved
+        self._goal = min(total, planned.terms.limit or total)
         self._told_at = time.monotonic()
         self._line = out.Line()
 
