@@ -58,12 +58,23 @@ def _query(settings: Settings) -> Iterator[Signal]:
 
 
 def _dlq(settings: Settings) -> Iterator[Signal]:
-    """Yield what lists dead-letter queues, and what a peek receives, shows again and reads in the logs."""
+    """Yield what lists dead-letter queues."""
     yield from anyone(settings).signals().values()
     yield from dead_letters.every()
+
+
+def _peek(settings: Settings) -> Iterator[Signal]:
+    """Yield what a peek asks, receives, shows again, and reads in the logs."""
+    yield from _dlq(settings)
     yield from (Describe("sqs", call) for call in ("ReceiveMessage", "ChangeMessageVisibility"))
     yield Describe("logs", "DescribeLogGroups")
     yield LogQuery(("<group>",), "", ())
+
+
+def _drop(_: Settings) -> Iterator[Signal]:
+    """Yield what a drop asks, receives, shows again and deletes."""
+    moving = ("ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage")
+    yield from (Describe("sqs", call) for call in (*_LETTERBOX, *moving))
 
 
 def _redrive(_: Settings) -> Iterator[Signal]:
@@ -84,5 +95,9 @@ COMMANDS: Mapping[str, Callable[[Settings], Iterable[Signal]]] = {
     "query": _query,
 }
 """What only looks."""
-ACTING: Mapping[str, Callable[[Settings], Iterable[Signal]]] = {"redrive-dlq": _redrive}
+ACTING: Mapping[str, Callable[[Settings], Iterable[Signal]]] = {
+    "dlq-peek": _peek,
+    "dlq-drop": _drop,
+    "redrive-dlq": _redrive,
+}
 """What changes something: its rights are printed only where it is named."""

@@ -19,7 +19,8 @@ Sent = Callable[..., set[str]]
 RUNS: dict[str, tuple[list[str], ...]] = {
     "health": (["health"], ["health", "--tag", "stack"]),
     "find-resources": (["find-resources"],),
-    "dlq": (["dlq", "list"], ["dlq", "list", "--all"], ["dlq", "peek", "fan-updates-dlq"]),
+    "dlq": (["dlq", "list"], ["dlq", "list", "--all"]),
+    "dlq-peek": (["dlq", "list"], ["dlq", "list", "--all"], ["dlq", "peek", "fan-updates-dlq"]),
     "logs": (["logs", "--fn", "scoreUsers", "--since", "10m"], ["logs", "--fn", "nobody"]),
     "query": (
         ["query", "slowest", "--fn", "scoreUsers", "--since", "10m"],
@@ -35,7 +36,8 @@ NOT_ALWAYS = {
         "lambda:GetAlias", "lambda:GetFunctionConfiguration",  # a worker behind an alias
         "kinesis:DescribeStreamConsumer", "scheduler:GetSchedule",
     },
-    "dlq": {"logs:StopQuery", "logs:DescribeLogGroups"},
+    "dlq": set(),
+    "dlq-peek": {"logs:StopQuery", "logs:DescribeLogGroups"},
     "logs": {"logs:StartLiveTail", "logs:DescribeLogStreams"},
     "query": {"logs:StopQuery", "lambda:ListFunctions", "logs:DescribeLogGroups"},  # no such name or group
 }  # fmt: skip

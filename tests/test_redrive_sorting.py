@@ -71,7 +71,7 @@ def test_what_was_sent_and_is_dead_again_came_back(ledger: Ledger) -> None:
     ledger.sending([(held(1), "")])
     ledger.fates([Fate(message_id(1), State.SENT, "new-1")])
     back = Held(Letter("new-1", "{}"), "handle")
-    assert sorter(ledger).sort([back, held(2)]) == Sorted(chosen=[(held(2), "cause")], back=[back])
+    assert sorter(ledger).sort([back, held(2)]) == Sorted(chosen=[(held(2), "cause")], back=[(back, "new-1")])
 
 
 def test_a_letter_sent_before_is_sent_again_whatever_the_limit(ledger: Ledger) -> None:

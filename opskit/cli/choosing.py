@@ -1,6 +1,6 @@
 """From the options that choose letters to a choice: --group, --match, --older-than, --ids."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,11 +33,16 @@ def choice_of(
     return Choice(tuple(dict.fromkeys(groups)), match or "", before_ms, chosen)
 
 
-def group_of(chosen: "Choice") -> "Callable[[Letter], str]":
-    """Return what names a letter's group: by the error or the record it carries, else by its body's shape."""
+def group_of(chosen: "Choice", lines: "Mapping[str, str]") -> "Callable[[Letter], str]":
+    """Return what names a letter's group as `dlq peek` does; "" for all where no group is asked for.
+
+    `lines` are the consumers' failing lines by message id.
+    """
     from opskit.redrive.grouping import cause_of
 
-    return (lambda letter: cause_of(letter).id) if chosen.groups else (lambda _: "")
+    if not chosen.groups:
+        return lambda _: ""
+    return lambda letter: cause_of(letter, lines.get(letter.message_id, "")).id
 
 
 def _text(path: Path) -> str:

@@ -1,6 +1,5 @@
 """`opskit dlq drop` and `opskit dlq restore`: selected messages into a backup, and back from it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ from opskit.cli.options import SharedOptions, remember
 from opskit.errors import UsageError
 
 if TYPE_CHECKING:
-    from opskit.redrive.letter import Letter
+    from opskit.redrive.choosing import Choice
 
 CHOOSE = "Which messages"
 
@@ -57,9 +56,9 @@ def drop(
     """
     from opskit.cli.dropping import Asked, run_drop
 
-    takes, words = _selection(_Said(everything, tuple(group or ()), match, older_than, ids))
+    choice, words = _selection(_Said(everything, tuple(group or ()), match, older_than, ids))
     path = None if backup is None else backup.expanduser()
-    return run_drop(shared, Asked(queue, takes, words, path, apply, yes))
+    return run_drop(shared, Asked(queue, choice, words, path, apply, yes))
 
 
 @remember
@@ -96,15 +95,13 @@ class _Said:
         return tuple(said) or ("--all",)
 
 
-def _selection(said: _Said) -> "tuple[Callable[[Letter], bool], tuple[str, ...]]":
-    """Return what chooses a message, and the options that say so; UsageError if nothing was chosen."""
+def _selection(said: _Said) -> "tuple[Choice, tuple[str, ...]]":
+    """Return what was chosen, and the options that say so; UsageError if nothing was."""
     import time
 
-    from opskit.cli.choosing import choice_of, group_of
+    from opskit.cli.choosing import choice_of
 
     some = said.words() != ("--all",)
     if some == said.everything:
         raise UsageError("which messages? --all, or choose some", "see opskit dlq drop --help")
-    chosen = choice_of(said.groups, said.match, said.older_than, said.ids, time.time())
-    group = group_of(chosen)
-    return (lambda letter: chosen.takes(letter, group(letter))), said.words()
+    return choice_of(said.groups, said.match, said.older_than, said.ids, time.time()), said.words()

@@ -6,13 +6,18 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from opskit import inventory
 from opskit.cli import out
 from opskit.cli.acting import Acting, acting
+from opskit.cli.choosing import group_of
 from opskit.cli.options import SharedOptions
+from opskit.cli.readers import failing_lines, refuse_read
 from opskit.errors import UsageError
+from opskit.inventory import Inventory
 from opskit.inventory.queue_name import parse_queue
 from opskit.redrive import restore as restoring
 from opskit.redrive.backup import exists
+from opskit.redrive.choosing import Choice
 from opskit.redrive.drop import RAISES, Dropped, Takes, count, default_backup, drop, refuse
 from opskit.redrive.place import Letterbox
 from opskit.redrive.to_queue import ToQueue
@@ -20,13 +25,15 @@ from opskit.render.drops import render_dropped, render_restored
 from opskit.render.figures import counted, number
 from opskit.render.safe import clean
 
+DEADLINE_S = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What to drop; `words` are the options that chose it, as they were typed."""
 
     queue: str
-    takes: Takes
+    choice: Choice
     words: tuple[str, ...]
     backup: Path | None = None
     apply: bool = False
@@ -46,7 +53,9 @@ def run_drop(shared: SharedOptions, asked: Asked) -> int:
     with acting(settings, queue) as session:
         box = session.find(queue)
         refuse(box)
-        done = _counted_or_dropped(session, box, asked)
+        fleet = inventory.load(session.settings)
+        refuse_read(session.aws, box, fleet, DEADLINE_S)
+        done = _counted_or_dropped(session, box, asked, _takes(session, box, asked.choice, fleet))
         envelope = session.envelope("dlq drop", box)
     out.result(render_dropped(done, envelope, out.form(settings.output), asked.again))
     return done.exit
@@ -78,14 +87,20 @@ def _check(asked: Asked) -> None:
         raise exists(asked.backup)
 
 
-def _counted_or_dropped(session: Acting, box: Letterbox, asked: Asked) -> Dropped:
+def _takes(session: Acting, box: Letterbox, choice: Choice, fleet: Inventory) -> Takes:
+    lines = failing_lines(session.aws, box, fleet, DEADLINE_S) if choice.groups else {}
+    group = group_of(choice, lines)
+    return lambda letter: choice.takes(letter, group(letter))
+
+
+def _counted_or_dropped(session: Acting, box: Letterbox, asked: Asked, takes: Takes) -> Dropped:
     out.note(RAISES)
     if not box.sources and not box.gaps:
         out.note(f"no queue sends its dead letters to {box.name}: be sure that nobody works on its messages")
     only: frozenset[str] | None = None
     if not (asked.apply and asked.yes):
         with out.working(f"counting what would be dropped of {box.name}"):
-            done = count(session.aws, box, asked.takes)
+            done = count(session.aws, box, takes)
         if not asked.apply or done.stop or not done.dropped:
             return done
         _ask(done)
@@ -93,7 +108,7 @@ def _counted_or_dropped(session: Acting, box: Letterbox, asked: Asked) -> Droppe
     path = asked.backup or default_backup(box, time.time())
     out.note(f"each message is written to {path} before it is deleted")
     with out.working(f"dropping messages of {box.name}"):
-        return drop(session.aws, box, asked.takes, path, only=only)
+        return drop(session.aws, box, takes, path, only=only)
 
 
 def _ask(done: Dropped) -> None:

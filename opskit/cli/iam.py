@@ -20,8 +20,8 @@ def iam_policy(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="For these runbooks and commands alone (health, find-resources, dlq, logs, query, "
-            "redrive-dlq); else for all that only look.",
+            help="For these runbooks and commands alone (health, find-resources, dlq, dlq-peek, dlq-drop, "
+            "logs, query, redrive-dlq); else for all that only look.",
             metavar="[NAME]...",
             autocompletion=_complete,
             show_default=False,

@@ -18,6 +18,13 @@ def receipts(
         bool,
         typer.Option("--sign-off", help="All is well: forget the contents of its letters, keep the receipt."),
     ] = False,
+    give_up: Annotated[
+        bool,
+        typer.Option(
+            "--give-up",
+            help="It will not be gone on with: what may have been sent may be sent again by another run.",
+        ),
+    ] = False,
 ) -> int:
     """Show the receipts of redrives; with --sign-off forget the contents of one's letters.
 
@@ -33,11 +40,14 @@ def receipts(
 
     output = out.form(shared.output_form())
     state = folder(os.environ)
+    if sign_off and give_up:
+        raise UsageError("--sign-off and --give-up: one or the other")
     if run is None:
-        if sign_off:
-            raise UsageError("--sign-off is for one run: name it")
+        if sign_off or give_up:
+            raise UsageError("--sign-off and --give-up are for one run: name it")
         out.result(render_all(kept.every(state), output, out.canvas(shared)))
         return 0
-    found = kept.sign_off(state, run) if sign_off else kept.one(state, run)
+    do = kept.sign_off if sign_off else kept.give_up if give_up else kept.one
+    found = do(state, run)
     out.result(render_one(found, output, out.canvas(shared)))
     return 0

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from opskit.cli import out
 from opskit.cli.choosing import choice_of, group_of
 from opskit.cli.look import endpoint_of
 from opskit.cli.options import SharedOptions
+from opskit.cli.readers import failing_lines, refuse_read
 from opskit.cli.times import parse_duration
 from opskit.cli.verdict import actor, command_line, exit_code
 from opskit.errors import UsageError
@@ -31,6 +32,7 @@ from opskit.redrive import consumer, lease, runs
 from opskit.redrive.destinations import ByKind
 from opskit.redrive.guarding import check_alarms
 from opskit.redrive.ledger import Ledger, LedgerError, State
+from opskit.redrive.letter import Letter
 from opskit.redrive.outcome import Destination
 from opskit.redrive.performing import Redrive, Telling
 from opskit.redrive.place import Letterbox, find
@@ -46,6 +48,7 @@ from opskit.settings import Settings
 
 FASTEST = 10_000.0
 LONGEST_S = 86_400
+GROUP_DEADLINE_S = 120.0
 NOTE_EVERY_S = 30.0
 """Between two lines of progress where stderr is no terminal."""
 
@@ -282,6 +285,7 @@ class Session:
         """Look at where letters would go and at who reads there."""
         with out.working(f"looking at {box.name} and its consumer"):
             check_alarms(self.aws, terms.guard_alarms, time.time())
+            refuse_read(self.aws, box, self.inventory, deadline_s)
             return plan(
                 self.aws, box, to, terms,
                 inventory=self.inventory, gatherer=lambda: self.gatherer(deadline_s),
@@ -314,12 +318,15 @@ class Session:
         if stopping(planned):
             out.note("nothing was moved: --force would move all the same")
             return self.show(planned, shared, "")
+        lines: Mapping[str, str] = {}
+        if planned.terms.choice.groups:
+            lines = failing_lines(self.aws, planned.box, self.inventory, GROUP_DEADLINE_S)
         if not yes:
             _ask(planned, shared, self)
         with lease.held(self.folder, planned.box.arn):
             opened = ledger()
             try:
-                told = self._performed(planned, opened, run)
+                told = self._performed(planned, opened, run, group_of(planned.terms.choice, lines))
             finally:
                 opened.close()
         self._write_down(told)
@@ -327,7 +334,7 @@ class Session:
         halt = told.receipt.halt if told.receipt else None
         return Exit.INTERRUPTED if halt and halt.what == "interrupted" else exit_code(told, Severity.LOW)
 
-    def _performed(self, planned: Plan, ledger: Ledger, run: str) -> Told:
+    def _performed(self, planned: Plan, ledger: Ledger, run: str, group: Callable[[Letter], str]) -> Told:
         out.note(f"run {run}: if it is cut off, go on with opskit redrive-dlq --resume {run} --apply")
         counts = ledger.counts()
         ticker = Ticker(planned, counts.get(State.MOVED, 0) + counts.get(State.SENT, 0))
@@ -336,7 +343,7 @@ class Session:
         try:
             receipt = Redrive(
                 self.aws, planned, ledger, run, telling,
-                destination=destination, group_of=group_of(planned.terms.choice),
+                destination=destination, group_of=group,
             ).perform()  # fmt: skip
         except LedgerError as error:
             raise LedgerError(

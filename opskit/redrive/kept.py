@@ -71,5 +71,19 @@ def sign_off(state_folder: Path, run: str) -> Kept:
         ledger.close()
 
 
+def give_up(state_folder: Path, run: str) -> Kept:
+    """Say that a run will not go on, so that its queue is free for another; its receipt and letters stay.
+
+    UsageError while it moves.
+    """
+    ledger = runs.opened(state_folder, run)
+    try:
+        with lease.held(state_folder, ledger.facts()["queue"]):
+            ledger.note(closed=True, ended=True)
+        return _read(ledger, run)
+    finally:
+        ledger.close()
+
+
 def _read(ledger: Ledger, run: str) -> Kept:
     return Kept(added_up(ledger, run), ledger.facts())

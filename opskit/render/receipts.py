@@ -70,6 +70,8 @@ def _moment(kept: Kept) -> str:
 
 
 def _state(kept: Kept) -> str:
+    if kept.facts.get("closed"):
+        return "given up"
     if not kept.ended:
         return "cut off, or going on"
     halt = kept.receipt.halt
