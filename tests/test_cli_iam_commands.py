@@ -54,7 +54,7 @@ def sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureF
     real = BaseClient._make_api_call
 
     def recorded(self: Any, operation: str, params: dict[str, Any]) -> Any:
-        if "opskit/" in (self.meta.config.user_agent_extra or ""):
+        if "opskit/" in (self.meta.config.user_agent or ""):
             made.add(iam_action(self.meta.service_model.service_name, operation))
         return real(self, operation, params)
 

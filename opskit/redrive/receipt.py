@@ -9,7 +9,10 @@ from opskit.redrive.ledger import CAME_BACK, Ledger, Row, State
 from opskit.redrive.tally import Halt
 
 LISTED = 1_000
-"""Ids in one list of a receipt, at most; the ledger has them all."""
+"""Failures and returned letters that a receipt lists, at most; the ledger has them all.
+
+What may be there twice is named without a limit: whoever reads the receipt has nothing else to go by.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Receipt:
     doubtful: int
     """How many of those there are."""
     came_back: tuple[str, ...]
+    undeleted_ids: tuple[str, ...] = ()
     before: Mapping[str, Depth] = field(default_factory=dict, hash=False)
     """Each queue's counts before the first letter was moved."""
     after: Mapping[str, Depth] = field(default_factory=dict, hash=False)
@@ -87,7 +91,8 @@ def added_up(ledger: Ledger, run: str, halt: Halt | None = None) -> Receipt:
         unknown=unknown,
         duplicates=_ids(ledger.rows_where("doubtful")),
         doubtful=counts["doubtful"],
-        came_back=_ids(ledger.rows_where("returned")),
+        came_back=_ids(ledger.rows_where("returned")[:LISTED]),
+        undeleted_ids=_ids(ledger.in_state(State.SENT)),
         before={name: Depth(*depth) for name, depth in facts.get("before", {}).items()},
         after={name: Depth(*depth) for name, depth in facts.get("after", {}).items()},
         unreached=facts.get("unreached", 0),
@@ -100,4 +105,4 @@ def added_up(ledger: Ledger, run: str, halt: Halt | None = None) -> Receipt:
 
 
 def _ids(rows: list[Row]) -> tuple[str, ...]:
-    return tuple(row.message_id for row in rows[:LISTED])
+    return tuple(row.message_id for row in rows)
