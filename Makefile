@@ -25,11 +25,14 @@ lock:
 	uv pip compile -q --universal --python-version 3.11 --extra dev --no-header \
 	  --no-emit-index-url --no-emit-find-links --upgrade -o requirements.lock pyproject.toml
 
-$(READY): requirements.lock pyproject.toml
+# ministack, whose SQS tests move messages on, needs another botocore: it has an environment of its own.
+$(READY): requirements.lock pyproject.toml tests/ministack.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "opskit needs Python 3.11 or newer; set PYTHON=")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PYTHON) -m venv .venv/ministack
+	.venv/ministack/bin/python -m pip install --quiet --disable-pip-version-check -r tests/ministack.lock
 	touch $@
 
 # Writes what the code knows into the documents, and the reports that tests compare; tests fail when they are

@@ -23,7 +23,7 @@ def test_client_has_bounded_retries_timeouts_and_says_who_it_is() -> None:
     config = Aws("eu-west-1").client("sts").meta.config
     assert config.retries == {"mode": "standard", "total_max_attempts": TRIES}
     assert config.connect_timeout < config.read_timeout <= 15
-    assert "opskit/" in config.user_agent_extra
+    assert "opskit/" in config.user_agent
 
 
 def test_endpoint_is_named_only_if_it_is_not_aws_own(monkeypatch: pytest.MonkeyPatch) -> None:

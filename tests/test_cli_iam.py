@@ -82,7 +82,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
     real = BaseClient._make_api_call
 
     def recorded(self: Any, operation: str, params: dict[str, Any]) -> Any:
-        if "opskit/" in (self.meta.config.user_agent_extra or ""):
+        if "opskit/" in (self.meta.config.user_agent or ""):
             made.append((self.meta.service_model.service_name, operation, _about(operation, params)))
         return real(self, operation, params)
 

@@ -61,7 +61,7 @@ def sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureF
     real = BaseClient._make_api_call
 
     def recorded(self: Any, operation: str, params: dict[str, Any]) -> Any:
-        if "opskit/" in (self.meta.config.user_agent_extra or ""):
+        if "opskit/" in (self.meta.config.user_agent or ""):
             made.add(iam_action(self.meta.service_model.service_name, operation))
         return real(self, operation, params)
 
@@ -96,6 +96,6 @@ def test_what_a_command_sends_is_allowed_and_no_more(
 
 
 def test_every_command_is_in_the_policy_of_all(capfd: pytest.CaptureFixture[str]) -> None:
-    assert set(RUNS) == set(COMMANDS)
+    assert set(RUNS) == {*COMMANDS, "dlq-peek"}
     assert rights(capfd) >= rights(capfd, *COMMANDS)
     assert not rights(capfd, "query") >= rights(capfd, "health")

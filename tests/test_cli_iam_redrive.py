@@ -11,7 +11,7 @@ import pytest
 from botocore.client import BaseClient
 from conftest import EmbeddedAws
 from consumers import Consumer, Post, settle
-from redrives import Redrive, caller, fill
+from redrive_calls import Redrive, caller, fill
 
 from opskit.aws.faults import iam_action
 from opskit.cli import main

@@ -8,7 +8,7 @@ import pytest
 from conftest import EmbeddedAws
 from consumers import Consumer, Message, Post, failed_before, fails, settle
 from faults import FaultProxy, denied
-from redrives import Redrive, caller, depth, fill
+from redrive_calls import Redrive, caller, depth, fill
 
 Call = Callable[[Post], Redrive]
 GO = ("--apply", "--yes", "--output", "json")

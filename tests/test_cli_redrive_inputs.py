@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import REGION, EmbeddedAws
 from consumers import Post, settle
-from redrives import Redrive, caller, depth, fill
+from redrive_calls import Redrive, caller, depth, fill
 
 from opskit.cli.redriving import refuse_account
 from opskit.errors import UsageError

@@ -11,7 +11,7 @@ import pytest
 from conftest import EmbeddedAws
 from consumers import Consumer, Post, fails, send, settle
 from faults import FaultProxy, denied
-from redrives import Redrive, caller, depth, fill
+from redrive_calls import Redrive, caller, depth, fill
 
 from opskit.journal import Journal
 from opskit.redrive import runs

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import EmbeddedAws
 from consumers import Post, settle
-from redrives import depth, fill
+from redrive_calls import depth, fill
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 60.0

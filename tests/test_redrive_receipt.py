@@ -78,11 +78,13 @@ def test_what_the_run_noted_is_in_it(ledger: Ledger) -> None:
     assert not found.complete
 
 
-def test_a_list_of_ids_has_an_end_and_its_count_has_none(ledger: Ledger) -> None:
+def test_what_may_be_there_twice_is_named_without_end_and_failures_are_not(ledger: Ledger) -> None:
     count = LISTED + 5
     ledger.sending([(held(n), "") for n in range(count)], [message_id(n) for n in range(count)])
+    ledger.fates([Fate(message_id(n), State.FAILED, reason="refused") for n in range(count)])
     found = added_up(ledger, "1abc")
-    assert (len(found.duplicates), found.doubtful) == (LISTED, count)
+    assert (len(found.duplicates), found.doubtful) == (count, count)
+    assert (len(found.failures), found.failed) == (LISTED, count)
 
 
 @pytest.mark.parametrize(

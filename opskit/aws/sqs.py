@@ -9,6 +9,10 @@ from opskit.redrive.letter import TRACE_HEADER, Held, Letter, md5_of_attributes,
 
 BATCH = 10
 """Entries in a request, at most (SQS Developer Guide, "Amazon SQS message quotas")."""
+SYSTEM_ATTRIBUTES = (
+    *("SentTimestamp", "ApproximateReceiveCount", "DeadLetterQueueSourceArn"),
+    *("MessageGroupId", "MessageDeduplicationId", "SequenceNumber", TRACE_HEADER),
+)
 DEPTHS = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -66,7 +70,7 @@ class Queue:
             MaxNumberOfMessages=min(limit, BATCH),
             VisibilityTimeout=hidden_s,
             WaitTimeSeconds=wait_s,
-            MessageSystemAttributeNames=["All"],
+            MessageSystemAttributeNames=SYSTEM_ATTRIBUTES,
             MessageAttributeNames=["All"],
         )
         return [_held(message) for message in answer.get("Messages", ())]

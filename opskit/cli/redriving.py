@@ -36,7 +36,7 @@ from opskit.redrive.letter import Letter
 from opskit.redrive.outcome import Destination
 from opskit.redrive.performing import Redrive, Telling
 from opskit.redrive.place import Letterbox, find
-from opskit.redrive.plan import Plan, Terms, plan, stopping
+from opskit.redrive.plan import Plan, Terms, plan, refuse, stopping
 from opskit.redrive.route import to_queues
 from opskit.redrive.sinks import FileSink
 from opskit.redrive.tally import Progress
@@ -285,6 +285,7 @@ class Session:
         """Look at where letters would go and at who reads there."""
         with out.working(f"looking at {box.name} and its consumer"):
             check_alarms(self.aws, terms.guard_alarms, time.time())
+            refuse(box)
             refuse_read(self.aws, box, self.inventory, deadline_s)
             return plan(
                 self.aws, box, to, terms,

@@ -86,7 +86,7 @@ class Delivery:
             if attempt:
                 time.sleep(BACKOFF_S * 2**attempt)
             try:
-                reasons = self._queue.delete([held.handle for held in open_])
+                reasons = self._queue.delete([self._hand.handle(held) for held in open_])
             except FAULTS as error:
                 reasons = [explain(error, "sqs", "DeleteMessageBatch").text] * len(open_)
             told = list(zip(open_, reasons, strict=True))

@@ -48,6 +48,11 @@ class Hand:
                 self._grips[held.letter.message_id] = _Grip(held.handle, until)
             return fresh
 
+    def handle(self, held: Held) -> str:
+        """Return the handle of a letter's latest receive: SQS need not delete by an older one."""
+        grip = self._grips.get(held.letter.message_id)
+        return grip.handle if grip else held.handle
+
     def let_go(self, message_ids: Iterable[str]) -> None:
         """Hold letters no longer: they are deleted, or stay where they are."""
         with self._lock:

@@ -1,7 +1,9 @@
 """One redrive's private file: every letter with all it carries, written before it is sent, and its fate.
 
 A write returns once it is on the disk (SQLite, WAL, synchronous=FULL). Writes of several threads that wait
-at the same time share one commit, so that safety costs a disk flush per moment and not per message.
+at the same time share one commit, so that safety costs a disk flush per moment and not per message. What
+they say of letters shares one statement too: SQLite lets the interpreter's lock go at every statement, and
+among busy threads it takes milliseconds to come by it again.
 """
 
 import json
@@ -9,9 +11,10 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,13 +22,21 @@ from typing import Any
 
 from opskit.errors import OpskitError
 from opskit.redrive.letter import Held, Letter, from_text, to_text
+from opskit.redrive.seen import Seen
 
 FOLDER = "redrives"
 CAME_BACK = "came back"
 """The reason of a letter that stays because it was moved before in the same run."""
 VERSION = 1
 BUSY_TIMEOUT_MS = 10_000
+GATHER_S = 0.003
+"""So long a write waits for others to share its commit."""
+LINES = 2_000
+"""In one statement, at most: SQLite takes 32,766 values."""
+_Line = tuple[str, str, str | None, str | None, bool, str | None, str, str | None]
+"""What is written of one letter: the columns of `news`; None leaves what was written before."""
 _Work = Callable[[sqlite3.Connection], object]
+_Task = tuple[_Work | Sequence[_Line], Future[None]]
 _SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE letters (
@@ -36,11 +47,27 @@ CREATE TABLE letters (
   doubtful INTEGER NOT NULL DEFAULT 0,
   returned INTEGER NOT NULL DEFAULT 0,
   reason TEXT NOT NULL DEFAULT '',
-  cause TEXT NOT NULL DEFAULT ''
-) WITHOUT ROWID;
+  cause TEXT NOT NULL DEFAULT '',
+  content INTEGER
+);
 CREATE INDEX letters_by_new_id ON letters (new_id) WHERE new_id <> '';
 CREATE INDEX letters_open ON letters (state) WHERE state IN ('sending', 'sent');
-CREATE TABLE contents (id TEXT PRIMARY KEY, letter TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE contents (number INTEGER PRIMARY KEY, letter TEXT NOT NULL);
+CREATE VIEW news AS
+  SELECT id, state, handle, new_id, doubtful, reason, cause, '' AS letter FROM letters;
+CREATE TRIGGER written INSTEAD OF INSERT ON news BEGIN
+  INSERT INTO contents (letter) SELECT NEW.letter WHERE NEW.letter IS NOT NULL;
+  INSERT INTO letters (id, state, handle, new_id, doubtful, reason, cause, content) VALUES (
+    NEW.id, NEW.state, ifnull(NEW.handle, ''), ifnull(NEW.new_id, ''), NEW.doubtful, ifnull(NEW.reason, ''),
+    NEW.cause, CASE WHEN NEW.letter IS NOT NULL THEN last_insert_rowid() END
+  ) ON CONFLICT (id) DO UPDATE SET
+    state = NEW.state, handle = ifnull(NEW.handle, handle), new_id = ifnull(NEW.new_id, new_id),
+    doubtful = max(doubtful, NEW.doubtful), reason = ifnull(NEW.reason, reason),
+    content = ifnull(excluded.content, content);
+END;
+"""
+"""Rows stand in the order they are written, not by their ids, which are random: so a commit of many letters
+changes few pages.
 """
 
 
@@ -96,12 +123,15 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._work: queue.SimpleQueue[tuple[_Work, Future[None]] | None]
-        self._work = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
+        self._unhurried: list[_Line] = []
+        self._seen = Seen()
         try:
             self._reading = self._connect()
             self._writing = self._connect()
+            for ids in self._reading.execute("SELECT id, new_id FROM letters"):
+                self._see(ids)
         except (OSError, sqlite3.Error) as error:
             raise _refused(path, error) from error
         try:
@@ -124,6 +154,7 @@ class Ledger:
                 path.hardlink_to(unnamed)  # unlike a renaming, it leaves a run of this name as it is
             finally:
                 unnamed.unlink(missing_ok=True)
+            _on_disk(path.parent)
         except (OSError, sqlite3.Error) as error:
             raise _refused(path, error) from error
         return cls(path)
@@ -143,47 +174,52 @@ class Ledger:
         connection.execute("PRAGMA synchronous = FULL")
         return connection
 
+    def _see(self, ids: Iterable[str]) -> None:
+        for one in filter(None, ids):
+            self._seen.add(one)
+
     # What is written.
 
     def note(self, **facts: Any) -> None:
         """Write facts about the run: JSON values by name."""
         rows = _written(facts)
-        self._do(lambda db: _put(db, "INSERT OR REPLACE INTO facts VALUES", rows))
+        self._do(lambda db: db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows))
 
     def sending(self, letters: Sequence[tuple[Held, str]], doubtful: Iterable[str] = ()) -> None:
         """Write letters, each with its group, before they are sent; `doubtful` are ids sent before."""
+        self._see(held.letter.message_id for held, _ in letters)
         again = frozenset(doubtful)
-        contents = [(held.letter.message_id, to_text(held.letter)) for held, _ in letters]
-        rows = [
-            (held.letter.message_id, State.SENDING, held.handle, cause, held.letter.message_id in again)
-            for held, cause in letters
-        ]
-
-        def write(db: sqlite3.Connection) -> None:
-            _put(db, "INSERT OR REPLACE INTO contents VALUES", contents)
-            _put(db, "INSERT INTO letters (id, state, handle, cause, doubtful) VALUES", rows, _SENT_AGAIN)
-
-        self._do(write)
+        self._do(
+            [
+                (one.letter.message_id, State.SENDING, one.handle, None, one.letter.message_id in again, "",
+                 cause, to_text(one.letter))
+                for one, cause in letters
+            ]
+        )  # fmt: skip
 
     def left(self, letters: Sequence[tuple[Held, str, str]]) -> None:
         """Write down what stays in the dead-letter queue: letter, group and reason."""
-        rows = [(held.letter.message_id, State.LEFT, held.handle, *why) for held, *why in letters]
-        columns = "INSERT INTO letters (id, state, handle, cause, reason) VALUES"
-        self._do(lambda db: _put(db, columns, rows, _STAYS))
+        self._see(held.letter.message_id for held, *_ in letters)
+        self._do(
+            [
+                (one.letter.message_id, State.LEFT, one.handle, None, False, reason, cause, None)
+                for one, cause, reason in letters
+            ]
+        )
 
     def fates(self, fates: Sequence[Fate]) -> None:
         """Write what the destination said of letters that were sent."""
-        rows = [(f.message_id, f.state, "", f.new_id, f.doubtful, f.reason) for f in fates]
-        columns = "INSERT INTO letters (id, state, handle, new_id, doubtful, reason) VALUES"
-        self._do(lambda db: _put(db, columns, rows, _SETTLED))
+        self._see(fate.new_id for fate in fates)
+        self._do([(f.message_id, f.state, None, f.new_id, f.doubtful, f.reason, "", None) for f in fates])
 
     def moved(self, message_ids: Sequence[str]) -> None:
         """Write that letters were deleted from the dead-letter queue.
 
-        Nobody waits for it: a letter that is only known as sent is deleted again, which does no harm.
+        It goes with the next write: a letter that is only known as sent is deleted again, which does no harm.
         """
-        query = f"UPDATE letters SET state = 'moved' WHERE id IN ({_holes(message_ids)})"  # noqa: S608
-        self._later(lambda db: db.execute(query, message_ids))
+        lines: list[_Line] = [(one, State.MOVED, None, None, False, None, "", None) for one in message_ids]
+        with self._lock:
+            self._unhurried += lines
 
     def returned(self, new_ids: Sequence[str]) -> None:
         """Write that letters came back, by the ids they were sent under."""
@@ -193,13 +229,15 @@ class Ledger:
     def reopen(self) -> None:
         """Forget what stayed in the queue, so that it is met anew; what may have been sent is open again.
 
-        What came back stays as it is: a run moves a letter once.
+        That stays known of it for good: it may be left, or fail, before it is handed over once more. What
+        came back stays as it is: a run moves a letter once.
         """
 
         def write(db: sqlite3.Connection) -> None:
-            db.execute("UPDATE letters SET state = 'sending' WHERE state = 'failed' AND doubtful")
-            query = "DELETE FROM letters WHERE state IN ('left', 'failed') AND reason <> ?"
-            db.execute(query, [CAME_BACK])
+            db.execute("UPDATE letters SET doubtful = 1 WHERE state = 'sending'")
+            stays = "state IN ('left', 'failed') AND reason <> ?"
+            db.execute(f"UPDATE letters SET state = 'sending' WHERE {stays} AND doubtful", [CAME_BACK])  # noqa: S608
+            db.execute(f"DELETE FROM letters WHERE {stays}", [CAME_BACK])  # noqa: S608
 
         self._do(write)
 
@@ -211,16 +249,18 @@ class Ledger:
 
     def known(self, message_ids: Sequence[str]) -> dict[str, Row]:
         """Return the rows of those of some ids that the run has met."""
-        rows = self._read(f"{_SELECT} WHERE id IN ({_holes(message_ids)})", message_ids)
+        ids = [one for one in message_ids if one in self._seen]
+        rows = self._read(f"{_SELECT} WHERE id IN ({_holes(ids)})", ids) if ids else ()
         return {row[0]: _row(row) for row in rows}
 
     def sent_as(self, new_ids: Sequence[str]) -> dict[str, Row]:
         """Return by new id which letters were sent under one of these."""
-        query = f"{_SELECT} WHERE new_id <> '' AND new_id IN ({_holes(new_ids)})"
-        return {row[3]: _row(row) for row in self._read(query, new_ids)}
+        ids = [one for one in new_ids if one in self._seen]
+        query = f"{_SELECT} WHERE new_id <> '' AND new_id IN ({_holes(ids)})"
+        return {row[3]: _row(row) for row in (self._read(query, ids) if ids else ())}
 
     def in_state(self, *states: State) -> list[Row]:
-        """Return the rows in one of these states, in the order of their ids."""
+        """Return the rows in one of these states, in the order they were met."""
         return [_row(row) for row in self._read(f"{_SELECT} WHERE state IN ({_holes(states)})", states)]
 
     def rows_where(self, condition: str) -> list[Row]:
@@ -229,7 +269,8 @@ class Ledger:
 
     def letters(self, message_ids: Sequence[str]) -> list[Letter]:
         """Return letters as they were written."""
-        query = f"SELECT letter FROM contents WHERE id IN ({_holes(message_ids)})"  # noqa: S608 - marks only
+        both = "letters JOIN contents ON number = content"
+        query = f"SELECT letter FROM {both} WHERE id IN ({_holes(message_ids)})"  # noqa: S608 - marks only
         return [from_text(text) for (text,) in self._read(query, message_ids)]
 
     def counts(self) -> dict[str, int]:
@@ -237,7 +278,7 @@ class Ledger:
 
         A letter that came back is counted once, as returned.
         """
-        self._do(lambda _: None)  # what was handed over without waiting
+        self._do([])  # what was handed over without waiting
         counted = dict(
             self._read(
                 "SELECT state, count(*) FROM letters WHERE NOT returned AND reason <> ? GROUP BY state",
@@ -247,16 +288,32 @@ class Ledger:
         (back, doubtful), *_ = self._read("SELECT sum(returned), sum(doubtful) FROM letters")
         return {**counted, "returned": back or 0, "doubtful": doubtful or 0}
 
+    def reasons_left(self) -> dict[str, int]:
+        """Return why letters stay, and how many for each reason, the most frequent first."""
+        query = (
+            "SELECT reason, count(*) FROM letters WHERE state = 'left' AND reason <> ? "
+            "GROUP BY reason ORDER BY count(*) DESC, reason"
+        )
+        return dict(self._read(query, [CAME_BACK]))
+
     def purge(self) -> None:
         """Forget the letters' contents; ids, states and reasons stay."""
-        self._do(lambda db: db.execute("DELETE FROM contents"))
+
+        def write(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM contents")
+            db.execute("UPDATE letters SET content = NULL")
+
+        self._do(write)
         with self._lock:
             self._reading.execute("VACUUM")
 
     def close(self) -> None:
-        """Write what waits, then close the file."""
-        self._work.put(None)
-        self._writer.join(BUSY_TIMEOUT_MS / 1000)
+        """Write what waits, then close the file; what is closed may be closed again."""
+        if self._writer.is_alive():
+            with suppress(LedgerError):
+                self._do([])
+            self._work.put(None)
+            self._writer.join(BUSY_TIMEOUT_MS / 1000)
         self._close_files()
 
     def _close_files(self) -> None:
@@ -271,13 +328,13 @@ class Ledger:
         except sqlite3.Error as error:
             raise _refused(self.path, error) from error
 
-    def _later(self, work: _Work) -> Future[None]:
+    def _later(self, work: _Work | Sequence[_Line]) -> Future[None]:
         """Hand work to the writer; the result is there once it is on the disk."""
         done: Future[None] = Future()
         self._work.put((work, done))
         return done
 
-    def _do(self, work: _Work) -> None:
+    def _do(self, work: _Work | Sequence[_Line]) -> None:
         """Hand work to the writer and return once it is on the disk."""
         try:
             self._later(work).result()
@@ -286,6 +343,7 @@ class Ledger:
 
     def _write_all(self) -> None:
         while (first := self._work.get()) is not None:
+            time.sleep(GATHER_S)
             together = [first]
             last = False
             while not self._work.empty():
@@ -298,13 +356,21 @@ class Ledger:
             if last:
                 return
 
-    def _commit(self, together: Sequence[tuple[_Work, Future[None]]]) -> None:
+    def _commit(self, together: Sequence[_Task]) -> None:
         """Carry works out in one transaction: all of them are on the disk, or none."""
+        with self._lock:
+            unhurried, self._unhurried = self._unhurried, []
+        works = _merged([*(work for work, _ in together), unhurried])
         try:
-            self._writing.execute("BEGIN IMMEDIATE")
-            for work, _ in together:
-                work(self._writing)  # what it returns stays here: a cursor must not end in another thread
-            self._writing.execute("COMMIT")
+            # One statement is a transaction by itself.
+            alone = len(works) == 1 and not callable(works[0])
+            if not alone:
+                self._writing.execute("BEGIN IMMEDIATE")
+            for work in works:
+                # What it returns stays here: a cursor must not end in another thread.
+                work(self._writing) if callable(work) else _write(self._writing, work)
+            if not alone:
+                self._writing.execute("COMMIT")
         except (OSError, sqlite3.Error) as error:
             with suppress(sqlite3.Error):
                 self._writing.execute("ROLLBACK")
@@ -317,39 +383,45 @@ class Ledger:
 
 _UPDATE = "go on with the opskit that began the run"
 _SELECT = "SELECT id, state, handle, new_id, doubtful, returned, reason, cause FROM letters"
-_SENT_AGAIN = """
-ON CONFLICT (id) DO UPDATE SET state = excluded.state, handle = excluded.handle, reason = '',
-  doubtful = max(doubtful, excluded.doubtful)
-"""
-_STAYS = """
-ON CONFLICT (id) DO UPDATE SET state = excluded.state, handle = excluded.handle, reason = excluded.reason
-"""
-_SETTLED = """
-ON CONFLICT (id) DO UPDATE SET state = excluded.state, new_id = excluded.new_id, reason = excluded.reason,
-  doubtful = max(doubtful, excluded.doubtful)
-"""
 _CONDITIONS = {"doubtful": "doubtful", "returned": "returned", "failed": "state = 'failed'"}
 
 
 def _fill(path: Path, facts: Mapping[str, Any]) -> None:
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.executescript(f"PRAGMA journal_mode = WAL; BEGIN; {_SCHEMA}")
-        _put(connection, "INSERT INTO facts VALUES", _written(facts))
+        connection.executemany("INSERT INTO facts VALUES (?, ?)", _written(facts))
         connection.execute("COMMIT")
-    finally:
-        connection.close()
 
 
 def _written(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, json.dumps(value, ensure_ascii=False)) for name, value in facts.items()]
 
 
-def _put(db: sqlite3.Connection, insert: str, rows: Sequence[Sequence[Any]], then: str = "") -> None:
-    """Insert rows by one statement: the interpreter's lock changes hands once, and not for every row."""
-    if rows:
-        marks = ", ".join([f"({_holes(rows[0])})"] * len(rows))
-        db.execute(f"{insert} {marks} {then}", [value for row in rows for value in row])
+def _merged(works: Sequence[_Work | Sequence[_Line]]) -> list[_Work | list[_Line]]:
+    """Return works in their order, with lines that follow each other together."""
+    merged: list[_Work | list[_Line]] = []
+    for work in works:
+        if callable(work):
+            merged.append(work)
+            continue
+        for start in range(0, len(work), LINES):
+            some = work[start : start + LINES]
+            last = merged[-1] if merged else None
+            if isinstance(last, list) and len(last) + len(some) <= LINES:
+                last.extend(some)
+            else:
+                merged.append(list(some))
+    return merged
+
+
+def _write(db: sqlite3.Connection, lines: Sequence[_Line]) -> None:
+    """Write lines in their order."""
+    marks = ", ".join([_MARKS] * len(lines))
+    values = [value for line in lines for value in line]
+    db.execute(f"INSERT INTO news VALUES {marks}", values)  # noqa: S608 - marks only
+
+
+_MARKS = f"({', '.join('?' * 8)})"
 
 
 def _holes(values: Sequence[Any]) -> str:
@@ -359,6 +431,15 @@ def _holes(values: Sequence[Any]) -> str:
 def _row(row: tuple[Any, ...]) -> Row:
     message_id, state, handle, new_id, doubtful, returned, reason, cause = row
     return Row(message_id, State(state), handle, new_id, bool(doubtful), bool(returned), reason, cause)
+
+
+def _on_disk(folder: Path) -> None:
+    """Return once the names of a folder's files are on the disk."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _refused(path: Path, error: Exception) -> LedgerError:

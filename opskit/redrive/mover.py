@@ -48,7 +48,7 @@ class Mover:
         self._queue = queue
         self._ledger = ledger
         self._now = now
-        self.tally = Tally(_so_far(ledger), limit)
+        self.tally = Tally(_so_far(ledger), limit, len(ledger.in_state(State.SENDING)))
         self.hand = Hand(queue, hidden_s, now)
         self.reader = Reader(queue, self.hand, self.tally, now)
         self._sorter = Sorter(ledger, choose, self.tally, fifo=queue.fifo, also_known_as=also_known_as)
@@ -65,7 +65,7 @@ class Mover:
             while not sent and self._goes_on():
                 found = self._sorter.sort(self.hand.next(BATCH) or self.reader.receive(BATCH))
                 first, rest = found.chosen[:1], found.chosen[1:]
-                self._keep_for_later(rest)
+                self._keep_for_later(rest, found.doubtful)
                 self._settle(found)
                 if first and (one := self._delivery.hand_over(first, found.doubtful)):
                     sent.append(one)
@@ -85,7 +85,7 @@ class Mover:
 
     def _sweep(self) -> None:
         found = self._sorter.sort(self.reader.receive(BATCH))
-        self._keep_for_later(found.chosen)
+        self._keep_for_later(found.chosen, found.doubtful)
         self._settle(found)
 
     def ramp(self, pace: Pace, watch: Callable[[Progress], None], every_s: float = 0.5) -> None:
@@ -125,10 +125,12 @@ class Mover:
     def settle_open(self) -> None:
         """Send what a process before may have sent, and what is not in the queue any more.
 
-        It has expired, or somebody else took it: the ledger's copy is all there is of it.
+        It has expired, or somebody else took it: the ledger's copy is all there is of it. What was sent and
+        is not in the queue any more needs no deletion.
         """
         if self.reader.drained.is_set() and not self.reader.unreached and not self.tally.stopped.is_set():
             self._in_thread(self._send_open)
+            self._ledger.moved([row.message_id for row in self._ledger.in_state(State.SENT)])
 
     def _send_open(self) -> None:
         for one in sorted(self._sorter.open):
@@ -153,9 +155,9 @@ class Mover:
         while not done.wait(min(5.0, self.hand.hidden_s / 6)):
             self.hand.renew()
 
-    def _keep_for_later(self, rest: Sequence[tuple[Held, str]]) -> None:
-        self.tally.unclaim(len(rest))
+    def _keep_for_later(self, rest: Sequence[tuple[Held, str]], doubtful: set[str]) -> None:
         letters = [held for held, _ in rest]
+        self.tally.unclaim(sum(held.letter.message_id not in doubtful for held in letters))
         if not self._queue.fifo:
             self.hand.wait(letters)
         elif letters:

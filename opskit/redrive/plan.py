@@ -100,11 +100,10 @@ def plan(
     inventory: Inventory,
     gatherer: Callable[[], Asks],
 ) -> Plan:
-    """Look at where letters would go, and who reads there.
+    """Look at where the letters of a queue that is not refused would go, and who reads there.
 
     UsageError if they cannot go there; CannotLookError if nothing can be asked.
     """
-    refuse(box)
     special = bool(terms.to_function or terms.to_file)
     queues = () if special and not to else destinations(aws, box, to)
     settings = inventory.settings

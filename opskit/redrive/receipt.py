@@ -1,15 +1,17 @@
 """What a redrive did, added up from its ledger and held against the queues' own counts; frozen."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from opskit.aws.sqs import Depth
-from opskit.redrive.ledger import CAME_BACK, Ledger, Row, State
+from opskit.redrive.ledger import Ledger, Row, State
 from opskit.redrive.tally import Halt
 
 LISTED = 1_000
-"""Ids in one list of a receipt, at most; the ledger has them all."""
+"""Failures and returned letters that a receipt lists, at most; the ledger has them all.
+
+What may be there twice is named without a limit: whoever reads the receipt has nothing else to go by.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Receipt:
     doubtful: int
     """How many of those there are."""
     came_back: tuple[str, ...]
+    undeleted_ids: tuple[str, ...] = ()
     before: Mapping[str, Depth] = field(default_factory=dict, hash=False)
     """Each queue's counts before the first letter was moved."""
     after: Mapping[str, Depth] = field(default_factory=dict, hash=False)
@@ -74,7 +77,6 @@ def added_up(ledger: Ledger, run: str, halt: Halt | None = None) -> Receipt:
     counts = ledger.counts()
     facts = ledger.facts()
     failed = ledger.rows_where("failed")[:LISTED]
-    left = Counter(row.reason for row in ledger.in_state(State.LEFT) if row.reason != CAME_BACK)
     moved, undeleted = counts.get(State.MOVED, 0), counts.get(State.SENT, 0)
     unknown = counts.get(State.SENDING, 0)
     return Receipt(
@@ -82,14 +84,15 @@ def added_up(ledger: Ledger, run: str, halt: Halt | None = None) -> Receipt:
         read=sum(counts.get(state, 0) for state in State) + counts["returned"],
         moved=moved,
         returned=counts["returned"],
-        left=dict(left.most_common()),
+        left=ledger.reasons_left(),
         failures=tuple((row.message_id, row.reason) for row in failed),
         failed=counts.get(State.FAILED, 0),
         undeleted=undeleted,
         unknown=unknown,
         duplicates=_ids(ledger.rows_where("doubtful")),
         doubtful=counts["doubtful"],
-        came_back=_ids(ledger.rows_where("returned")),
+        came_back=_ids(ledger.rows_where("returned")[:LISTED]),
+        undeleted_ids=_ids(ledger.in_state(State.SENT)),
         before={name: Depth(*depth) for name, depth in facts.get("before", {}).items()},
         after={name: Depth(*depth) for name, depth in facts.get("after", {}).items()},
         unreached=facts.get("unreached", 0),
@@ -103,4 +106,4 @@ def added_up(ledger: Ledger, run: str, halt: Halt | None = None) -> Receipt:
 
 
 def _ids(rows: list[Row]) -> tuple[str, ...]:
-    return tuple(row.message_id for row in rows[:LISTED])
+    return tuple(row.message_id for row in rows)

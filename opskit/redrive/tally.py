@@ -33,14 +33,15 @@ class Progress:
 class Tally:
     """Counts, and the one reason to stop; thread-safe."""
 
-    def __init__(self, start: Progress, limit: int | None = None) -> None:
+    def __init__(self, start: Progress, limit: int | None = None, open_: int = 0) -> None:
+        """`open_` letters of a process before are handed over again: they have their claims."""
         self.stopped = threading.Event()
         self.halt: Halt | None = None
         self.fault: OpskitError | None = None
         self._lock = threading.Lock()
         self._progress = start
         self._limit = limit
-        self._claimed = start.moved + start.returned
+        self._claimed = start.moved + start.returned + open_
 
     @property
     def progress(self) -> Progress:

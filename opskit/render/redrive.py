@@ -89,6 +89,7 @@ def receipt_document(receipt: Receipt, queue: str) -> dict[str, Any]:
         "failed": receipt.failed,
         "failures": [{"id": one, "reason": reason} for one, reason in receipt.failures],
         "undeleted": receipt.undeleted,
+        "undeleted_ids": list(receipt.undeleted_ids),
         "unknown": receipt.unknown,
         "possible_duplicates": {"count": receipt.doubtful, "ids": list(receipt.duplicates)},
         "came_back": list(receipt.came_back),

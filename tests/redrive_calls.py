@@ -1,0 +1,74 @@
+"""`opskit redrive-dlq` as it is called, on a worker of the embedded AWS."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import EmbeddedAws
+from consumers import Post, send
+
+from opskit.cli import main
+
+
+@dataclass
+class Outcome:
+    """What a call said, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return dict(json.loads(self.out))
+
+    @property
+    def receipt(self) -> dict[str, Any]:
+        return dict(self.document["receipt"])
+
+    @property
+    def causes(self) -> list[str]:
+        return [finding["cause"] for finding in self.document["findings"]]
+
+
+Redrive = Callable[..., Outcome]
+
+
+def caller(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> Callable[[Post], Redrive]:
+    """Return what calls the command for a worker, with a state folder of the test's own."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("OPSKIT_STATE_DIR", str(folder / "state"))
+
+    def of(post: Post) -> Redrive:
+        monkeypatch.setenv("OPSKIT_WORKERS_DIR", str(post.workers_dir))
+
+        def run(*words: str, endpoint: str = "") -> Outcome:
+            if endpoint:
+                monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+            capfd.readouterr()
+            arguments = ["redrive-dlq", *words]
+            monkeypatch.setattr("sys.argv", ["opskit", *arguments])
+            code = main(arguments)
+            return Outcome(code, *capfd.readouterr())
+
+        return run
+
+    return of
+
+
+def depth(aws: EmbeddedAws, url: str) -> int:
+    """All messages of a queue: visible, in flight and delayed."""
+    names = ("", "NotVisible", "Delayed")
+    asked = [f"ApproximateNumberOfMessages{name}" for name in names]
+    answer = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=asked)["Attributes"]
+    return sum(int(value) for value in answer.values())
+
+
+def fill(aws: EmbeddedAws, post: Post, count: int) -> list[str]:
+    """Put letters into the dead-letter queue; their ids in order."""
+    return send(aws, post.dead_url, [json.dumps({"fan": number}) for number in range(count)])
