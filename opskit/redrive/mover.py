@@ -210,6 +210,15 @@ class Mover:
 
     def _guarded(self, work: Callable[[], object]) -> None:
         """Do work of a thread; what goes wrong stops the run and is told at its end."""
+        ended = False
+        try:
+            self._told(work)
+            ended = True
+        finally:
+            if not ended:  # by a fault that nobody foresaw: the others must not go on as if nothing was
+                self.tally.stop("failed", "opskit failed: see the lines above")
+
+    def _told(self, work: Callable[[], object]) -> None:
         try:
             work()
         except FAULTS as error:

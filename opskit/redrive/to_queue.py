@@ -132,7 +132,8 @@ def _of_fault(fault: Fault, error: Exception) -> Outcome:
 
     An answer with a status below 500 says that nothing was stored; so does a connection that never was.
     """
-    status = getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    response = getattr(error, "response", None) or {}  # None where a connection broke
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     certain = 400 <= status < 500 or fault.code in _NOT_STORED  # noqa: PLR2004 - HTTP's classes
     return Outcome(Status.RETRY if certain else Status.DOUBTFUL, reason=fault.text, code=fault.code)
 
