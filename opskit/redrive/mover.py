@@ -212,13 +212,13 @@ class Mover:
         """Do work of a thread; what goes wrong stops the run and is told at its end."""
         ended = False
         try:
-            self._told(work)
+            self._carried_out(work)
             ended = True
         finally:
             if not ended:  # by a fault that nobody foresaw: the others must not go on as if nothing was
                 self.tally.stop("failed", "opskit failed: see the lines above")
 
-    def _told(self, work: Callable[[], object]) -> None:
+    def _carried_out(self, work: Callable[[], object]) -> None:
         try:
             work()
         except FAULTS as error:
