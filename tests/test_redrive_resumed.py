@@ -144,3 +144,22 @@ def test_ctrl_c_while_the_canary_is_watched_lets_go_and_can_be_resumed(
     held_now = [messages(embedded_aws.planes, name) for name in (DEAD, SOURCE)]
     assert not proven(before, held_now, receipt.duplicates)
     assert not held_now[0]
+
+
+def test_a_letter_that_came_back_is_counted_once_however_often_the_run_is_resumed(
+    embedded_aws: EmbeddedAws, aws: Aws, ledger: Ledger
+) -> None:
+    fill(embedded_aws.planes, 1)
+    (new_id,) = messages(embedded_aws.planes, DEAD)
+    ledger.sending([(held(1), "")])
+    ledger.fates([Fate(message_id(1), State.SENT, new_id)])
+    ledger.moved([message_id(1)])
+    ledger.counts()
+    queue = Queue(aws, f"{embedded_aws.endpoint}/123456789012/{DEAD}")
+    for _ in range(2):
+        pick_up(queue, ledger)
+        mover = Mover(queue, ToQueue(aws, f"{queue.url}-not"), ledger, lambda _: ("", ""), run="run")
+        mover.sweep()
+        progress = mover.tally.progress
+        assert (progress.returned, progress.moved) == (1, 0)
+        mover.finish()

@@ -176,10 +176,13 @@ class Mover:
             self._delivery.delete(found.sent)
 
     def _came_back(self, back: Sequence[Held]) -> None:
-        self._ledger.returned([held.letter.message_id for held in back])
+        ids = [held.letter.message_id for held in back]
+        # A run that is resumed meets again what a process before has counted.
+        fresh = sum(not row.returned for row in self._ledger.sent_as(ids).values())
+        self._ledger.returned(ids)
         self._ledger.left([(held, "", CAME_BACK) for held in back])
-        self.hand.let_go(held.letter.message_id for held in back)
-        self.tally.add(returned=len(back), moved=-len(back))
+        self.hand.let_go(ids)
+        self.tally.add(returned=fresh, moved=-fresh)
 
     def _in_thread(
         self,
