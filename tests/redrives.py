@@ -24,7 +24,7 @@ Content = tuple[str, ...]
 """A message's body, and its attributes, trace header and group as text: what must not change."""
 
 _FORKS = """
-import json, os, sys
+import json, os, resource, sys
 from opskit.cli import main, redriving
 from opskit.cli.app import command
 import botocore.session, botocore.retries.standard
@@ -38,6 +38,8 @@ for line in sys.stdin:
         for number, name in ((1, "out"), (2, "err")):
             opened = os.open(asked[name], os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
             os.dup2(opened, number)
+        if asked["file_bytes"]:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (asked["file_bytes"],) * 2)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         exit_code = main(asked["words"])
         sys.stdout.flush()
@@ -111,18 +113,23 @@ class Opskit:
     def state(self) -> Path:
         return self.folder / "state"
 
-    def start(self, *words: str, **env: str) -> Running:
-        """Start `opskit WORDS`; one at a time."""
+    def start(self, *words: str, file_bytes: int = 0) -> Running:
+        """Start `opskit WORDS`, one at a time; no file of it grows beyond `file_bytes`, if they are given."""
         out, err = self.folder / "out", self.folder / "err"
         places = {"OPSKIT_STATE_DIR": str(self.state), "AWS_ENDPOINT_URL": self.endpoint}
-        asked = {"words": words, "env": places | self.env | env, "folder": str(self.folder)}
+        asked = {
+            "words": words,
+            "env": places | self.env,
+            "folder": str(self.folder),
+            "file_bytes": file_bytes,
+        }
         assert self._parent.stdin
         print(json.dumps(asked | {"out": str(out), "err": str(err)}), file=self._parent.stdin, flush=True)
         return Running(self._number(), self._number, out, err)
 
-    def run(self, *words: str, **env: str) -> tuple[int, Running]:
+    def run(self, *words: str) -> tuple[int, Running]:
         """Carry `opskit WORDS` out; its exit code and what it said."""
-        running = self.start(*words, **env)
+        running = self.start(*words)
         return running.wait(), running
 
     def _number(self) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_faults import fail_entries
+from batch_entries import fail_entries
 from conftest import REGION, EmbeddedAws
 from dead_letters import Post, post
 from faults import FaultProxy, reset

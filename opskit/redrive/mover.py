@@ -177,10 +177,13 @@ class Mover:
             self._delivery.delete(found.sent)
 
     def _came_back(self, back: Sequence[tuple[Held, str]]) -> None:
-        self._ledger.returned([sent_as for _, sent_as in back])
+        names = [sent_as for _, sent_as in back]
+        # A run that is resumed meets again what a process before has counted.
+        fresh = sum(not row.returned for row in self._ledger.sent_as(names).values())
+        self._ledger.returned(names)
         self._ledger.left([(held, "", CAME_BACK) for held, _ in back])
         self.hand.let_go(held.letter.message_id for held, _ in back)
-        self.tally.add(returned=len(back), moved=-len(back))
+        self.tally.add(returned=fresh, moved=-fresh)
 
     def _in_thread(
         self,
@@ -211,6 +214,15 @@ class Mover:
 
     def _guarded(self, work: Callable[[], object]) -> None:
         """Do work of a thread; what goes wrong stops the run and is told at its end."""
+        ended = False
+        try:
+            self._carried_out(work)
+            ended = True
+        finally:
+            if not ended:  # by a fault that nobody foresaw: the others must not go on as if nothing was
+                self.tally.stop("failed", "opskit failed: see the lines above")
+
+    def _carried_out(self, work: Callable[[], object]) -> None:
         try:
             work()
         except FAULTS as error:
