@@ -4,7 +4,8 @@ Figures are the documented defaults: Lambda guide "Lambda quotas" (GetFunction 1
 rest of its control plane together 15/s), CloudWatch guide "service quotas" (GetMetricData 50/s,
 DescribeAlarms 9/s), Kinesis API reference (DescribeStreamSummary 20/s, ListStreams 5/s), API Gateway guide
 "quotas" (its control plane together 10/s), SNS quotas (ListSubscriptionsByTopic 30/s), CloudTrail
-(LookupEvents 2/s). Where none is documented, such as for SQS, only the number at a time is bounded.
+(LookupEvents 2/s). Where none is documented, such as for SQS, or none that matters, such as for DynamoDB, only the number at a
+time is bounded.
 """
 
 from opskit.lanes import Lane
@@ -20,6 +21,8 @@ _BY_OPERATION = {
     ("cloudtrail", "LookupEvents"): Lane("cloudtrail LookupEvents", 2, 2),
 }
 _BY_SERVICE = {
+    "dynamodb": Lane("dynamodb", 12),
+    "sqs": Lane("sqs", 12),
     "lambda": Lane("lambda", 6, 15),
     "apigateway": Lane("apigateway", 4, 10),
     "apigatewayv2": Lane("apigateway", 4, 10),
