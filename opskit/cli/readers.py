@@ -40,7 +40,8 @@ def refuse_read(aws: Aws, box: Letterbox, inventory: Inventory, deadline_s: floa
 def failing_lines(aws: Aws, box: Letterbox, inventory: Inventory, deadline_s: float) -> Mapping[str, str]:
     """Return the failing lines by message id, of the time in which a message of the queue can have failed.
 
-    CannotLookError if the lines cannot be read: a letter's group would be another than a peek shows.
+    CannotLookError if the lines cannot be read: a letter's group would be another than a peek shows. A log
+    group that is empty, or not there, has none, as for a peek.
     """
     now = time.time()
     gatherer = Gatherer(aws, window(now, WINDOW_S), deadline_s)
@@ -56,7 +57,7 @@ def failing_lines(aws: Aws, box: Letterbox, inventory: Inventory, deadline_s: fl
             read = lines.read(client, groups.names, Window(int(now) - kept_s, int(now)), MAX_USD)
     finally:
         gatherer.close()
-    if read.gaps:
+    if read.failed:
         raise CannotLookError(
             f"--group: {read.gaps[0].reason}",
             "which group a letter is of is not known: choose by --match or --ids",
