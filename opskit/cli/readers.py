@@ -54,7 +54,8 @@ def failing_lines(aws: Aws, box: Letterbox, inventory: Inventory, deadline_s: fl
             found = [inventory.find(name) for name in names]
             groups = log_groups(found, (), inventory.settings, gatherer)
             kept_s = box.retention_s + max((one.retention_s for one in box.sources), default=0)
-            read = lines.read(client, groups.names, Window(int(now) - kept_s, int(now)), MAX_USD)
+            within = Window(int(now) - kept_s, int(now) + WINDOW_S)  # a peek's may end so much later too
+            read = lines.read(client, groups.names, within, MAX_USD)
     finally:
         gatherer.close()
     if read.failed:
