@@ -325,9 +325,12 @@ class Session:
         if not yes:
             _ask(planned, shared, self)
         with lease.held(self.folder, planned.box.arn):
+            # Before there is a ledger: a file that cannot be written must not leave a run behind.
+            destination = _destination(self.aws, planned, again=run in runs.every(self.folder))
             opened = ledger()
             try:
-                told = self._performed(planned, opened, run, group_of(planned.terms.choice, lines))
+                group = group_of(planned.terms.choice, lines)
+                told = self._performed(planned, opened, run, destination, group)
             finally:
                 opened.close()
         self._write_down(told)
@@ -335,12 +338,18 @@ class Session:
         halt = told.receipt.halt if told.receipt else None
         return Exit.INTERRUPTED if halt and halt.what == "interrupted" else exit_code(told, Severity.LOW)
 
-    def _performed(self, planned: Plan, ledger: Ledger, run: str, group: Callable[[Letter], str]) -> Told:
+    def _performed(
+        self,
+        planned: Plan,
+        ledger: Ledger,
+        run: str,
+        destination: Destination,
+        group: Callable[[Letter], str],
+    ) -> Told:
         out.note(f"run {run}: if it is cut off, go on with opskit redrive-dlq --resume {run} --apply")
         counts = ledger.counts()
         ticker = Ticker(planned, counts.get(State.MOVED, 0) + counts.get(State.SENT, 0))
         telling = Telling(ticker.said, ticker.counted)
-        destination = _destination(self.aws, planned, again=bool(ledger.facts().get("resumed")))
         try:
             receipt = Redrive(
                 self.aws, planned, ledger, run, telling,

@@ -14,7 +14,7 @@ from opskit.redrive import canary, watching
 from opskit.redrive.canary import Fate, Verdict
 from opskit.redrive.choosing import Decision
 from opskit.redrive.delivery import Sent
-from opskit.redrive.destinations import BATCHES
+from opskit.redrive.destinations import BATCHES, EVENTS
 from opskit.redrive.guard import Bounds, Guard
 from opskit.redrive.guard import Progress as Guarded
 from opskit.redrive.guarding import Eyes, Watched
@@ -213,6 +213,8 @@ class Redrive:
             decision = choice.decide(letter, group)
             if decision is not Decision.TAKEN:
                 return group, WHY_NOT[decision]
+            if self._plan.homewards and kind_of(letter) in OF_FUNCTIONS:
+                return group, FOREIGN
             return group, UNKNOWN if route is not None and route.destination(letter) is None else ""
 
         return choose
@@ -251,6 +253,9 @@ def _guarding(check: Callable[..., None], done: threading.Event, mover: Mover) -
 
 
 TAKEN = "it was taken, and the answer said so"
+OF_FUNCTIONS = EVENTS | BATCHES
+FOREIGN = "a function gave it up, and no queue: say --to-function NAME or --to-file FILE"
+"""Why a letter stays in a queue that takes the dead letters of queues and of functions."""
 WHY_NOT = {Decision.LEFT: "not chosen", Decision.UNJUDGED: "whether it is chosen cannot be told"}
 
 
