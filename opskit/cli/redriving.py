@@ -227,7 +227,8 @@ def server_side(
     queue = _queue(asked, inventory.load(shared.settings()))
     text = asked.queue or queue.name
     rate = None if asked.rate is None else int(asked.rate)
-    return serverside.run(shared, serverside.Asked(text, asked.to or "", rate, apply, cancel))
+    said = serverside.Asked(text, asked.to or "", rate, apply, cancel, asked.account)
+    return serverside.run(shared, said)
 
 
 def _seconds(text: str | None, option: str, least_s: int, default: float) -> float:

@@ -4,7 +4,8 @@ import time
 from dataclasses import dataclass
 
 from opskit.cli import out
-from opskit.cli.acting import Acting, acting
+from opskit.cli.acting import Acting, acting, refuse_account
+from opskit.cli.look import endpoint_of
 from opskit.cli.options import SharedOptions
 from opskit.errors import UsageError
 from opskit.exits import Exit
@@ -28,6 +29,8 @@ class Asked:
     rate: int | None = None
     apply: bool = False
     cancel: bool = False
+    account: str | None = None
+    """The account that is meant, where opskit.toml binds none."""
 
 
 def run(shared: SharedOptions, asked: Asked) -> int:
@@ -41,6 +44,9 @@ def run(shared: SharedOptions, asked: Asked) -> int:
     form = out.form(settings.output)
     with acting(settings, queue) as session:
         box = session.find(queue)
+        if asked.apply or asked.cancel:
+            endpoint = endpoint_of(session.aws, session.settings)
+            refuse_account(asked.account, box.account, session.settings, endpoint)
         if asked.cancel:
             return _show(cancel(session.aws, box, _watch()), session, form)
         wanted = _planned(session, box, asked)
