@@ -307,3 +307,16 @@ def test_a_queue_that_a_function_reads_is_refused(
     assert shared_aws.client("sqs").get_queue_attributes(**asked)["Attributes"] == {
         "ApproximateNumberOfMessages": "1"
     }
+
+
+def test_another_account_than_the_one_that_is_meant_is_refused(ask: Ask, orders: Post) -> None:
+    orders.load("a")
+    Path("b.jsonl").write_text(f"{to_text(Letter('id-b', 'b'))}\n")
+    for words in (("drop", orders.dead, "--all", "--yes"), ("restore", "b.jsonl", "--to", orders.dead)):
+        said = ask(*words, "--apply", "--account", "999999999999")
+        assert (said.code, said.out, orders.counts()) == (2, "", (1, 0))
+        assert said.err == "opskit: --account 999999999999: the queue is in account 123456789012\n"
+    dry = ask("drop", orders.dead, "--all", "--account", "123456789012")
+    assert dry.out.splitlines()[-1] == (
+        f"do it    opskit dlq drop {orders.dead} --all --account 123456789012 --apply"
+    )

@@ -33,6 +33,10 @@ class Acting:
         place.refuse_other_place(replace(queue, name=box.name, account=box.account), self.settings)
         return box
 
+    def refuse_account(self, given: str | None, box: Letterbox) -> None:
+        """Refuse to act on a queue where nobody has said which account is meant."""
+        refuse_account(given, box.account, self.settings, endpoint_of(self.aws, self.settings))
+
     def envelope(self, command: str, box: Letterbox) -> Envelope:
         """Return who acts where, and what it has cost so far."""
         return Envelope(

@@ -4,8 +4,7 @@ import time
 from dataclasses import dataclass
 
 from opskit.cli import out
-from opskit.cli.acting import Acting, acting, refuse_account
-from opskit.cli.look import endpoint_of
+from opskit.cli.acting import Acting, acting
 from opskit.cli.options import SharedOptions
 from opskit.errors import UsageError
 from opskit.exits import Exit
@@ -45,8 +44,7 @@ def run(shared: SharedOptions, asked: Asked) -> int:
     with acting(settings, queue) as session:
         box = session.find(queue)
         if asked.apply or asked.cancel:
-            endpoint = endpoint_of(session.aws, session.settings)
-            refuse_account(asked.account, box.account, session.settings, endpoint)
+            session.refuse_account(asked.account, box)
         if asked.cancel:
             return _show(cancel(session.aws, box, _watch()), session, form)
         wanted = _planned(session, box, asked)
