@@ -20,6 +20,8 @@ IN_FLIGHT = 8
 """Queries that run at once: an account has 100 for all its users (StartQuery in the API reference)."""
 UNASKED = "Unasked"
 """The code of a log group that was left out of all queries."""
+ABSENT = "there is no such log group"
+GONE = "ResourceNotFoundException"
 UNQUERIED = "DELIVERY"
 """The log class that Logs Insights cannot query (LogGroup.logGroupClass in the API reference)."""
 
@@ -42,7 +44,7 @@ class Client:
         return _together(
             asked,
             [_answer(asked, part) for part in heard if part.reading.code != UNASKED],
-            [str(part) for part in heard if part.reading.code == UNASKED],
+            [part for part in heard if part.reading.code == UNASKED],
         )
 
     def estimate(self, asked: Asked) -> Estimate:
@@ -96,7 +98,7 @@ class Client:
 
     def _without_the_bad(self, part: "_Heard") -> "tuple[list[tuple[str, ...]], list[_Heard]]":
         """Return a refused part's groups that can be asked, by class, and those that cannot as failures."""
-        if part.reading.code not in ("ResourceNotFoundException", "InvalidParameterException"):
+        if part.reading.code not in (GONE, "InvalidParameterException"):
             return [], []
         known, problem = self._stored(part.groups)
         if problem:
@@ -105,7 +107,7 @@ class Client:
         bad: list[_Heard] = []
         for name in part.groups:
             if name not in known:
-                bad.append(_failed(name, "there is no such log group"))
+                bad.append(_failed(name, ABSENT))
             elif known[name]["class"] == UNQUERIED:
                 bad.append(_failed(name, f"its class is {UNQUERIED}, which Logs Insights cannot query"))
             else:
@@ -164,7 +166,7 @@ def _own_limit(text: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _together(asked: Asked, parts: Sequence[Answer], unasked: Sequence[str]) -> Answer:
+def _together(asked: Asked, parts: Sequence[Answer], unasked: "Sequence[_Heard]") -> Answer:
     """Return the answers of the parts as one."""
     total: Counter[str] = Counter()
     for part in parts:
@@ -175,17 +177,19 @@ def _together(asked: Asked, parts: Sequence[Answer], unasked: Sequence[str]) -> 
     return Answer(
         rows=tuple(rows[: asked.limit] if whole else rows),
         statistics=dict(total),
-        gaps=tuple(dict.fromkeys([*unasked, *(gap for part in parts for gap in part.gaps)])),
+        gaps=tuple(dict.fromkeys([*map(str, unasked), *(gap for part in parts for gap in part.gaps)])),
         limited=any(part.limited for part in parts) or (whole and len(rows) > asked.limit),
         parts=1 if whole else len(parts),
         read=any(part.read for part in parts),
+        failed=any(part.failed for part in parts) or any(part.reading.reason != ABSENT for part in unasked),
     )
 
 
 def _answer(asked: Asked, part: _Heard) -> Answer:
     reading = part.reading
     if reading.status is Status.FAILED:
-        return Answer(gaps=(str(part),), read=False)
+        absent = reading.code == GONE and len(part.groups) == 1
+        return Answer(gaps=(str(part),), read=False, failed=not absent)
     if not reading.rows:
         looked = part.statistics.get("recordsScanned", 0) + part.statistics.get("estimatedRecordsSkipped", 0)
         return Answer((), part.statistics, () if looked else (str(part),), read=bool(looked))
@@ -193,7 +197,9 @@ def _answer(asked: Asked, part: _Heard) -> Answer:
     if strange:
         names = ", ".join(sorted(strange))
         return Answer(
-            gaps=(f"{_named(part.groups)}: the rows are not this query's: they have {names}",), read=False
+            gaps=(f"{_named(part.groups)}: the rows are not this query's: they have {names}",),
+            read=False,
+            failed=True,
         )
     count = len(reading.rows)
     limited = count > asked.limit or count == _own_limit(asked.text)

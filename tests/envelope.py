@@ -10,12 +10,11 @@ from referencing import Registry, Resource
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-def check(text: str) -> dict[str, Any]:
-    """The document, once it is found to be as the contract says."""
-    document: dict[str, Any] = json.loads(text)
-    report, own = (
-        json.loads((DOCS / f"{name}.schema.json").read_text()) for name in ("report", "queue-actions")
-    )
-    registry = Registry().with_resource("report.schema.json", Resource.from_contents(report))
-    jsonschema.Draft202012Validator(own, registry=registry).validate(document)
+def check(text: str, contract: str = "queue-actions.schema.json") -> Any:
+    """The document, once it is found to be as the contract says: a schema's file, or a part of it."""
+    document = json.loads(text)
+    files = [DOCS / f"{name}.schema.json" for name in ("report", "queue-actions", "redrive")]
+    known = [(file.name, Resource.from_contents(json.loads(file.read_text()))) for file in files]
+    registry = Registry().with_resources(known)
+    jsonschema.Draft202012Validator({"$ref": contract}, registry=registry).validate(document)
     return document

@@ -1,5 +1,6 @@
 """`opskit redrive-dlq` as it is called, on a worker of the embedded AWS."""
 
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,24 +42,30 @@ def caller(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> Callable[[Post], Redrive]:
     """Return what calls the command for a worker, with a state folder of the test's own."""
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("OPSKIT_STATE_DIR", str(folder / "state"))
+    opskit = commander(capfd, monkeypatch, folder)
 
     def of(post: Post) -> Redrive:
         monkeypatch.setenv("OPSKIT_WORKERS_DIR", str(post.workers_dir))
-
-        def run(*words: str, endpoint: str = "") -> Outcome:
-            if endpoint:
-                monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-            capfd.readouterr()
-            arguments = ["redrive-dlq", *words]
-            monkeypatch.setattr("sys.argv", ["opskit", *arguments])
-            code = main(arguments)
-            return Outcome(code, *capfd.readouterr())
-
-        return run
+        return functools.partial(opskit, "redrive-dlq")
 
     return of
+
+
+def commander(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, folder: Path) -> Redrive:
+    """Return what calls any command as it is typed, with a state folder of the test's own."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("OPSKIT_STATE_DIR", str(folder / "state"))
+
+    def run(*words: str, endpoint: str = "") -> Outcome:
+        with monkeypatch.context() as patch:
+            if endpoint:
+                patch.setenv("AWS_ENDPOINT_URL", endpoint)
+            patch.setattr("sys.argv", ["opskit", *words])
+            capfd.readouterr()
+            code = main(list(words))
+        return Outcome(code, *capfd.readouterr())
+
+    return run
 
 
 def depth(aws: EmbeddedAws, url: str) -> int:

@@ -5,17 +5,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 from conftest import EmbeddedAws
 from dead_letters import Post, post
 from envelope import check
 from faults import FaultProxy, denied
 
 from opskit.cli import main
-from opskit.cli.dlq_drop import drop, restore
 from opskit.redrive.backup import letters
 from opskit.redrive.letter import Letter, to_text
 from opskit.redrive.sweep import Patience
@@ -41,15 +38,6 @@ class Terminal(io.StringIO):
         return True
 
 
-def app(*, completing: bool = False) -> Any:
-    group = typer.Typer()
-    group.command("drop")(drop)
-    group.command("restore")(restore)
-    built = typer.Typer(name="opskit")
-    built.add_typer(group, name="dlq")
-    return typer.main.get_command(built)
-
-
 @pytest.fixture
 def ask(
     capfd: pytest.CaptureFixture[str],
@@ -58,7 +46,6 @@ def ask(
     shared_aws: EmbeddedAws,
 ) -> Ask:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("opskit.cli.app.command", app)
     monkeypatch.setattr("opskit.redrive.drop.Patience", lambda: Patience(2, 0, 3))
 
     def run(*words: str, typed: str | None = None, endpoint: str = "") -> Outcome:
@@ -264,3 +251,72 @@ def test_a_queue_of_another_account_than_the_environments_is_refused(ask: Ask, o
     assert (said.code, said.out) == (2, "")
     assert f"queue {orders.dead} is in account 123456789012, but " in said.err
     assert "binds prod to account 999999999999; choose another environment with --env" in said.err
+
+
+def test_chosen_messages_are_dropped_and_the_others_stay(ask: Ask, orders: Post) -> None:
+    orders.load('{"n": 1}', '{"n": 2}', '{"n": 3}')
+    ids = {message["Body"]: message["MessageId"] for message in peeked(orders)}
+    third = '{"n": 3}'
+    Path("ids.txt").write_text(f"{ids[third]}\n")
+    for words, body in ((("--match", "body.n == `1`"), '{"n": 1}'), (("--ids", "ids.txt"), third)):
+        said = ask("drop", orders.dead, *words, "--apply", "--yes", "--backup", words[0])
+        assert said.code == 0
+        assert "= 1 dropped + " in said.out
+        assert [one.body for one in letters(Path(words[0]))] == [body]
+    said = ask("drop", orders.dead, "--older-than", "2m")
+    assert (said.code, said.out.splitlines()[0]) == (
+        0, f"dry run: 0 messages of {orders.dead} would be dropped",
+    )  # fmt: skip
+    said = ask("drop", orders.dead, "--older-than", "1m")
+    assert said.out.splitlines()[0] == f"dry run: 1 message of {orders.dead} would be dropped"
+    assert said.out.splitlines()[-1] == f"do it    opskit dlq drop {orders.dead} --older-than 1m --apply"
+    assert orders.bodies() == ['{"n": 2}']
+
+
+def peeked(orders: Post) -> list[dict[str, str]]:
+    """What is in the dead-letter queue, shown again at once."""
+    sqs, url = orders.embedded.client("sqs"), orders.url(orders.dead)
+    found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    for message in found:
+        sqs.change_message_visibility(
+            QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+        )
+    return list(found)
+
+
+@pytest.mark.parametrize("command", [("dlq", "drop"), ("redrive-dlq",)])
+def test_a_queue_that_a_function_reads_is_refused(
+    ask: Ask, shared_aws: EmbeddedAws, command: tuple[str, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
+    name = f"live-{command[-1]}"
+    queue = shared_aws.queue(name)
+    function = shared_aws.function(f"reads-{name}")["FunctionArn"]
+    shared_aws.client("lambda").create_event_source_mapping(FunctionName=function, EventSourceArn=queue)
+    url = shared_aws.client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+    shared_aws.client("sqs").send_message(QueueUrl=url, MessageBody="live")
+    ask("drop", "x")  # sets the stage
+    choice = ("--all",) if command[0] == "dlq" else ("--to-function", "f")
+    code = main([*command, name, *choice, "--apply", "--yes"])
+    said = capfd.readouterr()
+    assert (code, said.out) == (2, "")
+    assert said.err == (
+        f"opskit: queue {name} is no dead-letter queue: reads-{name} reads it, and its messages would be "
+        "taken away from it\n"
+    )
+    asked = {"QueueUrl": url, "AttributeNames": ["ApproximateNumberOfMessages"]}
+    assert shared_aws.client("sqs").get_queue_attributes(**asked)["Attributes"] == {
+        "ApproximateNumberOfMessages": "1"
+    }
+
+
+def test_another_account_than_the_one_that_is_meant_is_refused(ask: Ask, orders: Post) -> None:
+    orders.load("a")
+    Path("b.jsonl").write_text(f"{to_text(Letter('id-b', 'b'))}\n")
+    for words in (("drop", orders.dead, "--all", "--yes"), ("restore", "b.jsonl", "--to", orders.dead)):
+        said = ask(*words, "--apply", "--account", "999999999999")
+        assert (said.code, said.out, orders.counts()) == (2, "", (1, 0))
+        assert said.err == "opskit: --account 999999999999: the queue is in account 123456789012\n"
+    dry = ask("drop", orders.dead, "--all", "--account", "123456789012")
+    assert dry.out.splitlines()[-1] == (
+        f"do it    opskit dlq drop {orders.dead} --all --account 123456789012 --apply"
+    )

@@ -10,7 +10,7 @@ from conftest import REGION, EmbeddedAws
 from consumers import Post, settle
 from redrive_calls import Redrive, caller, depth, fill
 
-from opskit.cli.redriving import refuse_account
+from opskit.cli.acting import refuse_account
 from opskit.errors import UsageError
 from opskit.redrive import lease, runs
 from opskit.settings import Settings

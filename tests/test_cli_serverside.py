@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from conftest import EmbeddedAws
@@ -14,8 +13,7 @@ from envelope import check
 from faults import FaultProxy, denied
 
 from opskit.cli import main, serverside
-from opskit.cli.options import SharedOptions
-from opskit.cli.serverside import Asked, Progress, run
+from opskit.cli.serverside import Progress
 from opskit.redrive.serverside import Watch
 
 WARNING = (
@@ -41,12 +39,10 @@ def ask(
     tmp_path: Path,
     shared_aws: EmbeddedAws,
 ) -> Ask:
-    """Run it as the command line does, past the boundary that words faults; waiting moves the clock."""
+    """Run it as it is typed; waiting moves the clock."""
     monkeypatch.chdir(tmp_path)
 
-    def asked(
-        queue: str, output: Any = None, endpoint: str = "", interrupt: bool = False, **more: Any
-    ) -> Outcome:
+    def asked(queue: str, *words: str, endpoint: str = "", interrupt: bool = False) -> Outcome:
         def wait(seconds: float) -> None:
             if interrupt:
                 raise KeyboardInterrupt
@@ -55,10 +51,8 @@ def ask(
         watch = functools.partial(Watch, now=shared_aws.clock, sleep=wait)
         monkeypatch.setattr(serverside, "Watch", watch)
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint or shared_aws.endpoint)
-        shared = SharedOptions(output=output)
-        monkeypatch.setattr("opskit.cli._run", lambda _: run(shared, Asked(queue, **more)))
         capfd.readouterr()
-        code = main(["redrive-dlq"])
+        code = main(["redrive-dlq", queue, "--server-side", *words])
         return Outcome(code, *capfd.readouterr())
 
     return asked
@@ -71,7 +65,7 @@ def orders(shared_aws: EmbeddedAws, request: pytest.FixtureRequest) -> Post:
 
 def test_without_apply_it_says_what_would_be_asked_and_starts_nothing(ask: Ask, orders: Post) -> None:
     orders.load("a", "b")
-    said = ask(orders.dead, rate=5)
+    said = ask(orders.dead, "--rate", "5")
     assert (said.code, said.err) == (0, WARNING)
     assert said.out == (
         "dry run: nothing is moved\n"
@@ -88,7 +82,7 @@ def test_without_apply_it_says_what_would_be_asked_and_starts_nothing(ask: Ask, 
 
 def test_it_is_started_and_followed_to_its_end(ask: Ask, orders: Post) -> None:
     orders.load(*map(str, range(30)))
-    said = ask(orders.dead, rate=10, apply=True)
+    said = ask(orders.dead, "--rate", "10", "--apply")
     assert said.code == 0
     first, *lines = said.out.splitlines()
     assert first.startswith(f"COMPLETED: AWS moved 30 of about 30 messages of {orders.dead} in ")
@@ -99,7 +93,7 @@ def test_it_is_started_and_followed_to_its_end(ask: Ask, orders: Post) -> None:
 
 def test_ctrl_c_leaves_the_task_running_and_says_so(ask: Ask, orders: Post) -> None:
     orders.load(*map(str, range(30)))
-    said = ask(orders.dead, rate=1, apply=True, interrupt=True)
+    said = ask(orders.dead, "--rate", "1", "--apply", interrupt=True)
     assert (said.code, said.out) == (130, "")
     command = f"opskit redrive-dlq {orders.dead} --server-side"
     assert said.err.endswith(
@@ -110,7 +104,7 @@ def test_ctrl_c_leaves_the_task_running_and_says_so(ask: Ask, orders: Post) -> N
     assert (seen.code, seen.out) == (2, "")
     assert f"opskit: a move task is already running on {orders.dead}: RUNNING, moved " in seen.err
     assert seen.err.endswith(f"to stop it: {command} --cancel\n")
-    stopped = ask(orders.dead, cancel=True)
+    stopped = ask(orders.dead, "--cancel")
     assert stopped.code == 0
     assert stopped.out.startswith("CANCELLED: AWS moved ")
     assert "a cancel does not put them back" in stopped.err
@@ -120,9 +114,9 @@ def test_ctrl_c_leaves_the_task_running_and_says_so(ask: Ask, orders: Post) -> N
 
 def test_the_documents_are_the_contracts(ask: Ask, orders: Post) -> None:
     orders.load("a", source_arn=None)
-    dry = check(ask(orders.dead, "json").out)
+    dry = check(ask(orders.dead, "--output", "json").out)
     assert (dry["command"], dry["move_task"]["applied"]) == ("redrive-dlq", False)
-    said = ask(orders.dead, "json", apply=True)
+    said = ask(orders.dead, "--output", "json", "--apply")
     done = check(said.out)
     assert (said.code, done["verdict"], done["findings"][0]["cause"]) == (1, "breach", "move-task-failed")
     assert (done["move_task"]["status"], done["move_task"]["moved"]) == ("FAILED", 0)
@@ -130,25 +124,46 @@ def test_the_documents_are_the_contracts(ask: Ask, orders: Post) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "line"),
+    ("words", "line"),
     [
-        ({"rate": 501}, "--rate: with --server-side from 1 to 500 messages a second, got 501"),
-        ({"rate": 0}, "--rate: with --server-side from 1 to 500 messages a second, got 0"),
+        (("--rate", "501"), "--rate: with --server-side from 1 to 500 messages a second, got 501"),
+        (("--rate", "0"), "--rate: with --server-side from 1 to 500 messages a second, got 0"),
+        (("--rate", "2.5"), "--rate: expected whole messages a second with --server-side, got 2.5"),
         (
-            {"cancel": True, "rate": 5},
+            ("--cancel", "--rate", "5"),
             "--cancel stops the running move task: it takes neither --to nor --rate",
+        ),
+        (("--fn", "orders"), "say which dead-letter queue: QUEUE or --fn NAME; opskit dlq list shows them"),
+        *(
+            ((name, *value), f"--server-side: AWS's move task knows no {name}")
+            for name, *value in (
+                ("--match", "a"),
+                ("--group", "text-0000"),
+                ("--older-than", "1h"),
+                ("--ids", "there"),
+                ("--limit", "5"),
+                ("--ramp", "5s"),
+                ("--canary-timeout", "5s"),
+                ("--guard-alarm", "a"),
+                ("--to-function", "f"),
+                ("--to-file", "f"),
+                ("--any-count",),
+                ("--force",),
+                ("--yes",),
+                ("--resume", "r"),
+            )
         ),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_aws_is_asked(
-    ask: Ask, asked: dict[str, Any], line: str
+    ask: Ask, words: tuple[str, ...], line: str
 ) -> None:
-    said = ask("orders-dlq", endpoint="http://127.0.0.1:1", **asked)
+    said = ask("orders-dlq", *words, endpoint="http://127.0.0.1:1")
     assert (said.code, said.out, said.err) == (2, "", f"opskit: {line}\n")
 
 
 def test_a_queue_that_is_no_dead_letter_queue_is_one_line(ask: Ask, orders: Post) -> None:
-    said = ask(orders.home, apply=True)
+    said = ask(orders.home, "--apply")
     assert (said.code, said.out) == (2, "")
     assert said.err == (
         f"{WARNING}opskit: queue {orders.home} is no queue's dead-letter queue, and AWS moves the dead "
@@ -156,8 +171,15 @@ def test_a_queue_that_is_no_dead_letter_queue_is_one_line(ask: Ask, orders: Post
     )
 
 
+@pytest.mark.parametrize("word", ["--apply", "--cancel"])
+def test_another_account_than_the_one_that_is_meant_is_refused(ask: Ask, orders: Post, word: str) -> None:
+    said = ask(orders.dead, word, "--account", "999999999999")
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (f"{WARNING}opskit: --account 999999999999: the queue is in account 123456789012\n")
+
+
 def test_a_destination_that_does_not_exist_is_one_line(ask: Ask, orders: Post) -> None:
-    said = ask(orders.dead, to="nowhere-at-all", apply=True)
+    said = ask(orders.dead, "--to", "nowhere-at-all", "--apply")
     assert (said.code, said.out) == (2, "")
     assert "opskit: no queue nowhere-at-all in region us-east-1" in said.err
 

@@ -1,5 +1,6 @@
 """A session with AWS for a command that acts on a queue: it is found, of the right account, and metered."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from opskit.cli import out
 from opskit.cli.look import endpoint_of
 from opskit.errors import CannotLookError, UsageError
 from opskit.inventory.queue_name import QueueName
+from opskit.loopback import is_loopback
 from opskit.redrive import place
 from opskit.redrive.place import Letterbox
 from opskit.render.envelope import Envelope
@@ -30,6 +32,10 @@ class Acting:
         box = place.find(self.aws, queue)
         place.refuse_other_place(replace(queue, name=box.name, account=box.account), self.settings)
         return box
+
+    def refuse_account(self, given: str | None, box: Letterbox) -> None:
+        """Refuse to act on a queue where nobody has said which account is meant."""
+        refuse_account(given, box.account, self.settings, endpoint_of(self.aws, self.settings))
 
     def envelope(self, command: str, box: Letterbox) -> Envelope:
         """Return who acts where, and what it has cost so far."""
@@ -65,3 +71,28 @@ def _placed(queue: QueueName, settings: Settings) -> Settings:
         raise UsageError(f"--region {settings.region} contradicts QUEUE, whose region is {queue.region}")
     out.note(f"region {queue.region}, as QUEUE says")
     return replace(settings, region=queue.region)
+
+
+def refuse_account(given: str | None, found: str, settings: Settings, endpoint: str) -> None:
+    """Refuse to act where nobody has said which account is meant, but for an AWS on this machine.
+
+    `found` is the account that the queue is in, `given` the one of --account.
+    """
+    if given is not None and given != found:
+        raise UsageError(f"--account {given}: the queue is in account {found}")
+    if given is None and not settings.account and not is_loopback(endpoint):
+        raise UsageError(
+            f"opskit.toml binds {settings.env} to no account", f"say which one is meant: --account {found}"
+        )
+
+
+def refuse_unasked() -> None:
+    """Raise UsageError where nobody is at a terminal to be asked."""
+    if not (sys.stdin is not None and sys.stdin.isatty()):
+        raise UsageError("nobody is there to be asked", "say --yes to move without a question")
+
+
+def ask(question: str) -> None:
+    """Ask at the terminal; UsageError if the answer is no."""
+    if not out.agreed(question):
+        raise UsageError("nothing was moved")

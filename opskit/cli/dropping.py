@@ -38,12 +38,14 @@ class Asked:
     backup: Path | None = None
     apply: bool = False
     yes: bool = False
+    account: str | None = None
 
     @property
     def again(self) -> str:
         """The command line that drops."""
         backup = ("--backup", str(self.backup)) if self.backup else ()
-        return shlex.join(["opskit", "dlq", "drop", self.queue, *self.words, *backup, "--apply"])
+        account = ("--account", self.account) if self.account else ()
+        return shlex.join(["opskit", "dlq", "drop", self.queue, *self.words, *backup, *account, "--apply"])
 
 
 def run_drop(shared: SharedOptions, asked: Asked) -> int:
@@ -53,6 +55,8 @@ def run_drop(shared: SharedOptions, asked: Asked) -> int:
     with acting(settings, queue) as session:
         box = session.find(queue)
         refuse(box)
+        if asked.apply:
+            session.refuse_account(asked.account, box)
         fleet = inventory.load(session.settings)
         refuse_read(session.aws, box, fleet, DEADLINE_S)
         done = _counted_or_dropped(session, box, asked, _takes(session, box, asked.choice, fleet))
@@ -61,13 +65,16 @@ def run_drop(shared: SharedOptions, asked: Asked) -> int:
     return done.exit
 
 
-def run_restore(shared: SharedOptions, path: Path, to: str, *, apply: bool) -> int:
+def run_restore(
+    shared: SharedOptions, path: Path, to: str, *, apply: bool, account: str | None = None
+) -> int:
     """Send a backup's letters, or say what would be sent; return the exit code."""
     settings, queue = shared.settings(), parse_queue(to, "--to")
     with acting(settings, queue) as session:
         box = session.find(queue)
         done = restoring.plan(path, box)
         if apply:
+            session.refuse_account(account, box)
             with out.working(f"sending to {box.name}"):
                 done = restoring.restore(path, box, ToQueue(session.aws, box.url, box.max_bytes))
         envelope = session.envelope("dlq restore", box)

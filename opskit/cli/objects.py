@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +9,10 @@ from opskit.aws.faults import FAULTS, explain
 from opskit.aws.objects import Bucket
 from opskit.aws.session import Aws
 from opskit.cli import out
+from opskit.cli.acting import ask, refuse_account, refuse_unasked
 from opskit.cli.look import endpoint_of
 from opskit.cli.options import SharedOptions
+from opskit.cli.verdict import command_line
 from opskit.errors import CannotLookError, UsageError
 from opskit.exits import Exit
 from opskit.gather import Gatherer, window
@@ -29,7 +30,6 @@ from opskit.settings import Settings
 _URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
 """A bucket's name (S3 User Guide, "General purpose bucket naming rules")."""
 COMMAND = "redrive-dlq"
-MayAct = Callable[[str | None, str, Settings, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,11 @@ class Asked:
     limit: int | None = None
     account: str | None = None
     apply: bool = False
+    yes: bool = False
 
 
-def run(shared: SharedOptions, asked: Asked, may_act: MayAct) -> int:
-    """Show where each object would go, or hand them over, until the first that is not taken.
-
-    `may_act` raises UsageError where it is not said which account is meant.
-    """
+def run(shared: SharedOptions, asked: Asked) -> int:
+    """Show where each object would go, or hand them over, until the first that is not taken."""
     found = _URL.fullmatch(asked.url)
     if found is None:
         raise UsageError(f"QUEUE: expected s3://BUCKET/PREFIX, got {asked.url}")
@@ -58,12 +56,17 @@ def run(shared: SharedOptions, asked: Asked, may_act: MayAct) -> int:
     try:
         identity = _identity(aws, settings)
         if asked.apply:
-            may_act(asked.account, identity, settings, endpoint_of(aws, settings))
+            refuse_account(asked.account, identity, settings, endpoint_of(aws, settings))
+            if not asked.yes:
+                refuse_unasked()
+                ask(f"Hand over up to {asked.limit or LIMIT} failures of {asked.url}, and delete them there?")
         told, fault = _told(aws, asked, found["bucket"], found["prefix"] or PREFIX)
         envelope = Envelope(COMMAND, identity, settings.region, settings.env, endpoint_of(aws, settings))
     finally:
         aws.close()
-    objects = Objects(found["bucket"], asked.apply, tuple(told), fault)
+    again = "" if asked.apply else f"{command_line()} --apply"
+    full = len(told) == (asked.limit or LIMIT)
+    objects = Objects(found["bucket"], asked.apply, tuple(told), fault, again, full=full)
     out.result(render(objects, envelope, out.form(settings.output)))
     return _exit(objects)
 
@@ -72,7 +75,7 @@ def _told(aws: Aws, asked: Asked, bucket_name: str, prefix: str) -> tuple[list[T
     """Return what became of each object, and why there are no more, "" if those are all."""
     bucket = Bucket(aws, bucket_name)
     arn = f"arn:{arns.partition(aws.region)}:s3:::{bucket_name}"
-    file = FileSink(Path(asked.file)) if asked.file and asked.apply else None
+    file = FileSink(Path(asked.file), make=asked.apply) if asked.file else None
     to = ByKind(aws, arn, function=asked.function, file=file, any_count=asked.any_count)
     limit = asked.limit or LIMIT
     told: list[Told] = []

@@ -40,7 +40,8 @@ def refuse_read(aws: Aws, box: Letterbox, inventory: Inventory, deadline_s: floa
 def failing_lines(aws: Aws, box: Letterbox, inventory: Inventory, deadline_s: float) -> Mapping[str, str]:
     """Return the failing lines by message id, of the time in which a message of the queue can have failed.
 
-    CannotLookError if the lines cannot be read: a letter's group would be another than a peek shows.
+    CannotLookError if the lines cannot be read: a letter's group would be another than a peek shows. A log
+    group that is empty, or not there, has none, as for a peek.
     """
     now = time.time()
     gatherer = Gatherer(aws, window(now, WINDOW_S), deadline_s)
@@ -53,10 +54,11 @@ def failing_lines(aws: Aws, box: Letterbox, inventory: Inventory, deadline_s: fl
             found = [inventory.find(name) for name in names]
             groups = log_groups(found, (), inventory.settings, gatherer)
             kept_s = box.retention_s + max((one.retention_s for one in box.sources), default=0)
-            read = lines.read(client, groups.names, Window(int(now) - kept_s, int(now)), MAX_USD)
+            within = Window(int(now) - kept_s, int(now) + WINDOW_S)  # a peek's may end so much later too
+            read = lines.read(client, groups.names, within, MAX_USD)
     finally:
         gatherer.close()
-    if read.gaps:
+    if read.failed:
         raise CannotLookError(
             f"--group: {read.gaps[0].reason}",
             "which group a letter is of is not known: choose by --match or --ids",

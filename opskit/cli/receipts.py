@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from opskit.cli.options import SharedOptions, remember
+from opskit.cli.options import SharedOptions, remember_rows
 
 
-@remember
+@remember_rows
 def receipts(
     shared: SharedOptions,
     *,

@@ -1,7 +1,6 @@
 """One call of `opskit redrive-dlq`: the plan, the question, the run, the receipt, the exit code."""
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,10 +11,12 @@ from typing import Any
 from opskit import inventory
 from opskit.aws.session import Aws
 from opskit.cli import out
+from opskit.cli.acting import ask, refuse_account, refuse_unasked
 from opskit.cli.choosing import choice_of, group_of
 from opskit.cli.look import endpoint_of
 from opskit.cli.options import SharedOptions
 from opskit.cli.readers import failing_lines, refuse_read
+from opskit.cli.ticker import Ticker
 from opskit.cli.times import parse_duration
 from opskit.cli.verdict import actor, command_line, exit_code
 from opskit.errors import UsageError
@@ -26,31 +27,24 @@ from opskit.inventory.lookup import refuse_other_account
 from opskit.inventory.queue_name import QueueName, parse_queue
 from opskit.journal import Journal, JournalError, folder
 from opskit.journal.store import new_run
-from opskit.loopback import is_loopback
 from opskit.model import Severity
 from opskit.redrive import consumer, lease, runs
-from opskit.redrive.destinations import ByKind
 from opskit.redrive.guarding import check_alarms
 from opskit.redrive.ledger import Ledger, LedgerError, State
 from opskit.redrive.letter import Letter
 from opskit.redrive.outcome import Destination
-from opskit.redrive.performing import Redrive, Telling
+from opskit.redrive.performing import Redrive, Telling, destination_of
 from opskit.redrive.place import Letterbox, find
 from opskit.redrive.plan import Plan, Terms, plan, refuse, stopping
-from opskit.redrive.route import to_queues
 from opskit.redrive.sinks import FileSink
-from opskit.redrive.tally import Progress
 from opskit.redrive.told import Told
 from opskit.render.canvas import Output
-from opskit.render.figures import counted, duration, number
+from opskit.render.figures import number
 from opskit.render.redrive import document, render
-from opskit.settings import Settings
 
 FASTEST = 10_000.0
 LONGEST_S = 86_400
 GROUP_DEADLINE_S = 120.0
-NOTE_EVERY_S = 30.0
-"""Between two lines of progress where stderr is no terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +74,12 @@ class Asked:
 def redrive(asked: Asked, shared: SharedOptions, *, apply: bool, yes: bool) -> int:
     """Show what a redrive would do; with `apply` do it."""
     if (asked.queue or "").startswith("s3://"):
-        return _objects(asked, shared, apply=apply)
+        return _objects(asked, shared, apply=apply, yes=yes)
     inventories = inventory.load(shared.settings())
     terms = replace(terms_of(asked, time.time()), **_events(asked, inventories))
     with _session(inventories, _queue(asked, inventories)) as session:
         box = session.box()
-        open_run = runs.unfinished(session.folder, box.arn)
-        if open_run:
-            raise UsageError(
-                f"run {open_run} of {box.name} has not ended: another one could send again what it has sent",
-                f"if it was cut off, go on with it: opskit redrive-dlq --resume {open_run} --apply",
-            )
+        _refuse_open(session, box)
         to = parse_queue(asked.to, "--to") if asked.to else None
         planned = session.plan(box, to, terms, asked.deadline_s)
         if not apply:
@@ -113,6 +102,7 @@ def resume(asked: Asked, shared: SharedOptions, run: str, *, apply: bool, yes: b
     name = parse_queue(facts["queue"])
     with _session(inventories, name) as session:
         box = session.box()
+        _refuse_open(session, box, but=run)
         to = parse_queue(facts["to"][0]) if len(facts["to"]) == 1 else None
         planned = session.plan(box, to, terms, asked.deadline_s)
         if not apply:
@@ -120,10 +110,20 @@ def resume(asked: Asked, shared: SharedOptions, run: str, *, apply: bool, yes: b
 
         def reopened() -> Ledger:
             ledger = runs.opened(session.folder, run)
-            ledger.note(resumed=facts.get("resumed", 0) + 1, forced=terms.forced, ended=False)
+            ledger.note(resumed=facts.get("resumed", 0) + 1, forced=terms.forced, ended=False, closed=False)
             return ledger
 
         return session.carry_out(planned, shared, run, reopened, asked, yes=yes)
+
+
+def _refuse_open(session: "Session", box: Letterbox, but: str = "") -> None:
+    """Raise UsageError for a queue that another run than `but` was cut off at."""
+    run = runs.unfinished(session.folder, box.arn)
+    if run not in ("", but):
+        raise UsageError(
+            f"run {run} of {box.name} has not ended: another one could send again what it has sent",
+            f"if it was cut off, go on with it: opskit redrive-dlq --resume {run} --apply",
+        )
 
 
 def _chosen_again(asked: Asked) -> list[str]:
@@ -154,8 +154,7 @@ def _given(asked: Asked) -> dict[str, object]:
 
 def terms_of(asked: Asked, now: float) -> Terms:
     """Return what the command line says of how it goes; UsageError if something of it is wrong."""
-    if asked.limit is not None and asked.limit < 1:
-        raise UsageError(f"--limit: expected a number from 1 on, got {asked.limit}")
+    _check_limit(asked.limit)
     if asked.rate is not None and not 0 < asked.rate <= FASTEST:
         raise UsageError(f"--rate: expected messages a second, up to {number(FASTEST)}, got {asked.rate:g}")
     default = Terms()
@@ -170,25 +169,35 @@ def terms_of(asked: Asked, now: float) -> Terms:
     )
 
 
+def _check_limit(limit: int | None) -> None:
+    if limit is not None and limit < 1:
+        raise UsageError(f"--limit: expected a number from 1 on, got {limit}")
+
+
 def _events(asked: Asked, inventories: Inventory) -> dict[str, Any]:
     """Return what the command line says of letters that are no queue's own."""
     if asked.to_function and asked.to_file:
         raise UsageError("--to-function and --to-file: one or the other")
     worker = inventories.find(asked.to_function).worker if asked.to_function else None
+    file = asked.to_file.expanduser().absolute() if asked.to_file else None
+    if file is not None:
+        FileSink(file, make=False)  # before AWS is asked
     return {
         "to_function": worker.function if worker else asked.to_function or "",
-        "to_file": str(asked.to_file.expanduser().absolute()) if asked.to_file else "",
+        "to_file": str(file or ""),
         "any_count": asked.any_count,
     }
 
 
-def _objects(asked: Asked, shared: SharedOptions, *, apply: bool) -> int:
+def _objects(asked: Asked, shared: SharedOptions, *, apply: bool, yes: bool) -> int:
     """Hand over what Lambda wrote to S3; UsageError for what is of queues alone."""
     from opskit.cli import objects
 
     known = ("QUEUE", "--to-function", "--to-file", "--any-count", "--limit")
-    if extra := [name for name, value in _given(asked).items() if value is not None and name not in known]:
+    others = {**_given(asked), "--force": asked.force or None}
+    if extra := [name for name, value in others.items() if value is not None and name not in known]:
         raise UsageError(f"objects in S3 take no {', '.join(extra)}")
+    _check_limit(asked.limit)
     events = _events(asked, inventory.load(shared.settings()))
     said = objects.Asked(
         url=asked.queue or "",
@@ -198,8 +207,9 @@ def _objects(asked: Asked, shared: SharedOptions, *, apply: bool) -> int:
         limit=asked.limit,
         account=asked.account,
         apply=apply,
+        yes=yes,
     )
-    return objects.run(shared, said, refuse_account)
+    return objects.run(shared, said)
 
 
 def server_side(
@@ -217,7 +227,8 @@ def server_side(
     queue = _queue(asked, inventory.load(shared.settings()))
     text = asked.queue or queue.name
     rate = None if asked.rate is None else int(asked.rate)
-    return serverside.run(shared, serverside.Asked(text, asked.to or "", rate, apply, cancel))
+    said = serverside.Asked(text, asked.to or "", rate, apply, cancel, asked.account)
+    return serverside.run(shared, said)
 
 
 def _seconds(text: str | None, option: str, least_s: int, default: float) -> float:
@@ -325,9 +336,12 @@ class Session:
         if not yes:
             _ask(planned, shared, self)
         with lease.held(self.folder, planned.box.arn):
+            # Before there is a ledger: a file that cannot be written must not leave a run behind.
+            destination = destination_of(self.aws, planned, again=run in runs.every(self.folder))
             opened = ledger()
             try:
-                told = self._performed(planned, opened, run, group_of(planned.terms.choice, lines))
+                group = group_of(planned.terms.choice, lines)
+                told = self._performed(planned, opened, run, destination, group)
             finally:
                 opened.close()
         self._write_down(told)
@@ -335,12 +349,18 @@ class Session:
         halt = told.receipt.halt if told.receipt else None
         return Exit.INTERRUPTED if halt and halt.what == "interrupted" else exit_code(told, Severity.LOW)
 
-    def _performed(self, planned: Plan, ledger: Ledger, run: str, group: Callable[[Letter], str]) -> Told:
+    def _performed(
+        self,
+        planned: Plan,
+        ledger: Ledger,
+        run: str,
+        destination: Destination,
+        group: Callable[[Letter], str],
+    ) -> Told:
         out.note(f"run {run}: if it is cut off, go on with opskit redrive-dlq --resume {run} --apply")
         counts = ledger.counts()
         ticker = Ticker(planned, counts.get(State.MOVED, 0) + counts.get(State.SENT, 0))
         telling = Telling(ticker.said, ticker.counted)
-        destination = _destination(self.aws, planned, again=bool(ledger.facts().get("resumed")))
         try:
             receipt = Redrive(
                 self.aws, planned, ledger, run, telling,
@@ -364,76 +384,9 @@ class Session:
             out.note(f"this run is not in the journal: {error}")
 
 
-def refuse_account(given: str | None, found: str, settings: Settings, endpoint: str) -> None:
-    """Refuse to act where nobody has said which account is meant, but for an AWS on this machine.
-
-    `found` is the account that the queue is in, `given` the one of --account.
-    """
-    if given is not None and given != found:
-        raise UsageError(f"--account {given}: the queue is in account {found}")
-    if given is None and not settings.account and not is_loopback(endpoint):
-        raise UsageError(
-            f"opskit.toml binds {settings.env} to no account", f"say which one is meant: --account {found}"
-        )
-
-
-def _destination(aws: Aws, planned: Plan, *, again: bool) -> Destination:
-    queues = to_queues(aws, planned.queues) if planned.queues else None
-    terms = planned.terms
-    if queues is not None and not planned.by_kind:
-        return queues
-    file = FileSink(Path(terms.to_file), append=again) if terms.to_file else None
-    return ByKind(
-        aws,
-        planned.box.arn,
-        queue=queues,
-        function=terms.to_function,
-        file=file,
-        any_count=terms.any_count,
-    )
-
-
 def _ask(planned: Plan, shared: SharedOptions, session: Session) -> None:
-    """Ask whoever is at the terminal; UsageError if nobody is, or the answer is no."""
-    if not (sys.stdin is not None and sys.stdin.isatty()):
-        raise UsageError("nobody is there to be asked", "say --yes to move without a question")
+    """Show the plan to whoever is at the terminal, and ask."""
+    refuse_unasked()
     told = session.told(planned, "")
     out.note(render(told, Output.PLAIN, out.canvas(shared)))
-    if not out.agreed(f"Move dead letters of {planned.box.name} to {planned.to}?"):
-        raise UsageError("nothing was moved")
-
-
-class Ticker:
-    """Progress on stderr: one line that changes on a terminal, now and then a line elsewhere."""
-
-    def __init__(self, planned: Plan, moved: int) -> None:
-        """Begin; `moved` is what the run moved before, if it is one that goes on."""
-        total = planned.box.depth.total + moved
-        self._goal = min(total, planned.terms.limit or total)
-        self._told_at = time.monotonic()
-        self._line = out.Line()
-
-    def said(self, text: str) -> None:
-        """Show a state in words."""
-        self._show(text)
-
-    def counted(self, progress: Progress) -> None:
-        """Show how far the ramp is."""
-        rest = max(0, self._goal - progress.moved - progress.left - progress.failed)
-        left = f", {duration(rest / progress.rate)} to go" if progress.rate > 0 and rest else ""
-        back = f", {number(progress.returned)} came back" if progress.returned else ""
-        self._show(
-            f"moved {number(progress.moved)} of about {counted(self._goal, 'message', 'messages')}, "
-            f"{number(progress.rate)} a second{left}{back}"
-        )
-
-    def _show(self, text: str) -> None:
-        if self._line.changes:
-            self._line.show(text)
-        elif time.monotonic() - self._told_at >= NOTE_EVERY_S:
-            self._told_at = time.monotonic()
-            out.note(text)
-
-    def close(self) -> None:
-        """Take the line back."""
-        self._line.close()
+    ask(f"Move dead letters of {planned.box.name} to {planned.to}?")

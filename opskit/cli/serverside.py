@@ -28,6 +28,8 @@ class Asked:
     rate: int | None = None
     apply: bool = False
     cancel: bool = False
+    account: str | None = None
+    """The account that is meant, where opskit.toml binds none."""
 
 
 def run(shared: SharedOptions, asked: Asked) -> int:
@@ -41,6 +43,8 @@ def run(shared: SharedOptions, asked: Asked) -> int:
     form = out.form(settings.output)
     with acting(settings, queue) as session:
         box = session.find(queue)
+        if asked.apply or asked.cancel:
+            session.refuse_account(asked.account, box)
         if asked.cancel:
             return _show(cancel(session.aws, box, _watch()), session, form)
         wanted = _planned(session, box, asked)

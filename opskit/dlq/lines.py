@@ -27,6 +27,8 @@ class Lines:
     gaps: tuple[Gap, ...] = ()
     read: bool = True
     """Something was looked at."""
+    failed: bool = False
+    """There may be lines that were not read: no gap of a log group that is empty, or not there."""
 
 
 def window_of(letters: Sequence[Letter], box: Letterbox, now: int) -> Window:
@@ -50,12 +52,12 @@ def read(client: Client, groups: tuple[str, ...], window: Window, max_usd: float
     if answer.limited:
         gaps.append(_gap(f"only those of the newest {_ROWS} messages were read"))
     found = {row["message_id"]: _said(row) for row in answer.rows if row.get("message_id")}
-    return Lines(found, tuple(gaps), read=answer.read)
+    return Lines(found, tuple(gaps), read=answer.read, failed=answer.failed or answer.limited)
 
 
 def unread(reason: str) -> Lines:
     """Return what there is when nothing could be read."""
-    return Lines({}, (_gap(reason),), read=False)
+    return Lines({}, (_gap(reason),), read=False, failed=True)
 
 
 def _gap(reason: str) -> Gap:

@@ -35,6 +35,8 @@ class Answer:
     """Queries it was split into whose rows stand one part after the other; 1: the rows are of one whole."""
     read: bool = True
     """Something was looked at: no row then means no match."""
+    failed: bool = False
+    """One of the gaps may hide rows: others are of log groups that are empty in the window, or not there."""
 
 
 @dataclass(frozen=True, slots=True)

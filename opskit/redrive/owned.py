@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Sequence
 
 from opskit.diagnose import Asks
+from opskit.errors import UsageError
 from opskit.inventory import Inventory, Worker, arns, round0
+from opskit.inventory.candidate import NOT_FOUND
 from opskit.inventory.lookup import discovered
 from opskit.model import Describe, Gap, Reading, Status
 from opskit.redrive.consumer import Consumer, Found
 from opskit.redrive.place import Letterbox
+from opskit.settings import show
 
 _FUNCTIONS = Describe(
     "lambda",
@@ -29,7 +32,7 @@ def find(box: Letterbox, function: str, inventory: Inventory, gatherer: Asks) ->
     """Return the functions whose failures go to a queue; `function` is the one that the user named, or "".
 
     Without any a gap says so: destinations of asynchronous invocations and subscriptions are found by what
-    their letters say.
+    their letters say. UsageError for a named function that does not exist.
     """
     named = [function] if function else _by_manifest(box, inventory)
     gaps: list[Gap] = []
@@ -38,6 +41,8 @@ def find(box: Letterbox, function: str, inventory: Inventory, gatherer: Asks) ->
     workers = [_worker(name, inventory) for name in dict.fromkeys(named)]
     asked = {worker.function: round0.function(worker.function) for worker in workers}
     answers = gatherer.gather(list(asked.values()))
+    if function and any(answer.code == NOT_FOUND for answer in answers.values()):
+        raise UsageError(f"--to-function: no function {show(function)} in region {box.region}")
     consumers = tuple(_consumer(worker, answers[asked[worker.function]]) for worker in workers)
     if not consumers:
         gaps.append(Gap(f"the function of {box.name}", UNTOLD, ("whether it is well",)))

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from opskit.aws.faults import FAULTS, explain
 from opskit.aws.session import Aws
@@ -14,7 +15,7 @@ from opskit.redrive import canary, watching
 from opskit.redrive.canary import Fate, Verdict
 from opskit.redrive.choosing import Decision
 from opskit.redrive.delivery import Sent
-from opskit.redrive.destinations import BATCHES
+from opskit.redrive.destinations import BATCHES, EVENTS, ByKind
 from opskit.redrive.guard import Bounds, Guard
 from opskit.redrive.guard import Progress as Guarded
 from opskit.redrive.guarding import Eyes, Watched
@@ -28,7 +29,8 @@ from opskit.redrive.pace import Pace
 from opskit.redrive.place import SourceQueue
 from opskit.redrive.plan import Plan
 from opskit.redrive.receipt import Receipt, added_up
-from opskit.redrive.route import UNKNOWN, Route
+from opskit.redrive.route import UNKNOWN, Route, to_queues
+from opskit.redrive.sinks import FileSink
 from opskit.redrive.sorting import Choose, own_id_only
 from opskit.redrive.tally import Progress
 
@@ -213,6 +215,8 @@ class Redrive:
             decision = choice.decide(letter, group)
             if decision is not Decision.TAKEN:
                 return group, WHY_NOT[decision]
+            if self._plan.homewards and kind_of(letter) in OF_FUNCTIONS:
+                return group, FOREIGN
             return group, UNKNOWN if route is not None and route.destination(letter) is None else ""
 
         return choose
@@ -236,6 +240,26 @@ class Redrive:
         return added_up(self._ledger, self._run)
 
 
+def destination_of(aws: Aws, planned: Plan, *, again: bool) -> Destination:
+    """Return where a plan's letters go; `again` goes on with its file.
+
+    UsageError if the file cannot be written.
+    """
+    queues = to_queues(aws, planned.queues) if planned.queues else None
+    terms = planned.terms
+    if queues is not None and not planned.by_kind:
+        return queues
+    file = FileSink(Path(terms.to_file), append=again) if terms.to_file else None
+    return ByKind(
+        aws,
+        planned.box.arn,
+        queue=queues,
+        function=terms.to_function,
+        file=file,
+        any_count=terms.any_count,
+    )
+
+
 def _guarding(check: Callable[..., None], done: threading.Event, mover: Mover) -> None:
     """Check until the ramp is done, and once more; where nobody looks any more, nothing may go on."""
     try:
@@ -251,6 +275,9 @@ def _guarding(check: Callable[..., None], done: threading.Event, mover: Mover) -
 
 
 TAKEN = "it was taken, and the answer said so"
+OF_FUNCTIONS = EVENTS | BATCHES
+FOREIGN = "a function gave it up, and no queue: say --to-function NAME or --to-file FILE"
+"""Why a letter stays in a queue that takes the dead letters of queues and of functions."""
 WHY_NOT = {Decision.LEFT: "not chosen", Decision.UNJUDGED: "whether it is chosen cannot be told"}
 
 

@@ -60,6 +60,12 @@ class Plan:
         return not self.queues or bool(self.terms.to_function or self.terms.to_file)
 
     @property
+    def homewards(self) -> bool:
+        """Whether letters go to the queues that they came from, and not where the user said."""
+        home = {queue.arn for queue in self.box.sources}
+        return not self.by_kind and all(queue.arn in home for queue in self.queues)
+
+    @property
     def to(self) -> str:
         """What to call where letters go."""
         names = [queue.name for queue in self.queues]

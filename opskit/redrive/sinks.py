@@ -124,15 +124,25 @@ class FileSink:
 
     asks_function = False
 
-    def __init__(self, path: Path, *, append: bool = False) -> None:
-        """Make the file, or go on with one; UsageError if it is there already, or cannot be written to."""
+    def __init__(self, path: Path, *, append: bool = False, make: bool = True) -> None:
+        """Make the file, or go on with one; UsageError if it is there already, or cannot be written to.
+
+        With `make` False it is only looked whether it is there, for what says where events would go.
+        """
         self.path = path
         self._lock = threading.Lock()
+        if make:
+            self._make(append=append)
+        elif path.exists() or path.is_symlink():
+            raise _there(path)
+
+    def _make(self, *, append: bool) -> None:
+        path = self.path
         how = os.O_APPEND if append else os.O_CREAT | os.O_EXCL
         try:
             os.close(os.open(path, how | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
         except FileExistsError as error:
-            raise UsageError(f"--to-file {path}: is there already", "name a new file") from error
+            raise _there(path) from error
         except OSError as error:
             raise UsageError(f"--to-file {path}: {error.strerror}") from error
 
@@ -150,6 +160,10 @@ class FileSink:
         except OSError as error:
             return Outcome(Status.RETRY, reason=f"{self.path}: {error.strerror}", code="FileError")
         return Outcome(Status.CONFIRMED)
+
+
+def _there(path: Path) -> UsageError:
+    return UsageError(f"--to-file {path}: is there already", "name a new file")
 
 
 def _append(file: FileIO, lines: bytes) -> None:

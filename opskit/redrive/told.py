@@ -7,6 +7,7 @@ from functools import cached_property
 from opskit.model import Cost, Finding, Gap, Severity, Verdict, severity_of, verdict_of
 from opskit.redrive.plan import Plan
 from opskit.redrive.receipt import Receipt
+from opskit.render.figures import counted
 
 UNPROVEN = "canary-unproven"
 """The halt that is no finding: nobody knows."""
@@ -69,17 +70,17 @@ class Told:
             else:
                 yield _finding(f"redrive-{receipt.halt.what}", subject, summary, self.command)
         if receipt.returned:
-            summary = (
-                f"{receipt.returned:,} messages came back into the dead-letter queue after they were moved"
-            )
+            messages = counted(receipt.returned, "message", "messages")
+            summary = f"{messages} came back into the dead-letter queue after being moved"
             yield _sick("redrive-loop", subject, summary)
         for cause, count, text in (
-            ("redrive-failed", receipt.failed, "were not taken, and stay in the dead-letter queue"),
-            ("redrive-not-deleted", receipt.undeleted, "were sent, and are still in the dead-letter queue"),
-            ("redrive-unknown", receipt.unknown, "were handed over without an answer"),
+            ("redrive-failed", receipt.failed, "not taken: still in the dead-letter queue"),
+            ("redrive-not-deleted", receipt.undeleted, "sent, and still in the dead-letter queue"),
+            ("redrive-unknown", receipt.unknown, "handed over without an answer"),
         ):
             if count:
-                yield _finding(cause, subject, f"{count:,} messages {text}", self.command)
+                messages = counted(count, "message", "messages")
+                yield _finding(cause, subject, f"{messages} {text}", self.command)
 
 
 def _sick(cause: str, subject: str, summary: str) -> Finding:

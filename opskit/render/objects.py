@@ -16,12 +16,15 @@ from opskit.render.labelled import Line, labelled, of_findings, of_gaps
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """What was found below a prefix; `fault` says why the listing ended early."""
+    """What was found below a prefix; `fault` says why the listing ended early, `again` is what does it."""
 
     bucket: str
     applied: bool
     told: tuple[Told, ...]
     fault: str = ""
+    again: str = ""
+    full: bool = False
+    """As many as were asked for: there may be more."""
 
     @property
     def moved(self) -> int:
@@ -55,7 +58,8 @@ def render(objects: Objects, envelope: Envelope, output: Output) -> str:
     """Return what became of the objects, or where they would go."""
     if output is Output.JSON:
         body = {"objects": [_document(one) for one in objects.told]}
-        return encoded(envelope.document(body, objects.findings, objects.gaps))
+        commands = [objects.again] if objects.again and objects.told else []
+        return encoded(envelope.document(body, objects.findings, objects.gaps, next_commands=commands))
     lines = [*_lines(objects), *of_findings(objects.findings), *of_gaps(objects.gaps)]
     return labelled(_headline(objects), [("where", _where(envelope)), *lines], output)
 
@@ -77,8 +81,10 @@ def _lines(objects: Objects) -> Iterator[Line]:
             to = one.foreseen.to if one.foreseen else "taken, deleted"
             note = f" ({one.foreseen.note})" if one.foreseen and one.foreseen.note else ""
             yield "object", f"{one.stored.key}: {to}{note}"
-    if objects.told and not objects.applied:
-        yield "do it", f"opskit redrive-dlq s3://{objects.bucket} --apply"
+    if objects.full:
+        yield "more", f"only the first {len(objects.told)} were looked at: again, or with a higher --limit"
+    if objects.told and objects.again:
+        yield "do it", objects.again
 
 
 def _document(one: Told) -> dict[str, Any]:

@@ -20,16 +20,17 @@ def render_all(kept: Sequence[Kept], output: Output, canvas: Canvas) -> str:
         return encoded([_document(one) for one in kept])
     if not kept:
         return "no redrive was done on this machine"
+    shown = str if output is Output.CSV else number
     records = [
         {
             "run": one.receipt.run,
             "began (UTC)": _moment(one),
             "queue": clean(one.queue),
-            "read": number(one.receipt.read),
-            "moved": number(one.receipt.moved),
-            "left": number(one.receipt.staying),
-            "failed": number(one.receipt.failed),
-            "twice?": number(one.receipt.doubtful),
+            "read": shown(one.receipt.read),
+            "moved": shown(one.receipt.moved),
+            "left": shown(one.receipt.staying),
+            "failed": shown(one.receipt.failed),
+            "twice?": shown(one.receipt.doubtful),
             "state": _state(one),
         }
         for one in kept
