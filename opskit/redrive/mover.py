@@ -192,27 +192,27 @@ class Mover:
         watch: Callable[[], None] = lambda: None,
         every_s: float = 0.5,
     ) -> None:
-        """Do work in threads of its own, so that Ctrl-C never cuts a batch in two."""
-        workers = [
-            threading.Thread(target=self._guarded, args=(work,), name="mover", daemon=True)
-            for _ in range(count)
-        ]
-        for worker in workers:
-            worker.start()
+        """Do work in threads of its own, so that Ctrl-C never cuts a batch in two.
+
+        They are waited for by events: up to Python 3.12 an interrupted Thread.join believes that its thread
+        has ended.
+        """
+        endings = [threading.Event() for _ in range(count)]
+        for ending in endings:
+            threading.Thread(target=self._guarded, args=(work, ending), name="mover", daemon=True).start()
         try:
-            while alive := [worker for worker in workers if worker.is_alive()]:
-                alive[0].join(every_s)
+            while running := [ending for ending in endings if not ending.is_set()]:
+                running[0].wait(every_s)
                 watch()
         except BaseException:
             self.tally.stop("interrupted", "interrupted")
             raise
         finally:
-            for worker in workers:
-                worker.join()
+            _wait_for(endings)
         if self.tally.fault is not None:
             raise self.tally.fault
 
-    def _guarded(self, work: Callable[[], object]) -> None:
+    def _guarded(self, work: Callable[[], object], ending: threading.Event) -> None:
         """Do work of a thread; what goes wrong stops the run and is told at its end."""
         ended = False
         try:
@@ -221,6 +221,7 @@ class Mover:
         finally:
             if not ended:  # by a fault that nobody foresaw: the others must not go on as if nothing was
                 self.tally.stop("failed", "opskit failed: see the lines above")
+            ending.set()
 
     def _carried_out(self, work: Callable[[], object]) -> None:
         try:
@@ -231,6 +232,13 @@ class Mover:
             self.tally.stop("altered", str(error))
         except OpskitError as error:
             self.tally.fail(error)
+
+
+def _wait_for(endings: Sequence[threading.Event]) -> None:
+    """Wait for threads that were told to stop; another Ctrl-C must not leave one at work."""
+    while running := [ending for ending in endings if not ending.is_set()]:
+        with suppress(KeyboardInterrupt):
+            running[0].wait()
 
 
 def pick_up(queue: Queue, ledger: Ledger) -> list[Row]:

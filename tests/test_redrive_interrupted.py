@@ -1,0 +1,71 @@
+"""Ctrl-C while threads of a redrive are at work: each ends what it does before anything is counted."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import pytest
+from redrive_fakes import FakeDestination, FakeQueue, held
+
+from opskit.redrive.ledger import Ledger
+from opskit.redrive.letter import Held
+from opskit.redrive.mover import Mover
+from opskit.redrive.pace import Pace
+
+POLL_S = 0.6
+
+
+@dataclass
+class SlowQueue(FakeQueue):
+    """Its polls take a while; `polling` counts those that go on."""
+
+    polling: int = 0
+
+    def receive(self, limit: int, *, hidden_s: int, wait_s: int) -> list[Held]:
+        self.polling += 1
+        time.sleep(POLL_S)
+        self.polling -= 1
+        return super().receive(limit, hidden_s=hidden_s, wait_s=wait_s)
+
+
+@contextmanager
+def ctrl_c_after(*seconds: float) -> Iterator[None]:
+    """Press Ctrl-C at those times; the signal is real, so that it cuts a wait as the real one does."""
+
+    def press(_: int, __: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGUSR1, press)
+    main = threading.main_thread().ident
+    assert main is not None
+    timers = [threading.Timer(one, signal.pthread_kill, (main, signal.SIGUSR1)) for one in seconds]
+    for timer in timers:
+        timer.start()
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.join()
+        signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.parametrize("presses", [(0.2,), (0.2, 0.3)], ids=["once", "twice"])
+@pytest.mark.parametrize("step", ["ramp", "sweep"])
+def test_ctrl_c_waits_until_a_poll_that_goes_on_has_ended(
+    tmp_path: Path, step: str, presses: Sequence[float]
+) -> None:
+    ledger = Ledger.create(tmp_path / "run.sqlite3", {})
+    queue = SlowQueue(batches=[[held(1)], [held(2)]])
+    mover = Mover(queue, FakeDestination(), ledger, lambda _: ("", ""), run="run")  # type: ignore[arg-type]
+    work = (
+        mover.sweep if step == "sweep" else lambda: mover.ramp(Pace(1.0, 0.0, time.monotonic), lambda _: None)
+    )
+    with ctrl_c_after(*presses), pytest.raises(KeyboardInterrupt):
+        work()
+    assert queue.polling == 0
+    ledger.close()
