@@ -12,12 +12,13 @@ from opskit.health import alarms, asking
 from opskit.inventory.fleet import Fleet
 from opskit.inventory.worker import Source, Worker
 from opskit.model import Describe, LogQuery, Reading, Readings, Signal, Status, Window
+from opskit.redrive.kinds import RIGHTS
 from opskit.settings import Settings
 
 _UNREAD = Reading(Status.FAILED, "not asked yet", "NotAsked")
 _QUEUES = "https://queues/<account>"
 _LETTERBOX = ("GetQueueUrl", "GetQueueAttributes", "ListDeadLetterSourceQueues", "ListMessageMoveTasks")
-_MOVING = ("ReceiveMessage", "SendMessage", "DeleteMessage", "ChangeMessageVisibility")
+_TAKING = ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility")
 _READING = ("DescribeLogGroups", "DescribeLogStreams", "FilterLogEvents", "StartLiveTail")
 
 
@@ -71,20 +72,45 @@ def _peek(settings: Settings) -> Iterator[Signal]:
     yield LogQuery(("<group>",), "", ())
 
 
-def _drop(_: Settings) -> Iterator[Signal]:
-    """Yield what a drop asks, receives, shows again and deletes."""
-    moving = ("ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage")
-    yield from (Describe("sqs", call) for call in (*_LETTERBOX, *moving))
+def _drop(settings: Settings) -> Iterator[Signal]:
+    """Yield what a drop asks, receives, shows again and deletes, and what --group reads in the logs."""
+    yield from (Describe("sqs", call) for call in (*_LETTERBOX, *_TAKING))
+    yield from _grouping(settings)
 
 
-def _redrive(_: Settings) -> Iterator[Signal]:
+def _grouping(settings: Settings) -> Iterator[Signal]:
+    """Yield what tells who reads a queue, and what the consumers' logs say of its letters."""
+    yield from anyone(settings).signals().values()
+    yield Describe("lambda", "ListEventSourceMappings")
+    yield Describe("logs", "DescribeLogGroups")
+    yield LogQuery(("<group>",), "", ())
+
+
+def _redrive(settings: Settings) -> Iterator[Signal]:
     """Yield what `opskit redrive-dlq` asks of the queues and the consumer, and what moves letters."""
     yield from _looked_at("sqs", listed=False)
     yield from alarms.every(Window(0, 3600))
-    yield from (Describe("sqs", call) for call in (*_LETTERBOX, *_MOVING))
-    yield Describe("lambda", "ListEventSourceMappings")
+    yield from (Describe("sqs", call) for call in (*_LETTERBOX, *_TAKING, "SendMessage"))
+    yield from _grouping(settings)
     yield Describe("cloudwatch", "DescribeAlarms")
     yield Describe("logs", "FilterLogEvents")
+
+
+def _events(settings: Settings) -> Iterator[Signal]:
+    """Yield what a redrive of letters that no queue gave up asks besides, and hands over."""
+    yield from _redrive(settings)
+    for action in sorted({action for some in RIGHTS.values() for action in some}):
+        service, _, call = action.partition(":")
+        yield Describe(service, call)
+
+
+def _server_side(_: Settings) -> Iterator[Signal]:
+    """Yield what AWS's own move task takes.
+
+    Source: SQS Developer Guide, "Configure queue permissions for dead-letter queue redrive".
+    """
+    moving = ("StartMessageMoveTask", "CancelMessageMoveTask", "ReceiveMessage", "DeleteMessage")
+    yield from (Describe("sqs", call) for call in (*_LETTERBOX, *moving, "SendMessage"))
 
 
 COMMANDS: Mapping[str, Callable[[Settings], Iterable[Signal]]] = {
@@ -99,5 +125,7 @@ ACTING: Mapping[str, Callable[[Settings], Iterable[Signal]]] = {
     "dlq-peek": _peek,
     "dlq-drop": _drop,
     "redrive-dlq": _redrive,
+    "redrive-dlq-events": _events,
+    "redrive-dlq-server-side": _server_side,
 }
 """What changes something: its rights are printed only where it is named."""

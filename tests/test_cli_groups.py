@@ -105,6 +105,16 @@ def test_logs_that_are_denied_refuse_a_group_and_nothing_is_moved(
     assert not (tmp_path / "state" / "redrives").exists()
 
 
+def test_logs_that_cost_too_much_to_read_refuse_a_group(
+    opskit: Redrive, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("opskit.cli.readers.MAX_USD", 0.0)
+    told = opskit("redrive-dlq", post.dead, *GO, "--group", "text-0000")
+    assert (told.code, told.out, told.err.count("\n")) == (3, "", 1)
+    assert "opskit: --group: the query would cost $" in told.err
+    assert ", above the limit of USD 0; which group a letter is of is not known: choose by" in told.err
+
+
 @pytest.mark.parametrize("logs", [True, False])
 def test_a_log_group_that_is_empty_or_not_there_has_no_failing_lines(
     request: pytest.FixtureRequest,

@@ -15,12 +15,18 @@ from redrive_calls import Redrive, caller, fill
 
 from opskit.aws.faults import iam_action
 from opskit.cli import main
+from opskit.redrive.kinds import RIGHTS
 from opskit.rights import ACTING, COMMANDS
 
 Call = Callable[[Post], Redrive]
 CHANGES = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:SendMessage"}
-NOT_ALWAYS = {"cloudwatch:ListMetrics", "sns:ListSubscriptionsByTopic", "dynamodb:DescribeTable"}
-"""Only for an alarm that never measured anything, one that tells a topic, and a consumer with tables."""
+NOT_ALWAYS = {
+    *("cloudwatch:ListMetrics", "sns:ListSubscriptionsByTopic", "dynamodb:DescribeTable"),
+    *("lambda:ListFunctions", "logs:DescribeLogGroups"),
+    *("logs:StartQuery", "logs:GetQueryResults", "logs:StopQuery"),
+}
+"""Only for an alarm that never measured anything, one that tells a topic, a consumer with tables, a queue
+that no queue fills, and --group."""
 Rights = Callable[..., dict[str, Any]]
 
 
@@ -51,7 +57,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
     real = BaseClient._make_api_call
 
     def recorded(self: Any, operation: str, params: dict[str, Any]) -> Any:
-        if "opskit/" in (self.meta.config.user_agent_extra or ""):
+        if (self.meta.config.user_agent or "").startswith("opskit/"):
             queue = str(params.get("QueueUrl") or params.get("QueueName") or params.get("SourceArn") or "")
             name = re.split("[/:]", queue)[-1]
             made.add((iam_action(self.meta.service_model.service_name, operation), name))
@@ -106,3 +112,14 @@ def test_nobody_gets_the_right_to_change_something_who_did_not_ask_for_it(rights
     assert not CHANGES & set(rights(*COMMANDS))
     for name in ACTING:
         assert CHANGES & set(rights(name))
+
+
+def test_what_hands_over_events_may_invoke_and_what_leaves_it_to_aws_may_start_a_task(rights: Rights) -> None:
+    plain, events, aws = (rights(f"redrive-dlq{name}") for name in ("", "-events", "-server-side"))
+    assert set(plain) <= set(events)
+    for actions in RIGHTS.values():
+        assert set(actions) <= set(events)
+    assert not {"lambda:InvokeFunction", "s3:DeleteObject", "sqs:StartMessageMoveTask"} & set(plain)
+    assert "*" not in events["lambda:InvokeFunction"]
+    assert aws["sqs:StartMessageMoveTask"] == aws["sqs:CancelMessageMoveTask"] == plain["sqs:DeleteMessage"]
+    assert aws["sqs:SendMessage"] == plain["sqs:SendMessage"]

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import pytest
 from conftest import REGION, EmbeddedAws
+from envelope import check
 from redrive_calls import Redrive, commander, depth
 from redrive_letters import batch, invocation, notification
 
@@ -181,7 +182,7 @@ def test_asynchronous_letters_go_to_their_function_after_a_canary_that_its_log_p
         mailer.letter(f'{{"user": {number}}}')
     with Working(mailer) as working:
         told = opskit("redrive-dlq", mailer.queue, *GO)
-    receipt = told.receipt
+    receipt = check(told.out, "redrive.schema.json")["receipt"]
     assert (told.code, told.causes, receipt["moved"], receipt["returned"]) == (0, [], 5, 0)
     assert receipt["canary"] == (f"consumed: {mailer.name}'s log names it in an execution that ended well")
     assert (len(working.seen), mailer.depth) == (5, 0)
@@ -356,7 +357,8 @@ def test_notifications_go_to_the_one_subscriber_that_they_were_for(
     url = sqs.get_queue_url(QueueName=f"{mailer.name}-undelivered")["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody=notification(topic, subscription))
     careful = opskit("redrive-dlq", dead, *GO)
-    assert (careful.code, careful.document["receipt"]) == (3, None)
+    document = check(careful.out, "redrive.schema.json")
+    assert (careful.code, document["receipt"], document["plan"]["to"]) == (3, None, [])
     told = opskit("redrive-dlq", dead, *GO, "--force")
     assert (told.code, told.receipt["moved"]) == (0, 1)
     assert depth(shared_aws, url) == 0

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opskit.aws.session import Aws
-from opskit.redrive.destinations import RIGHTS, ByKind
+from opskit.redrive.destinations import ByKind
 from opskit.redrive.fates import UndeliveredError
 from opskit.redrive.foreseen import Foreseen
 from opskit.redrive.from_stream import FromStream
-from opskit.redrive.kinds import Kind
+from opskit.redrive.kinds import RIGHTS, Kind
 from opskit.redrive.letter import Letter
 from opskit.redrive.outcome import Destination, Outcome, Status
 from opskit.redrive.sinks import FileSink

@@ -55,7 +55,7 @@ def failing_lines(aws: Aws, box: Letterbox, inventory: Inventory, deadline_s: fl
             groups = log_groups(found, (), inventory.settings, gatherer)
             kept_s = box.retention_s + max((one.retention_s for one in box.sources), default=0)
             within = Window(int(now) - kept_s, int(now) + WINDOW_S)  # a peek's may end so much later too
-            read = lines.read(client, groups.names, within, MAX_USD)
+            read = lines.read(client, groups.names, within, MAX_USD, "the limit of USD")
     finally:
         gatherer.close()
     if read.failed:

@@ -40,13 +40,18 @@ def window_of(letters: Sequence[Letter], box: Letterbox, now: int) -> Window:
     return Window(start, max(min(end, now), start + 60))
 
 
-def read(client: Client, groups: tuple[str, ...], window: Window, max_usd: float) -> Lines:
-    """Return the failing lines of some log groups, unless the query would cost more than `max_usd`."""
+def read(
+    client: Client, groups: tuple[str, ...], window: Window, max_usd: float, limit: str = "--max-cost"
+) -> Lines:
+    """Return the failing lines of some log groups, unless the query would cost more than `max_usd`.
+
+    `limit` is what to call that for people.
+    """
     template = library.load(QUERY)
     asked = Asked(QUERY, template.render(), template.columns, groups, window, _ROWS)
     estimate = client.estimate(asked)
     if estimate.size is not None and estimate.usd > max_usd:
-        return unread(f"the query would cost {usd(estimate.usd)}, above --max-cost {max_usd:g}")
+        return unread(f"the query would cost {usd(estimate.usd)}, above {limit} {max_usd:g}")
     answer = client.run(asked)
     gaps = [_gap(reason) for reason in answer.gaps]
     if answer.limited:

@@ -1,7 +1,7 @@
-"""Which destination takes which kind of dead letter, and which rights that needs."""
+"""Which destination takes which kind of dead letter."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from opskit.aws.session import Aws
 from opskit.redrive.fates import Decisions, UndeliveredError, refused
@@ -100,42 +100,3 @@ class ByKind:
         if self._function or self._file:
             option = "--to-file" if self._file else "--to-function"
             raise refused(f"{option} takes no letter of kind {kind}", "OtherKind")
-
-
-RIGHTS: Mapping[Kind, tuple[str, ...]] = {
-    Kind.ASYNC: ("lambda:InvokeFunction", "lambda:ListFunctions"),
-    Kind.DESTINATION: ("lambda:InvokeFunction", "lambda:ListFunctionEventInvokeConfigs"),
-    Kind.SNS: (
-        "lambda:InvokeFunction",
-        "sns:GetSubscriptionAttributes",
-        "sns:ListSubscriptionsByTopic",
-        "sqs:GetQueueUrl",
-        "sqs:SendMessage",
-    ),
-    Kind.KINESIS: (
-        "kinesis:DescribeStreamSummary",
-        "kinesis:GetRecords",
-        "kinesis:GetShardIterator",
-        "lambda:GetFunctionConfiguration",
-        "lambda:InvokeFunction",
-        "lambda:ListEventSourceMappings",
-    ),
-    Kind.DYNAMODB: (
-        "dynamodb:GetRecords",
-        "dynamodb:GetShardIterator",
-        "lambda:GetFunctionConfiguration",
-        "lambda:InvokeFunction",
-        "lambda:ListEventSourceMappings",
-    ),
-    Kind.S3: (
-        "lambda:GetFunctionConfiguration",
-        "lambda:InvokeFunction",
-        "lambda:ListEventSourceMappings",
-        "lambda:ListFunctionEventInvokeConfigs",
-        "s3:DeleteObject",
-        "s3:GetObject",
-        "s3:ListBucket",
-    ),
-}
-"""IAM actions that handing a letter back takes, beside those on the queue that it is in. Invoke needs
-lambda:InvokeFunction, ListObjectsV2 needs s3:ListBucket (Service Authorization Reference)."""

@@ -74,3 +74,42 @@ def _is_async(attributes: Attributes) -> bool:
 
 def _has(value: Mapping[str, object], kind: str) -> bool:
     return value.get("DataType") == kind and bool(value.get("StringValue"))
+
+
+RIGHTS: Mapping[Kind, tuple[str, ...]] = {
+    Kind.ASYNC: ("lambda:InvokeFunction", "lambda:ListFunctions"),
+    Kind.DESTINATION: ("lambda:InvokeFunction", "lambda:ListFunctionEventInvokeConfigs"),
+    Kind.SNS: (
+        "lambda:InvokeFunction",
+        "sns:GetSubscriptionAttributes",
+        "sns:ListSubscriptionsByTopic",
+        "sqs:GetQueueUrl",
+        "sqs:SendMessage",
+    ),
+    Kind.KINESIS: (
+        "kinesis:DescribeStreamSummary",
+        "kinesis:GetRecords",
+        "kinesis:GetShardIterator",
+        "lambda:GetFunctionConfiguration",
+        "lambda:InvokeFunction",
+        "lambda:ListEventSourceMappings",
+    ),
+    Kind.DYNAMODB: (
+        "dynamodb:GetRecords",
+        "dynamodb:GetShardIterator",
+        "lambda:GetFunctionConfiguration",
+        "lambda:InvokeFunction",
+        "lambda:ListEventSourceMappings",
+    ),
+    Kind.S3: (
+        "lambda:GetFunctionConfiguration",
+        "lambda:InvokeFunction",
+        "lambda:ListEventSourceMappings",
+        "lambda:ListFunctionEventInvokeConfigs",
+        "s3:DeleteObject",
+        "s3:GetObject",
+        "s3:ListBucket",
+    ),
+}
+"""IAM actions that handing a letter back takes, beside those on the queue that it is in. Invoke needs
+lambda:InvokeFunction, ListObjectsV2 needs s3:ListBucket (Service Authorization Reference)."""
