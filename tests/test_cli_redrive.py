@@ -52,7 +52,7 @@ def test_a_dry_run_shows_what_would_be_done_and_receives_nothing(
         f"account 123456789012, us-east-1, prod, endpoint {shared_aws.endpoint}\n"
         "\n"
         "then: one canary, up to 30 min; then up to 50 a second, from 5 a second, doubling every 10 s\n"
-        f"see what they are: opskit dlq peek {post.dead}\n"
+        f"see what they are: opskit dlq peek {post.dead} --region us-east-1\n"
         f"do it: opskit redrive-dlq {post.dead} --apply\n"
         "\n"
         "cost 11 calls, 13 metrics, 0 B scanned, $0.0001\n"
@@ -70,6 +70,9 @@ def test_a_sick_consumer_gets_nothing(shared_aws: EmbeddedAws, place: tuple[Path
     told = call(post)(post.dead, *GO)
     assert (told.code, told.causes, told.document["receipt"]) == (1, ["consumer-errors"], None)
     assert told.err == "opskit: nothing was moved: --force would move all the same\n"
+    assert [one.partition(" --apply")[0] for one in told.document["next"]] == [
+        f"opskit redrive-dlq {post.dead}"
+    ]
     assert depths(shared_aws, post) == (3, 0)
 
 

@@ -80,6 +80,15 @@ def test_a_queue_that_does_not_exist_is_told_with_the_nearest_name(redrive: Redr
     assert said == f"no queue {post.dead}x in region {REGION}; did you mean {post.dead}?"
 
 
+def test_a_queue_named_as_the_list_shows_it_is_told_by_its_whole_name(redrive: Redrive, post: Post) -> None:
+    short = post.dead.removeprefix(f"prd2011-prod-{REGION}-")
+    assert refused(redrive, short) == f"no queue {short} in region {REGION}; did you mean {post.dead}?"
+
+
+def test_a_queue_like_no_other_is_told_with_where_to_look(redrive: Redrive) -> None:
+    assert refused(redrive, "xyzzy").endswith("; opskit dlq list --all shows the dead-letter queues")
+
+
 @pytest.mark.parametrize(
     ("form", "where"),
     [
@@ -200,6 +209,17 @@ def test_a_run_is_gone_on_with_as_it_began(redrive: Redrive) -> None:
 def test_a_run_that_is_not_known_is_told(redrive: Redrive, tmp_path: Path) -> None:
     said = refused(redrive, "--resume", "1abc", "--apply")
     assert said == f'no redrive "1abc" on this machine; looked in {tmp_path / "state" / "redrives"}'
+
+
+def test_a_state_folder_that_takes_nothing_is_told_with_what_to_do(
+    redrive: Redrive, post: Post, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("OPSKIT_STATE_DIR", str(tmp_path / "file"))
+    outcome = redrive(post.dead, *GO, "--force")
+    assert outcome.code == 4
+    assert outcome.err.startswith(f"opskit: cannot keep a run in {tmp_path / 'file' / 'redrives'}: ")
+    assert outcome.err.endswith("nothing was moved; name a folder that can be written by OPSKIT_STATE_DIR\n")
 
 
 # --- who says so ----------------------------------------------------------------------------------------

@@ -162,12 +162,18 @@ def test_each_fault_of_a_receipt_is_a_finding() -> None:
     assert said.gaps == (Gap("guard", "metrics: denied"),)
 
 
+def test_one_message_is_not_told_as_many() -> None:
+    (found,) = told(of=receipt(returned=1)).findings
+    assert found.summary == "1 message came back into the dead-letter queue after being moved"
+
+
 @pytest.mark.parametrize("what", ["canary-back", "canary-failing", "guard"])
 def test_where_the_consumer_is_at_fault_going_on_is_no_cure(what: str) -> None:
     go_on = "opskit redrive-dlq --resume 1abcdefghi --apply"
     (found,) = told(of=receipt(halt=Halt(what, "why")), command=go_on).findings
     assert found.cause == f"redrive-{what}"
-    assert found.fix == ("see why its consumer fails, and mend that first: opskit dlq peek fan-updates-dlq",)
+    peek = "opskit dlq peek fan-updates-dlq --region us-east-1"
+    assert found.fix == (f"see why its consumer fails, and mend that first: {peek}",)
     assert found.avoid
     assert go_on not in found.fix
 

@@ -34,7 +34,7 @@ DRY RUN: fan-updates-dlq -> fan-updates: about 1,200 dead letters, 3 in flight, 
 account 123456789012, us-east-1, prod
 
 then: one canary, up to 30 min; then up to 50 a second, from 5 a second, doubling every 10 s
-see what they are: opskit dlq peek fan-updates-dlq
+see what they are: opskit dlq peek fan-updates-dlq --region us-east-1
 do it: opskit redrive-dlq fan-updates-dlq --apply
 
 cost 0 calls, 0 metrics, 0 B scanned, $0"""
@@ -52,7 +52,7 @@ twice?    none can be at the destination twice
 counts    fan-updates-dlq held 1,203, now 0: as it should be
 canary    consumed: scoreUsers's log names it in an execution that ended well
 
-cost 0 calls, 0 metrics, 0 B scanned, $0"""
+the look before it cost 0 calls, 0 metrics, 0 B scanned, $0"""
 
 
 def lines(said: Told, output: Output = Output.PLAIN, width: int = 80) -> str:

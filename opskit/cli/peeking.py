@@ -120,9 +120,8 @@ class Peek:
             box = place.find(self._aws, self._name)
         except UsageError as error:
             near = nearest(self._name.name, short_names(self._fleet.workers))
-            raise UsageError(
-                error.message, error.hint or (f"did you mean {near}?" if near else "")
-            ) from error
+            guess = "" if "did you mean" in error.hint else near
+            raise UsageError(error.message, f"did you mean {guess}?" if guess else error.hint) from error
         for _ in range(4 + len(box.sources)):  # its URL, attributes, sources and tasks, and each source's
             self._meter.called("sqs")
         return box

@@ -28,7 +28,10 @@ def held(state_folder: Path, queue_arn: str) -> Iterator[None]:
             f"another opskit on this machine is moving the messages of {queue}", "let it end first"
         ) from error
     except OSError as error:
-        raise OpskitError(f"{path}: {error.strerror}") from error
+        raise OpskitError(
+            f"cannot keep a run in {path.parent}: {error.strerror}; nothing was moved",
+            "name a folder that can be written by OPSKIT_STATE_DIR",
+        ) from error
     try:
         yield
     finally:

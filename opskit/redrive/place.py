@@ -162,8 +162,10 @@ def _unfound(aws: Aws, queue: QueueName, fault: Fault) -> CannotLookError | Usag
     if fault.code not in GONE:
         return CannotLookError(f"queue {queue.name}: {fault.text}")
     where = f"account {queue.account}, region {aws.region}" if queue.account else f"region {aws.region}"
-    near = nearest(queue.name, _names(aws))
-    return UsageError(f"no queue {queue.name} in {where}", f"did you mean {near}?" if near else "")
+    names = _names(aws)
+    near = next((one for one in names if one.endswith(f"-{queue.name}")), "") or nearest(queue.name, names)
+    others = "" if queue.account else "opskit dlq list --all shows the dead-letter queues"
+    return UsageError(f"no queue {queue.name} in {where}", f"did you mean {near}?" if near else others)
 
 
 def _names(aws: Aws) -> Sequence[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from opskit.model import Cost, Finding, Gap, Severity, Verdict, severity_of, verdict_of
+from opskit.redrive.place import Letterbox
 from opskit.redrive.plan import Plan
 from opskit.redrive.receipt import Receipt
 from opskit.render.figures import counted
@@ -62,31 +63,35 @@ class Told:
         receipt = self.receipt
         if receipt is None:
             return
-        subject = self.plan.box.name
+        box, subject = self.plan.box, self.plan.box.name
         if receipt.halt is not None and receipt.halt.what not in (UNPROVEN, "interrupted"):
             summary = f"stopped: {receipt.halt.reason}"
             if receipt.halt.what in SICK:
-                yield _sick(f"redrive-{receipt.halt.what}", subject, summary)
+                yield _sick(f"redrive-{receipt.halt.what}", box, summary)
             else:
                 yield _finding(f"redrive-{receipt.halt.what}", subject, summary, self.command)
         if receipt.returned:
-            messages = counted(receipt.returned, "message", "messages")
-            summary = f"{messages} came back into the dead-letter queue after being moved"
-            yield _sick("redrive-loop", subject, summary)
+            summary = f"{_messages(receipt.returned)} came back into the dead-letter queue after being moved"
+            yield _sick("redrive-loop", box, summary)
         for cause, count, text in (
             ("redrive-failed", receipt.failed, "not taken: still in the dead-letter queue"),
             ("redrive-not-deleted", receipt.undeleted, "sent, and still in the dead-letter queue"),
             ("redrive-unknown", receipt.unknown, "handed over without an answer"),
         ):
             if count:
-                messages = counted(count, "message", "messages")
-                yield _finding(cause, subject, f"{messages} {text}", self.command)
+                yield _finding(cause, subject, f"{_messages(count)} {text}", self.command)
 
 
-def _sick(cause: str, subject: str, summary: str) -> Finding:
+def _messages(count: int) -> str:
+    return counted(count, "message", "messages")
+
+
+def _sick(cause: str, box: Letterbox, summary: str) -> Finding:
     """Return a finding that the consumer is to be mended for."""
-    mend = f"see why its consumer fails, and mend that first: opskit dlq peek {subject}"
-    return Finding(cause, Severity.HIGH, subject, summary, fix=(mend,), avoid=(AGAIN,))
+    mend = (
+        f"see why its consumer fails, and mend that first: opskit dlq peek {box.name} --region {box.region}"
+    )
+    return Finding(cause, Severity.HIGH, box.name, summary, fix=(mend,), avoid=(AGAIN,))
 
 
 def _finding(cause: str, subject: str, summary: str, command: str) -> Finding:

@@ -47,7 +47,9 @@ def render_one(kept: Kept, output: Output, canvas: Canvas) -> str:
     heading = clean(f"run {kept.receipt.run} of {kept.queue}, {_moment(kept)} UTC: {_state(kept)}")
     who = clean(f"by {kept.facts.get('actor', 'unknown')}: {kept.facts.get('command', '')}")
     lines = [heading, who, "", *receipt_lines(kept.receipt, kept.queue)]
-    if not kept.signed_off:
+    if not kept.ended:
+        lines += ["", f"if it was cut off, go on: opskit redrive-dlq --resume {kept.receipt.run} --apply"]
+    elif not kept.signed_off:
         lines += ["", f"its letters are kept until: opskit dlq receipts {kept.receipt.run} --sign-off"]
     return "\n".join(f"{escaped(line)}  " if output is Output.MARKDOWN else line for line in lines)
 

@@ -117,7 +117,8 @@ def _blocks(told: Told) -> Iterator[Sequence[str]]:
     yield [f"could not look at {clean(words.gap_line(gap))}" for gap in words.merged(told.gaps)]
     yield [clean(note) for note in told.plan.notes]
     yield list(_next(told))
-    yield [f"cost {words.spent(told.cost)}"]
+    what = "cost" if told.receipt is None else "the look before it cost"
+    yield [f"{what} {words.spent(told.cost)}"]
 
 
 def _heading(told: Told) -> str:
@@ -201,7 +202,7 @@ def _finding_lines(finding: Finding) -> Iterator[str]:
 
 
 def _next(told: Told) -> Iterator[str]:
-    terms = told.plan.terms
+    terms, box = told.plan.terms, told.plan.box
     if told.receipt is None:
         first = (
             "no canary (--force)" if terms.forced else f"one canary, up to {duration(terms.canary_timeout_s)}"
@@ -209,7 +210,7 @@ def _next(told: Told) -> Iterator[str]:
         ramp = f", from {START_PER_S:.0f} a second, doubling every {duration(terms.doubling_s)}"
         slow = terms.rate > START_PER_S and terms.doubling_s
         yield f"then: {first}; then up to {number(terms.rate)} a second{ramp if slow else ''}"
-        yield clean(f"see what they are: opskit dlq peek {told.plan.box.name}")
+        yield clean(f"see what they are: opskit dlq peek {box.name} --region {box.region}")
     if told.command:
         what = "go on" if told.receipt is not None else "do it"
         if told.receipt is None and told.verdict is not Verdict.OK:
