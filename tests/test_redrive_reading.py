@@ -102,6 +102,26 @@ def test_of_a_fifo_queue_what_stands_behind_others_is_not_waited_for() -> None:
     assert (reading.drained, reading.reader.unreached) == (True, 4)
 
 
+def test_of_a_fifo_queue_a_count_that_is_late_is_waited_for() -> None:
+    """Nothing of it is in flight: there is nothing that a message could stand behind."""
+    reading = Reading(FakeQueue(fifo=True, depths=[Depth(4, 0, 0), NOTHING]))
+    reading.poll(EMPTY_POLLS)
+    assert not reading.drained
+    reading.poll(1)
+    assert (reading.drained, reading.reader.unreached) == (True, 0)
+
+
+def test_what_was_reached_after_all_is_not_told_as_unreached() -> None:
+    reading = Reading(FakeQueue(depths=[Depth(0, 1, 0), Depth(0, 1, 0), NOTHING]))
+    reading.poll(EMPTY_POLLS)
+    reading.clock.at_s += STUBBORN_S + 2
+    reading.poll(1)
+    assert reading.reader.unreached == 1
+    reading.reader.drained.clear()
+    reading.poll(1)
+    assert (reading.drained, reading.reader.unreached) == (True, 0)
+
+
 def test_of_a_fifo_queue_what_somebody_else_holds_is_waited_for() -> None:
     reading = Reading(FakeQueue(fifo=True, depths=[Depth(4, 1, 0)]))
     reading.poll(EMPTY_POLLS)

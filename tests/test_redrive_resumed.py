@@ -74,7 +74,7 @@ def test_a_ledger_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monk
     def cut_off(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Ledger, "note", cut_off)
+    monkeypatch.setattr("opskit.redrive.ledger._written", cut_off)
     with pytest.raises(KeyboardInterrupt):
         Ledger.create(tmp_path / "run.sqlite3", {"queue": "arn"})
     assert not list(tmp_path.glob("*.sqlite3"))

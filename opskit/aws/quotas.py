@@ -4,8 +4,8 @@ Figures are the documented defaults: Lambda guide "Lambda quotas" (GetFunction 1
 rest of its control plane together 15/s), CloudWatch guide "service quotas" (GetMetricData 50/s,
 DescribeAlarms 9/s), Kinesis API reference (DescribeStreamSummary 20/s, ListStreams 5/s), API Gateway guide
 "quotas" (its control plane together 10/s), SNS quotas (ListSubscriptionsByTopic 30/s), CloudTrail
-(LookupEvents 2/s). Where none is documented, such as for SQS, or none that matters, such as for DynamoDB, only the number at a
-time is bounded.
+(LookupEvents 2/s). Where none is documented, such as for SQS, or none that matters, such as for DynamoDB,
+only the number at a time is bounded.
 """
 
 from opskit.lanes import Lane

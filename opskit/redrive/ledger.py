@@ -230,7 +230,8 @@ class Ledger:
 
     def in_state(self, *states: State) -> list[Row]:
         """Return the rows in one of these states, in the order they were met."""
-        return [_row(row) for row in self._read(f"{_SELECT} WHERE state IN ({_holes(states)})", states)]
+        query = f"{_SELECT} WHERE state IN ({_holes(states)}) ORDER BY rowid"
+        return [_row(row) for row in self._read(query, states)]
 
     def rows_where(self, condition: str) -> list[Row]:
         """Return rows by a condition of this module's own words, such as "doubtful"."""

@@ -54,9 +54,11 @@ class Reader:
         ours = len(self._hand) + so_far.left + so_far.failed + so_far.returned
         others = max(0, depth.in_flight - ours)
         if not (depth.visible or depth.delayed or others):
+            self.unreached = 0
             self.drained.set()
             return
-        behind = self._queue.fifo and not (depth.delayed or others)
+        # Where nothing of ours is in flight nothing can stand behind it: the count is only late.
+        behind = self._queue.fifo and ours and not (depth.delayed or others)
         patience_s = 0.0 if behind else max(STUBBORN_S, self._hand.hidden_s + POLL_S)
         with self._lock:
             self._waiting_since = self._waiting_since or self._now()
