@@ -81,7 +81,7 @@ def test_a_ledger_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_no_ledger_takes_the_place_of_another(ledger: Ledger) -> None:
-    with pytest.raises(LedgerError, match="already"):
+    with pytest.raises(LedgerError, match="exists"):
         Ledger.create(ledger.path, {})
 
 
