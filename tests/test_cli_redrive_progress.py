@@ -3,8 +3,8 @@
 import pytest
 from redrive_plans import judged, planned
 
-from opskit.cli import out, redriving
-from opskit.cli.redriving import NOTE_EVERY_S, Ticker
+from opskit.cli import out, ticker
+from opskit.cli.ticker import NOTE_EVERY_S, Ticker
 from opskit.redrive.plan import Plan, Terms
 from opskit.redrive.tally import Progress
 
@@ -50,10 +50,10 @@ def test_where_nobody_watches_it_says_so_now_and_then(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at = [1000.0]
-    monkeypatch.setattr(redriving.time, "monotonic", lambda: at[0])
-    ticker = Ticker(planned(judged()), 0)
+    monkeypatch.setattr(ticker.time, "monotonic", lambda: at[0])
+    ours = Ticker(planned(judged()), 0)
     for second in range(int(2 * NOTE_EVERY_S)):
         at[0] = 1001.0 + second
-        ticker.said(f"canary: {second}")
-    ticker.close()
+        ours.said(f"canary: {second}")
+    ours.close()
     assert capsys.readouterr().err == "opskit: canary: 29\nopskit: canary: 59\n"

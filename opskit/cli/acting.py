@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from opskit.aws.faults import FAULTS, explain
 from opskit.aws.price import Meter
 from opskit.aws.session import Aws
-from opskit.cli import out
 from opskit.cli.look import endpoint_of
 from opskit.errors import CannotLookError, UsageError
 from opskit.inventory.queue_name import QueueName
+from opskit.loopback import is_loopback
 from opskit.redrive import place
 from opskit.redrive.place import Letterbox
 from opskit.render.envelope import Envelope
@@ -31,6 +31,10 @@ class Acting:
         place.refuse_other_place(replace(queue, name=box.name, account=box.account), self.settings)
         return box
 
+    def refuse_account(self, given: str | None, box: Letterbox) -> None:
+        """Raise UsageError where nobody has said that this queue's account is meant; `given`: --account."""
+        refuse_account(given, box.account, self.settings, endpoint_of(self.aws, self.settings))
+
     def envelope(self, command: str, box: Letterbox) -> Envelope:
         """Return who acts where, and what it has cost so far."""
         return Envelope(
@@ -44,24 +48,27 @@ class Acting:
 
 
 @contextmanager
-def acting(settings: Settings, queue: QueueName) -> Iterator[Acting]:
-    """Open a session in the queue's region, and close it."""
-    placed = _placed(queue, settings)
-    aws, meter = Aws(placed.region, placed.profile), Meter()
+def acting(settings: Settings) -> Iterator[Acting]:
+    """Open a session in the region of `settings`, which is the queue's, and close it."""
+    aws, meter = Aws(settings.region, settings.profile), Meter()
     try:
         meter.count_calls(aws.client("sqs"), "sqs")
         meter.count_calls(aws.client_once("sqs"), "sqs")
-        yield Acting(aws, placed, meter)
+        yield Acting(aws, settings, meter)
     except FAULTS as error:  # what is wrong before a queue is asked for: credentials, region, endpoint
         raise CannotLookError(explain(error, "sqs").text) from error
     finally:
         aws.close()
 
 
-def _placed(queue: QueueName, settings: Settings) -> Settings:
-    if not queue.region or queue.region == settings.region:
-        return settings
-    if "region" in settings.flags:
-        raise UsageError(f"--region {settings.region} contradicts QUEUE, whose region is {queue.region}")
-    out.note(f"region {queue.region}, as QUEUE says")
-    return replace(settings, region=queue.region)
+def refuse_account(given: str | None, found: str, settings: Settings, endpoint: str) -> None:
+    """Refuse to act where nobody has said which account is meant, but for an AWS on this machine.
+
+    `found` is the account that the queue is in, `given` the one of --account.
+    """
+    if given is not None and given != found:
+        raise UsageError(f"--account {given}: the queue is in account {found}")
+    if given is None and not settings.account and not is_loopback(endpoint):
+        raise UsageError(
+            f"opskit.toml binds {settings.env} to no account", f"say which one is meant: --account {found}"
+        )

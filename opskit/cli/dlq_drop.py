@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from opskit.redrive.choosing import Choice
 
 CHOOSE = "Which messages"
+Account = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ID", help="The account that is meant, if opskit.toml binds none.", show_default=False
+    ),
+]
 
 
 @remember
@@ -49,6 +55,7 @@ def drop(
         bool, typer.Option("--apply", help="Drop; else it only counts what would be dropped.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; with --apply.")] = False,
+    account: Account = None,
 ) -> int:
     """Delete selected messages of a dead-letter queue, each only after it is in a backup.
 
@@ -58,7 +65,7 @@ def drop(
 
     choice, words = _selection(_Said(everything, tuple(group or ()), match, older_than, ids))
     path = None if backup is None else backup.expanduser()
-    return run_drop(shared, Asked(queue, choice, words, path, apply, yes))
+    return run_drop(shared, Asked(queue, choice, words, path, apply, yes, account))
 
 
 @remember
@@ -70,11 +77,12 @@ def restore(
     apply: Annotated[
         bool, typer.Option("--apply", help="Send; else it only says what would be sent.")
     ] = False,
+    account: Account = None,
 ) -> int:
     """Send the messages of a backup to a queue, each once: what was sent is noted in FILE.restored."""
     from opskit.cli.dropping import run_restore
 
-    return run_restore(shared, file.expanduser(), to, apply=apply)
+    return run_restore(shared, file.expanduser(), to, account, apply=apply)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from opskit.aws.faults import FAULTS, explain
 from opskit.aws.objects import Bucket
 from opskit.aws.session import Aws
 from opskit.cli import out
+from opskit.cli.acting import refuse_account
 from opskit.cli.look import endpoint_of
 from opskit.cli.options import SharedOptions
 from opskit.errors import CannotLookError, UsageError
@@ -29,7 +29,6 @@ from opskit.settings import Settings
 _URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
 """A bucket's name (S3 User Guide, "General purpose bucket naming rules")."""
 COMMAND = "redrive-dlq"
-MayAct = Callable[[str | None, str, Settings, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +44,8 @@ class Asked:
     apply: bool = False
 
 
-def run(shared: SharedOptions, asked: Asked, may_act: MayAct) -> int:
-    """Show where each object would go, or hand them over, until the first that is not taken.
-
-    `may_act` raises UsageError where it is not said which account is meant.
-    """
+def run(shared: SharedOptions, asked: Asked) -> int:
+    """Show where each object would go, or hand them over, until the first that is not taken."""
     found = _URL.fullmatch(asked.url)
     if found is None:
         raise UsageError(f"QUEUE: expected s3://BUCKET/PREFIX, got {asked.url}")
@@ -58,7 +54,7 @@ def run(shared: SharedOptions, asked: Asked, may_act: MayAct) -> int:
     try:
         identity = _identity(aws, settings)
         if asked.apply:
-            may_act(asked.account, identity, settings, endpoint_of(aws, settings))
+            refuse_account(asked.account, identity, settings, endpoint_of(aws, settings))
         told, fault = _told(aws, asked, found["bucket"], found["prefix"] or PREFIX)
         envelope = Envelope(COMMAND, identity, settings.region, settings.env, endpoint_of(aws, settings))
     finally:

@@ -1,117 +1,56 @@
-"""One call of `opskit redrive-dlq`: the plan, the question, the run, the receipt, the exit code."""
+"""What `opskit redrive-dlq` does: a new run, one that goes on, objects in S3, or AWS's own move task."""
 
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 from opskit import inventory
-from opskit.aws.session import Aws
-from opskit.cli import out
-from opskit.cli.choosing import choice_of, group_of
-from opskit.cli.look import endpoint_of
+from opskit.cli import queues
 from opskit.cli.options import SharedOptions
-from opskit.cli.readers import failing_lines, refuse_read
-from opskit.cli.times import parse_duration
-from opskit.cli.verdict import actor, command_line, exit_code
+from opskit.cli.redrive_asked import Asked, events, given, terms_of
+from opskit.cli.redrive_session import opened
+from opskit.cli.verdict import command_line
 from opskit.errors import UsageError
-from opskit.exits import Exit
-from opskit.gather import Gatherer, window
 from opskit.inventory import Inventory
-from opskit.inventory.lookup import refuse_other_account
 from opskit.inventory.queue_name import QueueName, parse_queue
-from opskit.journal import Journal, JournalError, folder
+from opskit.journal import folder
 from opskit.journal.store import new_run
-from opskit.loopback import is_loopback
-from opskit.model import Severity
-from opskit.redrive import consumer, lease, runs
-from opskit.redrive.destinations import ByKind
-from opskit.redrive.guarding import check_alarms
-from opskit.redrive.ledger import Ledger, LedgerError, State
-from opskit.redrive.letter import Letter
-from opskit.redrive.outcome import Destination
-from opskit.redrive.performing import Redrive, Telling
-from opskit.redrive.place import Letterbox, find
-from opskit.redrive.plan import Plan, Terms, plan, refuse, stopping
-from opskit.redrive.route import to_queues
-from opskit.redrive.sinks import FileSink
-from opskit.redrive.tally import Progress
-from opskit.redrive.told import Told
-from opskit.render.canvas import Output
-from opskit.render.figures import counted, duration, number
-from opskit.render.redrive import document, render
+from opskit.redrive import runs
+from opskit.redrive.ledger import Ledger
 from opskit.settings import Settings
-
-FASTEST = 10_000.0
-LONGEST_S = 86_400
-GROUP_DEADLINE_S = 120.0
-NOTE_EVERY_S = 30.0
-"""Between two lines of progress where stderr is no terminal."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the command line says, unparsed where a run that is resumed says it otherwise."""
-
-    queue: str | None
-    fn: str | None
-    to: str | None
-    to_function: str | None
-    to_file: Path | None
-    any_count: bool
-    account: str | None
-    groups: tuple[str, ...]
-    match: str | None
-    older_than: str | None
-    ids: Path | None
-    limit: int | None
-    rate: float | None
-    ramp: str | None
-    canary_timeout: str | None
-    guard_alarms: tuple[str, ...]
-    force: bool
-    deadline_s: int
 
 
 def redrive(asked: Asked, shared: SharedOptions, *, apply: bool, yes: bool) -> int:
     """Show what a redrive would do; with `apply` do it."""
     if (asked.queue or "").startswith("s3://"):
         return _objects(asked, shared, apply=apply)
-    inventories = inventory.load(shared.settings())
-    terms = replace(terms_of(asked, time.time()), **_events(asked, inventories))
-    with _session(inventories, _queue(asked, inventories)) as session:
+    queue, fleet = _queue(asked, shared.settings())
+    terms = replace(terms_of(asked, time.time()), **events(asked, fleet))
+    with opened(fleet, queue) as session:
         box = session.box()
-        open_run = runs.unfinished(session.folder, box.arn)
-        if open_run:
-            raise UsageError(
-                f"run {open_run} of {box.name} has not ended: another one could send again what it has sent",
-                f"if it was cut off, go on with it: opskit redrive-dlq --resume {open_run} --apply",
-            )
-        to = parse_queue(asked.to, "--to") if asked.to else None
+        runs.refuse_unfinished(session.folder, box.arn)
+        to = queues.named(parse_queue(asked.to, "--to"), fleet) if asked.to else None
         planned = session.plan(box, to, terms, asked.deadline_s)
         if not apply:
             return session.show(planned, shared, f"{command_line()} --apply")
         run = new_run(int(time.time()))
-        begin = lambda: runs.begin(session.folder, run, planned, session.who())  # noqa: E731
-        return session.carry_out(planned, shared, run, begin, asked, yes=yes)
+
+        def begun() -> Ledger:
+            # Again: while this one asked, another may have begun and been cut off.
+            runs.refuse_unfinished(session.folder, box.arn)
+            return runs.begin(session.folder, run, planned, session.who())
+
+        return session.carry_out(planned, shared, run, begun, asked.account, yes=yes)
 
 
 def resume(asked: Asked, shared: SharedOptions, run: str, *, apply: bool, yes: bool) -> int:
     """Go on with a run as it began: the same queue, letters, rate and guards."""
-    if given := _chosen_again(asked):
-        raise UsageError(f"--resume goes on as the run began: leave out {', '.join(given)}")
-    inventories = inventory.load(shared.settings())
-    state = folder(os.environ)
-    ledger = runs.opened(state, run)
-    facts = ledger.facts()
-    ledger.close()
+    if again := [name for name, value in given(asked).items() if value is not None]:
+        raise UsageError(f"--resume goes on as the run began: leave out {', '.join(again)}")
+    facts = runs.resumable(folder(os.environ), run)
     terms = replace(runs.terms_of(facts["terms"]), forced=facts["forced"] or asked.force)
-    name = parse_queue(facts["queue"])
-    with _session(inventories, name) as session:
+    queue, fleet = queues.meant(facts["queue"], shared.settings(), f"run {run}")
+    with opened(fleet, queue) as session:
         box = session.box()
         to = parse_queue(facts["to"][0]) if len(facts["to"]) == 1 else None
         planned = session.plan(box, to, terms, asked.deadline_s)
@@ -119,67 +58,12 @@ def resume(asked: Asked, shared: SharedOptions, run: str, *, apply: bool, yes: b
             return session.show(planned, shared, f"opskit redrive-dlq --resume {run} --apply")
 
         def reopened() -> Ledger:
+            facts = runs.resumable(session.folder, run)
             ledger = runs.opened(session.folder, run)
             ledger.note(resumed=facts.get("resumed", 0) + 1, forced=terms.forced, ended=False)
             return ledger
 
-        return session.carry_out(planned, shared, run, reopened, asked, yes=yes)
-
-
-def _chosen_again(asked: Asked) -> list[str]:
-    """Return the names of what was given beside --resume and would change the run."""
-    return [name for name, value in _given(asked).items() if value is not None]
-
-
-def _given(asked: Asked) -> dict[str, object]:
-    """Return the options that say what a run does, None where nothing was said."""
-    return {
-        "QUEUE": asked.queue,
-        "--fn": asked.fn,
-        "--to": asked.to,
-        "--to-function": asked.to_function,
-        "--to-file": asked.to_file,
-        "--any-count": asked.any_count or None,
-        "--group": asked.groups or None,
-        "--match": asked.match,
-        "--older-than": asked.older_than,
-        "--ids": asked.ids,
-        "--limit": asked.limit,
-        "--rate": asked.rate,
-        "--ramp": asked.ramp,
-        "--canary-timeout": asked.canary_timeout,
-        "--guard-alarm": asked.guard_alarms or None,
-    }
-
-
-def terms_of(asked: Asked, now: float) -> Terms:
-    """Return what the command line says of how it goes; UsageError if something of it is wrong."""
-    if asked.limit is not None and asked.limit < 1:
-        raise UsageError(f"--limit: expected a number from 1 on, got {asked.limit}")
-    if asked.rate is not None and not 0 < asked.rate <= FASTEST:
-        raise UsageError(f"--rate: expected messages a second, up to {number(FASTEST)}, got {asked.rate:g}")
-    default = Terms()
-    return Terms(
-        choice=choice_of(asked.groups, asked.match, asked.older_than, asked.ids, now),
-        limit=asked.limit,
-        rate=asked.rate or default.rate,
-        doubling_s=_seconds(asked.ramp, "--ramp", 0, default.doubling_s),
-        canary_timeout_s=_seconds(asked.canary_timeout, "--canary-timeout", 1, default.canary_timeout_s),
-        guard_alarms=asked.guard_alarms,
-        forced=asked.force,
-    )
-
-
-def _events(asked: Asked, inventories: Inventory) -> dict[str, Any]:
-    """Return what the command line says of letters that are no queue's own."""
-    if asked.to_function and asked.to_file:
-        raise UsageError("--to-function and --to-file: one or the other")
-    worker = inventories.find(asked.to_function).worker if asked.to_function else None
-    return {
-        "to_function": worker.function if worker else asked.to_function or "",
-        "to_file": str(asked.to_file.expanduser().absolute()) if asked.to_file else "",
-        "any_count": asked.any_count,
-    }
+        return session.carry_out(planned, shared, run, reopened, asked.account, yes=yes)
 
 
 def _objects(asked: Asked, shared: SharedOptions, *, apply: bool) -> int:
@@ -187,19 +71,19 @@ def _objects(asked: Asked, shared: SharedOptions, *, apply: bool) -> int:
     from opskit.cli import objects
 
     known = ("QUEUE", "--to-function", "--to-file", "--any-count", "--limit")
-    if extra := [name for name, value in _given(asked).items() if value is not None and name not in known]:
+    if extra := [name for name, value in given(asked).items() if value is not None and name not in known]:
         raise UsageError(f"objects in S3 take no {', '.join(extra)}")
-    events = _events(asked, inventory.load(shared.settings()))
+    to = events(asked, inventory.load(shared.settings()))
     said = objects.Asked(
         url=asked.queue or "",
-        function=events["to_function"],
-        file=events["to_file"],
+        function=to["to_function"],
+        file=to["to_file"],
         any_count=asked.any_count,
         limit=asked.limit,
         account=asked.account,
         apply=apply,
     )
-    return objects.run(shared, said, refuse_account)
+    return objects.run(shared, said)
 
 
 def server_side(
@@ -208,232 +92,28 @@ def server_side(
     """Let AWS move the messages; UsageError for what its move task cannot do."""
     from opskit.cli import serverside
 
-    others = {**_given(asked), "--resume": resume, "--yes": yes or None, "--force": asked.force or None}
+    others = {**given(asked), "--resume": resume, "--yes": yes or None, "--force": asked.force or None}
     known = ("QUEUE", "--fn", "--to", "--rate")
     if extra := [name for name, value in others.items() if value is not None and name not in known]:
         raise UsageError(f"--server-side: AWS's move task knows no {', '.join(extra)}")
     if asked.rate is not None and asked.rate != int(asked.rate):
         raise UsageError(f"--rate: expected whole messages a second with --server-side, got {asked.rate:g}")
-    queue = _queue(asked, inventory.load(shared.settings()))
-    text = asked.queue or queue.name
+    if asked.queue is None or asked.fn is not None:
+        text = _queue(asked, shared.settings())[0].name
+    else:
+        text = asked.queue
     rate = None if asked.rate is None else int(asked.rate)
-    return serverside.run(shared, serverside.Asked(text, asked.to or "", rate, apply, cancel))
+    return serverside.run(shared, serverside.Asked(text, asked.to or "", rate, apply, cancel, asked.account))
 
 
-def _seconds(text: str | None, option: str, least_s: int, default: float) -> float:
-    return default if text is None else parse_duration(text, option, least_s, LONGEST_S, "10s, 5m or 1h")
-
-
-def _queue(asked: Asked, inventories: Inventory) -> QueueName:
-    """Return the queue that is meant, by its name or by its worker's."""
+def _queue(asked: Asked, settings: Settings) -> tuple[QueueName, Inventory]:
+    """Return the queue that is meant, by its name or by its worker's, and the fleet of its region."""
     if (asked.queue is None) == (asked.fn is None):
         raise UsageError("say which dead-letter queue: QUEUE or --fn NAME", "opskit dlq list shows them")
     if asked.queue is not None:
-        return parse_queue(asked.queue)
-    worker = inventories.find(asked.fn or "").worker
+        return queues.meant(asked.queue, settings)
+    fleet = inventory.load(settings)
+    worker = fleet.find(asked.fn or "").worker
     if worker is None or not worker.dead_letter_queue:
         raise UsageError(f"no manifest names a dead-letter queue of {asked.fn}", "name the queue itself")
-    return QueueName(worker.dead_letter_queue)
-
-
-@contextmanager
-def _session(inventories: Inventory, queue: QueueName) -> Iterator["Session"]:
-    settings = inventories.settings
-    aws = Aws(queue.region or settings.region, settings.profile)
-    try:
-        yield Session(replace(inventories, settings=replace(settings, region=aws.region)), aws, queue)
-    finally:
-        aws.close()
-
-
-@dataclass
-class Session:
-    """One queue at one account and region."""
-
-    inventory: Inventory
-    aws: Aws
-    queue: QueueName
-
-    @property
-    def folder(self) -> Path:
-        """Where runs are kept."""
-        return folder(os.environ)
-
-    def who(self) -> dict[str, object]:
-        """Return the facts of who does it, and where."""
-        settings = self.inventory.settings
-        return {
-            "env": settings.env,
-            "region": self.aws.region,
-            "actor": actor(),
-            "command": command_line(),
-            "began_at": int(time.time()),
-        }
-
-    def box(self) -> Letterbox:
-        """Look at the queue; UsageError if it is in another account than the environment's."""
-        settings = self.inventory.settings
-        found = find(self.aws, self.queue)
-        refuse_other_account(settings, {"account": found.account, "arn": found.arn})
-        return found
-
-    def gatherer(self, deadline_s: float) -> Gatherer:
-        """Return a gatherer for a look at the consumer."""
-        return Gatherer(self.aws, window(time.time(), consumer.SINCE_S), deadline_s)
-
-    def plan(self, box: Letterbox, to: QueueName | None, terms: Terms, deadline_s: float) -> Plan:
-        """Look at where letters would go and at who reads there."""
-        with out.working(f"looking at {box.name} and its consumer"):
-            check_alarms(self.aws, terms.guard_alarms, time.time())
-            refuse(box)
-            refuse_read(self.aws, box, self.inventory, deadline_s)
-            return plan(
-                self.aws, box, to, terms,
-                inventory=self.inventory, gatherer=lambda: self.gatherer(deadline_s),
-            )  # fmt: skip
-
-    def told(self, planned: Plan, command: str) -> Told:
-        """Return what there is to say of a plan."""
-        endpoint = endpoint_of(self.aws, self.inventory.settings)
-        return Told(planned, self.inventory.settings.env, command, endpoint=endpoint)
-
-    def show(self, planned: Plan, shared: SharedOptions, command: str) -> int:
-        """Show a plan that is not carried out."""
-        told = self.told(planned, command)
-        out.result(render(told, out.form(self.inventory.settings.output), out.canvas(shared)))
-        return exit_code(told, Severity.LOW)
-
-    def carry_out(
-        self,
-        planned: Plan,
-        shared: SharedOptions,
-        run: str,
-        ledger: Callable[[], Ledger],
-        asked: Asked,
-        *,
-        yes: bool,
-    ) -> int:
-        """Carry a plan out unless something stands in its way, and show the receipt."""
-        settings = self.inventory.settings
-        refuse_account(asked.account, planned.box.account, settings, endpoint_of(self.aws, settings))
-        if stopping(planned):
-            out.note("nothing was moved: --force would move all the same")
-            return self.show(planned, shared, "")
-        lines: Mapping[str, str] = {}
-        if planned.terms.choice.groups:
-            lines = failing_lines(self.aws, planned.box, self.inventory, GROUP_DEADLINE_S)
-        if not yes:
-            _ask(planned, shared, self)
-        with lease.held(self.folder, planned.box.arn):
-            opened = ledger()
-            try:
-                told = self._performed(planned, opened, run, group_of(planned.terms.choice, lines))
-            finally:
-                opened.close()
-        self._write_down(told)
-        out.result(render(told, out.form(self.inventory.settings.output), out.canvas(shared)))
-        halt = told.receipt.halt if told.receipt else None
-        return Exit.INTERRUPTED if halt and halt.what == "interrupted" else exit_code(told, Severity.LOW)
-
-    def _performed(self, planned: Plan, ledger: Ledger, run: str, group: Callable[[Letter], str]) -> Told:
-        out.note(f"run {run}: if it is cut off, go on with opskit redrive-dlq --resume {run} --apply")
-        counts = ledger.counts()
-        ticker = Ticker(planned, counts.get(State.MOVED, 0) + counts.get(State.SENT, 0))
-        telling = Telling(ticker.said, ticker.counted)
-        destination = _destination(self.aws, planned, again=bool(ledger.facts().get("resumed")))
-        try:
-            receipt = Redrive(
-                self.aws, planned, ledger, run, telling,
-                destination=destination, group_of=group,
-            ).perform()  # fmt: skip
-        except LedgerError as error:
-            raise LedgerError(
-                f"stopped: the ledger does not take more: {error.message}",
-                f"nothing is lost; make room, then opskit redrive-dlq --resume {run} --apply",
-            ) from error
-        finally:
-            ticker.close()
-        again = "" if receipt.complete else f"opskit redrive-dlq --resume {run} --apply"
-        return replace(self.told(planned, again), run=run, receipt=receipt)
-
-    def _write_down(self, told: Told) -> None:
-        try:
-            journal = Journal(self.folder)
-            journal.write(lambda _: document(told), command_line(), actor(), int(time.time()), told.run)
-        except JournalError as error:
-            out.note(f"this run is not in the journal: {error}")
-
-
-def refuse_account(given: str | None, found: str, settings: Settings, endpoint: str) -> None:
-    """Refuse to act where nobody has said which account is meant, but for an AWS on this machine.
-
-    `found` is the account that the queue is in, `given` the one of --account.
-    """
-    if given is not None and given != found:
-        raise UsageError(f"--account {given}: the queue is in account {found}")
-    if given is None and not settings.account and not is_loopback(endpoint):
-        raise UsageError(
-            f"opskit.toml binds {settings.env} to no account", f"say which one is meant: --account {found}"
-        )
-
-
-def _destination(aws: Aws, planned: Plan, *, again: bool) -> Destination:
-    queues = to_queues(aws, planned.queues) if planned.queues else None
-    terms = planned.terms
-    if queues is not None and not planned.by_kind:
-        return queues
-    file = FileSink(Path(terms.to_file), append=again) if terms.to_file else None
-    return ByKind(
-        aws,
-        planned.box.arn,
-        queue=queues,
-        function=terms.to_function,
-        file=file,
-        any_count=terms.any_count,
-    )
-
-
-def _ask(planned: Plan, shared: SharedOptions, session: Session) -> None:
-    """Ask whoever is at the terminal; UsageError if nobody is, or the answer is no."""
-    if not (sys.stdin is not None and sys.stdin.isatty()):
-        raise UsageError("nobody is there to be asked", "say --yes to move without a question")
-    told = session.told(planned, "")
-    out.note(render(told, Output.PLAIN, out.canvas(shared)))
-    if not out.agreed(f"Move dead letters of {planned.box.name} to {planned.to}?"):
-        raise UsageError("nothing was moved")
-
-
-class Ticker:
-    """Progress on stderr: one line that changes on a terminal, now and then a line elsewhere."""
-
-    def __init__(self, planned: Plan, moved: int) -> None:
-        """Begin; `moved` is what the run moved before, if it is one that goes on."""
-        total = planned.box.depth.total + moved
-        self._goal = min(total, planned.terms.limit or total)
-        self._told_at = time.monotonic()
-        self._line = out.Line()
-
-    def said(self, text: str) -> None:
-        """Show a state in words."""
-        self._show(text)
-
-    def counted(self, progress: Progress) -> None:
-        """Show how far the ramp is."""
-        rest = max(0, self._goal - progress.moved - progress.left - progress.failed)
-        left = f", {duration(rest / progress.rate)} to go" if progress.rate > 0 and rest else ""
-        back = f", {number(progress.returned)} came back" if progress.returned else ""
-        self._show(
-            f"moved {number(progress.moved)} of about {counted(self._goal, 'message', 'messages')}, "
-            f"{number(progress.rate)} a second{left}{back}"
-        )
-
-    def _show(self, text: str) -> None:
-        if self._line.changes:
-            self._line.show(text)
-        elif time.monotonic() - self._told_at >= NOTE_EVERY_S:
-            self._told_at = time.monotonic()
-            out.note(text)
-
-    def close(self) -> None:
-        """Take the line back."""
-        self._line.close()
+    return QueueName(worker.dead_letter_queue), fleet
