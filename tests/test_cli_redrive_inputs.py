@@ -94,6 +94,7 @@ def test_a_queue_of_elsewhere_is_looked_for_there(
 ) -> None:
     said = refused(redrive, form.format(dead=post.dead), *GO)
     assert f"no queue {post.dead} in {where}" in said
+    assert f"did you mean {post.dead}?" not in said, "it is what was asked for"
 
 
 def test_a_region_that_contradicts_the_queues_own_is_refused(redrive: Redrive, post: Post) -> None:

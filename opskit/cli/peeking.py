@@ -105,8 +105,9 @@ class Peek:
         if not self.letters:
             out.note(f"nothing was saved to {path}: no message was received")
             return True
+        whole = (f"{to_text(letter, still_in=self._name.name)}\n" for letter in self.letters)
         try:
-            file.write(path, "".join(f"{to_text(letter)}\n" for letter in self.letters), force=force)
+            file.write(path, "".join(whole), force=force)
         except file.SaveError as error:
             out.note(f"not saved: {error}")
             return False

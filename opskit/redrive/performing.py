@@ -148,7 +148,10 @@ class Redrive:
         finally:
             done.set()
             watching.join(GUARD_PATIENCE_S)
-            self._ledger.note(guard_gaps=guard.gaps)
+            late = (
+                (f"its last look took longer than {GUARD_PATIENCE_S:.0f} s",) if watching.is_alive() else ()
+            )
+            self._ledger.note(guard_gaps=(*guard.gaps, *late))
 
     def _canary(self, mover: Mover, initial: int) -> None:
         before = mover.tally.progress.returned
