@@ -120,6 +120,7 @@ class Session:
         account: str | None,
         *,
         yes: bool,
+        again: bool,
     ) -> int:
         """Carry a plan out unless something stands in its way, and show the receipt."""
         settings = self.inventory.settings
@@ -133,9 +134,12 @@ class Session:
         if not yes:
             _ask(planned, shared, self)
         with lease.held(self.folder, planned.box.arn):
+            # What can be refused comes first: a ledger that is there is of a run that has begun.
+            destination = _destination(self.aws, planned, again=again)
             opened = ledger()
             try:
-                told = self._performed(planned, opened, run, group_of(planned.terms.choice, lines))
+                group = group_of(planned.terms.choice, lines)
+                told = self._performed(planned, opened, run, group, destination)
             finally:
                 opened.close()
         self._write_down(told)
@@ -143,12 +147,18 @@ class Session:
         halt = told.receipt.halt if told.receipt else None
         return Exit.INTERRUPTED if halt and halt.what == "interrupted" else exit_code(told, Severity.LOW)
 
-    def _performed(self, planned: Plan, ledger: Ledger, run: str, group: Callable[[Letter], str]) -> Told:
+    def _performed(
+        self,
+        planned: Plan,
+        ledger: Ledger,
+        run: str,
+        group: Callable[[Letter], str],
+        destination: Destination,
+    ) -> Told:
         out.note(f"run {run}: if it is cut off, go on with opskit redrive-dlq --resume {run} --apply")
         counts = ledger.counts()
         ticker = Ticker(planned, counts.get(State.MOVED, 0) + counts.get(State.SENT, 0))
         telling = Telling(ticker.said, ticker.counted)
-        destination = _destination(self.aws, planned, again=bool(ledger.facts().get("resumed")))
         try:
             receipt = Redrive(
                 self.aws, planned, ledger, run, telling,
@@ -173,7 +183,7 @@ class Session:
 
 
 def _destination(aws: Aws, planned: Plan, *, again: bool) -> Destination:
-    queues = to_queues(aws, planned.queues) if planned.queues else None
+    queues = to_queues(aws, planned.queues, named=planned.named) if planned.queues else None
     terms = planned.terms
     if queues is not None and not planned.by_kind:
         return queues

@@ -40,7 +40,7 @@ def redrive(asked: Asked, shared: SharedOptions, *, apply: bool, yes: bool) -> i
             runs.refuse_unfinished(session.folder, box.arn)
             return runs.begin(session.folder, run, planned, session.who())
 
-        return session.carry_out(planned, shared, run, begun, asked.account, yes=yes)
+        return session.carry_out(planned, shared, run, begun, asked.account, yes=yes, again=False)
 
 
 def resume(asked: Asked, shared: SharedOptions, run: str, *, apply: bool, yes: bool) -> int:
@@ -52,7 +52,7 @@ def resume(asked: Asked, shared: SharedOptions, run: str, *, apply: bool, yes: b
     queue, fleet = queues.meant(facts["queue"], shared.settings(), f"run {run}")
     with opened(fleet, queue) as session:
         box = session.box()
-        to = parse_queue(facts["to"][0]) if len(facts["to"]) == 1 else None
+        to = parse_queue(facts["to"][0]) if facts["named"] else None
         planned = session.plan(box, to, terms, asked.deadline_s)
         if not apply:
             return session.show(planned, shared, f"opskit redrive-dlq --resume {run} --apply")
@@ -63,7 +63,7 @@ def resume(asked: Asked, shared: SharedOptions, run: str, *, apply: bool, yes: b
             ledger.note(resumed=facts.get("resumed", 0) + 1, forced=terms.forced, ended=False)
             return ledger
 
-        return session.carry_out(planned, shared, run, reopened, asked.account, yes=yes)
+        return session.carry_out(planned, shared, run, reopened, asked.account, yes=yes, again=True)
 
 
 def _objects(asked: Asked, shared: SharedOptions, *, apply: bool) -> int:

@@ -28,7 +28,7 @@ from opskit.redrive.pace import Pace
 from opskit.redrive.place import SourceQueue
 from opskit.redrive.plan import Plan
 from opskit.redrive.receipt import Receipt, added_up
-from opskit.redrive.route import UNKNOWN, Route
+from opskit.redrive.route import Route
 from opskit.redrive.sorting import Choose, own_id_only
 from opskit.redrive.tally import Progress
 
@@ -216,7 +216,7 @@ class Redrive:
             decision = choice.decide(letter, group)
             if decision is not Decision.TAKEN:
                 return group, WHY_NOT[decision]
-            return group, UNKNOWN if route is not None and route.destination(letter) is None else ""
+            return group, route.why_not(letter) if route is not None else ""
 
         return choose
 

@@ -28,6 +28,7 @@ def begin(state_folder: Path, run: str, plan: Plan, who: Mapping[str, Any]) -> L
     facts = {
         "queue": plan.box.arn,
         "to": [queue.arn for queue in plan.queues],
+        "named": plan.named,
         "terms": terms_document(plan.terms),
         "forced": plan.terms.forced,
         **who,
