@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,16 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def mover(queue: FakeQueue, ledger: Ledger, to: FakeDestination, limit: int | None = None) -> Mover:
-    return Mover(queue, to, ledger, lambda _: ("", ""), run="1abc", limit=limit)  # type: ignore[arg-type]
+    at_s = count(0.0, 5.0)
+    return Mover(
+        queue,
+        to,
+        ledger,
+        lambda _: ("", ""),
+        run="1abc",
+        limit=limit,
+        now=lambda: next(at_s),  # type: ignore[arg-type]
+    )
 
 
 def ramp(ours: Mover) -> None:

@@ -50,7 +50,7 @@ class Mover:
         self._now = now
         self.tally = Tally(_so_far(ledger), limit, len(ledger.in_state(State.SENDING)))
         self.hand = Hand(queue, hidden_s, now)
-        self.reader = Reader(queue, self.hand, self.tally, now)
+        self.reader = Reader(queue, self.hand, self.tally, now, lambda: self._missing)
         self._sorter = Sorter(ledger, choose, self.tally, fifo=queue.fifo, also_known_as=also_known_as)
         self._delivery = Delivery(
             queue, destination, ledger, self.hand, self.tally,
@@ -126,7 +126,11 @@ class Mover:
     def _goes_on(self) -> bool:
         if self.tally.stopped.is_set() or (self.reader.drained.is_set() and not self.hand.waiting):
             return False
-        return self.tally.remaining(1) > 0 or bool(self._sorter.open or self._sorter.undeleted)
+        return self.tally.remaining(1) > 0 or self._missing
+
+    @property
+    def _missing(self) -> bool:
+        return bool(self._sorter.open or self._sorter.undeleted)
 
     def settle_open(self) -> None:
         """Send what a process before may have sent, and what is not in the queue any more.
