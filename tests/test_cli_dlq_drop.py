@@ -13,7 +13,9 @@ from envelope import check
 from faults import FaultProxy, denied
 
 from opskit.cli import main
+from opskit.redrive import runs
 from opskit.redrive.backup import letters
+from opskit.redrive.ledger import Ledger
 from opskit.redrive.letter import Letter, to_text
 from opskit.redrive.sweep import Patience
 
@@ -62,6 +64,18 @@ def ask(
 @pytest.fixture
 def orders(shared_aws: EmbeddedAws, request: pytest.FixtureRequest) -> Post:
     return post(shared_aws, f"cli{abs(hash(request.node.nodeid)) % 10**8}")
+
+
+def test_of_a_queue_whose_redrive_was_cut_off_nothing_is_dropped(
+    ask: Ask, orders: Post, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run would send again, from its own copy, what is not in the queue any more."""
+    monkeypatch.setenv("OPSKIT_STATE_DIR", str(tmp_path / "state"))
+    arn = f"arn:aws:sqs:us-east-1:123456789012:{orders.dead}"
+    Ledger.create(runs.path_of(tmp_path / "state", "1abc"), {"queue": arn}).close()
+    outcome = ask("drop", orders.dead, "--all", "--apply", "--yes")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"opskit: run 1abc of {orders.dead} has not ended")
 
 
 def test_without_apply_it_counts_and_says_what_would_drop(ask: Ask, orders: Post, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from conftest import EmbeddedAws
 from dlq_asking import PREFIX, Ask, ask
 from faults import FaultProxy, denied
 
+from opskit.errors import UsageError
+from opskit.redrive.backup import letters
 from opskit.redrive.letter import from_text
 from opskit.sandbox import stage
 from opskit.sandbox.incidents import find
@@ -191,6 +193,8 @@ def test_letters_are_saved_whole_and_private(played: EmbeddedAws, ask: Ask, tmp_
     saved = [from_text(line) for line in path.read_text("utf-8").splitlines()]
     assert {letter.body for letter in saved} >= {'{"to": "ada@example.com", "n": 1}'}
     assert {letter.attributes["ErrorCode"]["StringValue"] for letter in saved} == {"200"}
+    with pytest.raises(UsageError, match="is what a peek saved: its messages may still be in"):
+        list(letters(path))
     again = ask("peek", "letters-of-mailer", "--save", "letters.json")
     assert (again.code, again.err) == (2, "opskit: letters.json: is there already; --force replaces it\n")
     assert ask("peek", "letters-of-mailer", "--save", "letters.json", "--force").code == 1

@@ -57,7 +57,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
     real = BaseClient._make_api_call
 
     def recorded(self: Any, operation: str, params: dict[str, Any]) -> Any:
-        if (self.meta.config.user_agent or "").startswith("opskit/"):
+        if "opskit/" in (self.meta.config.user_agent or ""):
             queue = str(params.get("QueueUrl") or params.get("QueueName") or params.get("SourceArn") or "")
             name = re.split("[/:]", queue)[-1]
             made.add((iam_action(self.meta.service_model.service_name, operation), name))

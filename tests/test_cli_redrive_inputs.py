@@ -102,7 +102,30 @@ def test_a_queue_of_elsewhere_is_looked_for_there(
     redrive: Redrive, post: Post, form: str, where: str
 ) -> None:
     said = refused(redrive, form.format(dead=post.dead), *GO)
-    assert said.startswith(f"no queue {post.dead} in {where}")
+    assert f"no queue {post.dead} in {where}" in said
+    assert f"did you mean {post.dead}?" not in said, "it is what was asked for"
+
+
+def test_a_region_that_contradicts_the_queues_own_is_refused(redrive: Redrive, post: Post) -> None:
+    said = refused(redrive, f"arn:aws:sqs:eu-west-1:{ACCOUNT}:{post.dead}", "--region", "us-east-1")
+    assert said == "--region us-east-1 contradicts QUEUE, whose region is eu-west-1"
+
+
+@pytest.mark.parametrize("words", [(), ("--server-side",)], ids=["by opskit", "by AWS"])
+def test_a_queue_may_be_called_without_environment_and_region(
+    redrive: Redrive, post: Post, words: tuple[str, ...]
+) -> None:
+    told = redrive("rankFans-dlq", *words)
+    assert (told.code, post.dead in told.out) == (0, True)
+
+
+@pytest.mark.parametrize("words", [("--server-side", "--apply"), ("--server-side", "--cancel")])
+def test_awss_own_way_takes_the_account_that_is_meant_too(
+    redrive: Redrive, post: Post, words: tuple[str, ...]
+) -> None:
+    told = redrive(post.dead, *words, "--account", "999999999999")
+    assert told.code == 2
+    assert told.err.endswith(f"opskit: --account 999999999999: the queue is in account {ACCOUNT}\n")
 
 
 def test_another_account_than_the_bound_one_is_refused(redrive: Redrive, post: Post, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import stat
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -230,6 +231,19 @@ def test_a_queue_whose_run_was_cut_off_gets_no_second_run(
     )
 
 
+def test_a_file_that_is_there_already_begins_no_run(
+    shared_aws: EmbeddedAws, post: Post, call: Call, tmp_path: Path
+) -> None:
+    """A run that had begun would keep its queue, and go on into that file."""
+    fill(shared_aws, post, 2)
+    (tmp_path / "events.jsonl").write_text("mine\n")
+    redrive = call(post)
+    told = redrive(post.dead, *GO, "--to-file", "events.jsonl")
+    assert (told.code, "is there already" in told.err) == (2, True)
+    assert runs.every(tmp_path / "state") == []
+    assert redrive(post.dead, *GO).code == 0
+
+
 def test_what_the_guard_could_not_see_is_told(shared_aws: EmbeddedAws, post: Post, call: Call) -> None:
     fill(shared_aws, post, 3)
     with FaultProxy(shared_aws.endpoint, [denied("logs", "FilterLogEvents")]) as proxy:
@@ -261,6 +275,10 @@ def test_only_a_group_by_cause_is_moved(shared_aws: EmbeddedAws, post: Post, cal
     ids = fill(shared_aws, post, 3)
     send(shared_aws, post.dead_url, ["no JSON at all"])
     group = cause_of(Letter("", json.dumps({"fan": 1}))).id
+    logs, where = shared_aws.client("logs"), {"logGroupName": post.log_group}
+    logs.create_log_stream(**where, logStreamName="one")
+    line = {"timestamp": int((time.time() - 60) * 1000), "message": "[INFO] nothing is wrong"}
+    logs.put_log_events(**where, logStreamName="one", logEvents=[line])
     told = call(post)(post.dead, *GO, "--group", group)
     assert (told.code, told.receipt["moved"], told.receipt["left"]) == (0, len(ids), {"not chosen": 1})
     assert bodies(shared_aws, post.dead_url) == {"no JSON at all"}

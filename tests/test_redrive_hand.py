@@ -75,6 +75,28 @@ def test_letters_wait_in_the_order_they_came() -> None:
     assert (ours.next(5), ours.next(5)) == ([held(3)], [])
 
 
+def test_what_lapsed_while_it_waited_is_not_worked_on() -> None:
+    """Somebody else may have it; if nobody has, it is received again."""
+    clock = Clock()
+    ours = hand(FakeQueue(), clock)
+    ours.take([held(1), held(2)])
+    ours.wait([held(1), held(2)])
+    clock.at_s += 30
+    again = type(held(2))(held(2).letter, "handle-2b")
+    assert ours.take([again]) == []
+    clock.at_s += 31
+    assert (ours.next(5), ours.waiting, len(ours)) == ([held(2)], 0, 1)
+    assert ours.take([held(1)]) == [held(1)]
+
+
+def test_of_a_fifo_group_nothing_goes_past_one_that_another_thread_works_on() -> None:
+    ours = hand(FakeQueue(fifo=True), Clock())
+    ours.take([held(1, group="a")])
+    assert ours.take([held(1, group="a"), held(2, group="a"), held(3, group="b")]) == [held(3, group="b")]
+    ours.let_go(ids(1))
+    assert ours.take([held(2, group="a")]) == [held(2, group="a")]
+
+
 def test_no_more_waits_than_fits_into_memory() -> None:
     ours = hand(FakeQueue(), Clock())
     ours.wait([held(n) for n in range(WAITING_MESSAGES - 1)])

@@ -12,6 +12,7 @@ from letters import letter, message_id
 
 from opskit.redrive import runs
 from opskit.redrive.ledger import CAME_BACK, VERSION, Fate, Ledger, LedgerError, State
+from opskit.redrive.ledger_writer import Writer
 from opskit.redrive.letter import Held
 
 
@@ -177,6 +178,12 @@ def test_a_purged_ledger_has_ids_and_no_contents(ledger: Ledger, path: Path) -> 
     assert b"a private matter" not in path.read_bytes()
 
 
+def test_a_ledger_that_is_closed_takes_nothing_and_keeps_nobody_waiting(ledger: Ledger) -> None:
+    ledger.close()
+    with pytest.raises(LedgerError, match="it is closed"):
+        ledger.returned(["new-1"])
+
+
 # --- many at once ---------------------------------------------------------------------------------------
 
 
@@ -184,14 +191,14 @@ def test_what_several_threads_write_shares_commits_and_none_is_lost(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commits: list[int] = []
-    real = Ledger._commit
+    real = Writer._commit
 
-    def slow(self: Ledger, together: object) -> None:
+    def slow(self: Writer, together: object) -> None:
         commits.append(len(together))  # type: ignore[arg-type]
         threading.Event().wait(0.02)  # a disk's flush
         real(self, together)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Ledger, "_commit", slow)
+    monkeypatch.setattr(Writer, "_commit", slow)
 
     def write(first: int) -> None:
         for number in range(first, first + 10):

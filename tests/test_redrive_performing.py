@@ -1,14 +1,17 @@
 """The guard's thread: it looks until the ramp is done and once more, and without it nothing goes on."""
 
 import threading
+import time
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 
 from opskit.redrive import performing
 from opskit.redrive.guard import Bounds, Guard, Look, Progress
 from opskit.redrive.ledger import LedgerError
-from opskit.redrive.performing import _guarding
+from opskit.redrive.performing import Redrive, _guarding
+from opskit.redrive.plan import Terms
 from opskit.redrive.tally import Progress as Counts
 from opskit.redrive.tally import Tally
 
@@ -72,6 +75,33 @@ def test_a_guard_that_ends_for_whatever_reason_stops_the_ramp() -> None:
         _guarding(Checks(done, fatal=2, error=RuntimeError()), done, mover)  # type: ignore[arg-type]
     assert mover.tally.halt is not None
     assert (mover.tally.halt.what, mover.tally.halt.reason) == ("guard", "the guard ended before the ramp")
+
+
+def test_a_last_look_that_is_not_waited_for_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(performing, "GUARD_PATIENCE_S", 0.05)
+    answered, noted = threading.Event(), {}
+
+    class Ledger:
+        @staticmethod
+        def note(**facts: object) -> None:
+            noted.update(facts)
+
+    class Ramp(Mover):
+        @staticmethod
+        def ramp(*_: object) -> None:
+            time.sleep(0.02)
+
+    def look(now_s: float) -> Look:
+        answered.wait(10)
+        return Look(now_s, 0, (), {}, {})
+
+    telling = performing.Telling(lambda _: None, lambda _: None)
+    run = SimpleNamespace(_plan=SimpleNamespace(terms=Terms()), _ledger=Ledger, _telling=telling)
+    try:
+        Redrive._ramp(run, Ramp(), Guard(look, Bounds(10)), Counts())  # type: ignore[arg-type]
+    finally:
+        answered.set()
+    assert noted == {"guard_gaps": ("its last look took longer than 0 s",)}
 
 
 def test_a_look_at_once_does_not_wait_for_its_turn() -> None:

@@ -15,7 +15,7 @@ from opskit.redrive import runs
 from opskit.redrive.choosing import Choice
 from opskit.redrive.outcome import Status
 from opskit.redrive.plan import Terms, destinations, refuse, stopping
-from opskit.redrive.route import UNKNOWN, Route
+from opskit.redrive.route import ELSEWHERE, UNKNOWN, Route
 from opskit.redrive.tally import Halt
 
 NO_AWS: object = None
@@ -92,15 +92,23 @@ def test_each_letter_goes_to_the_queue_it_came_from() -> None:
     assert [what for _, what in first.log] == [(letters[1].message_id,)]
     assert [what for _, what in other.log] == [(letters[0].message_id, letters[2].message_id)]
     assert [one.new_id for one in outcomes] == [f"new-{one.message_id}" for one in letters[:3]] + [""]
-    assert (outcomes[3].status, outcomes[3].reason) == (Status.REFUSED, UNKNOWN)
+    assert (outcomes[3].status, outcomes[3].reason) == (Status.REFUSED, ELSEWHERE)
+    assert route.why_not(letter(source_arn="")) == UNKNOWN
     assert route.name == "queue a, queue b"
 
 
-def test_where_there_is_one_destination_every_letter_goes_there() -> None:
+def test_the_destination_that_the_user_named_takes_every_letter() -> None:
+    only = FakeDestination()
+    route = Route({f"{PLACE}:a": only}, named=True)
+    assert route.deliver([letter(source_arn=f"{PLACE}:gone")], "run")[0].status is Status.CONFIRMED
+
+
+def test_a_letter_of_a_queue_that_is_gone_does_not_go_to_the_one_that_is_left() -> None:
     only = FakeDestination()
     route = Route({f"{PLACE}:a": only})
-    assert route.destination(letter()) is only
-    assert route.deliver([letter(source_arn=f"{PLACE}:gone")], "run")[0].status is Status.CONFIRMED
+    assert route.destination(letter(source_arn="")) is only
+    assert route.deliver([letter(source_arn=f"{PLACE}:gone")], "run")[0].reason == ELSEWHERE
+    assert only.log == []
 
 
 # --- the run's terms ------------------------------------------------------------------------------------

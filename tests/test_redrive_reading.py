@@ -1,5 +1,7 @@
 """When a queue is empty: several polls and the counts must agree; what others hold is waited for."""
 
+from collections.abc import Callable
+
 import pytest
 from redrive_fakes import Clock, FakeQueue, fault, held
 
@@ -15,10 +17,12 @@ START = Progress()
 class Reading:
     """A reader with a clock, and what it asked."""
 
-    def __init__(self, queue: FakeQueue, so_far: Progress = START) -> None:
+    def __init__(
+        self, queue: FakeQueue, so_far: Progress = START, missing: Callable[[], bool] = lambda: False
+    ) -> None:
         self.queue, self.clock = queue, Clock()
         self.hand = Hand(queue, 60, self.clock)  # type: ignore[arg-type]
-        self.reader = Reader(queue, self.hand, Tally(so_far), self.clock)  # type: ignore[arg-type]
+        self.reader = Reader(queue, self.hand, Tally(so_far), self.clock, missing)  # type: ignore[arg-type]
 
     def poll(self, times: int) -> list[str]:
         got = [one.handle for _ in range(times) for one in self.reader.receive(10)]
@@ -40,6 +44,16 @@ def test_a_queue_is_empty_after_several_polls_and_by_its_counts() -> None:
     assert (reading.drained, reading.looks) == (False, 0)
     reading.poll(1)
     assert (reading.drained, reading.looks, reading.reader.unreached) == (True, 1, 0)
+
+
+def test_while_a_letter_is_missing_that_was_in_hand_before_no_count_is_believed_for_a_minute() -> None:
+    """What a killed process had received may be in flight, and not be counted yet."""
+    reading = Reading(FakeQueue(), missing=lambda: True)
+    reading.poll(EMPTY_POLLS)
+    assert not reading.drained
+    reading.clock.at_s += STUBBORN_S + 2
+    reading.poll(1)
+    assert (reading.drained, reading.reader.unreached) == (True, 0)
 
 
 def test_a_message_in_between_starts_the_polls_anew() -> None:
@@ -100,6 +114,26 @@ def test_of_a_fifo_queue_what_stands_behind_others_is_not_waited_for() -> None:
     reading = Reading(FakeQueue(fifo=True, depths=[Depth(4, 1, 0)]), Progress(left=1))
     reading.poll(EMPTY_POLLS)
     assert (reading.drained, reading.reader.unreached) == (True, 4)
+
+
+def test_of_a_fifo_queue_a_count_that_is_late_is_waited_for() -> None:
+    """Nothing of it is in flight: there is nothing that a message could stand behind."""
+    reading = Reading(FakeQueue(fifo=True, depths=[Depth(4, 0, 0), NOTHING]))
+    reading.poll(EMPTY_POLLS)
+    assert not reading.drained
+    reading.poll(1)
+    assert (reading.drained, reading.reader.unreached) == (True, 0)
+
+
+def test_what_was_reached_after_all_is_not_told_as_unreached() -> None:
+    reading = Reading(FakeQueue(depths=[Depth(0, 1, 0), Depth(0, 1, 0), NOTHING]))
+    reading.poll(EMPTY_POLLS)
+    reading.clock.at_s += STUBBORN_S + 2
+    reading.poll(1)
+    assert reading.reader.unreached == 1
+    reading.reader.drained.clear()
+    reading.poll(1)
+    assert (reading.drained, reading.reader.unreached) == (True, 0)
 
 
 def test_of_a_fifo_queue_what_somebody_else_holds_is_waited_for() -> None:

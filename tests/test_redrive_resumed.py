@@ -74,14 +74,14 @@ def test_a_ledger_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monk
     def cut_off(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Ledger, "note", cut_off)
+    monkeypatch.setattr("opskit.redrive.ledger._written", cut_off)
     with pytest.raises(KeyboardInterrupt):
         Ledger.create(tmp_path / "run.sqlite3", {"queue": "arn"})
     assert not list(tmp_path.glob("*.sqlite3"))
 
 
 def test_no_ledger_takes_the_place_of_another(ledger: Ledger) -> None:
-    with pytest.raises(LedgerError, match="already"):
+    with pytest.raises(LedgerError, match="exists"):
         Ledger.create(ledger.path, {})
 
 

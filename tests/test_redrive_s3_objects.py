@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from opskit.aws.objects import Bucket
+from opskit.aws.objects import Bucket, Stored
 from opskit.aws.session import Aws
+from opskit.cli import objects
+from opskit.exits import Exit
 from opskit.redrive import s3_objects
 from opskit.redrive.destinations import ByKind
 from opskit.redrive.kinds import Kind
 from opskit.redrive.letter import Letter
 from opskit.redrive.outcome import Outcome, Status
-from opskit.redrive.s3_objects import look, redrive
+from opskit.redrive.s3_objects import Told, look, redrive
 from opskit.redrive.sinks import FileSink
+from opskit.render.objects import Objects
 from tests import faults
 from tests import redrive_letters as write
 from tests.conftest import REGION, EmbeddedAws
@@ -186,3 +189,18 @@ def test_an_object_that_was_replaced_since_it_was_listed_is_not_deleted(failures
     (told,) = redrive(failures.bucket, Replacing(Status.CONFIRMED), "run")
     assert not told.deleted
     assert failures.keys() == [_batch(1)]
+
+
+def test_what_was_handed_over_before_ctrl_c_is_told(
+    failures: Failures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Told(Stored("a", 1, "etag", 0), deleted=True)
+
+    def cut(*_: object, **__: object) -> Iterator[Told]:
+        yield one
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(s3_objects, "redrive", cut)
+    told, fault = objects._told(failures.aws, objects.Asked("s3://letters", apply=True), "letters", "")
+    assert (told, fault) == ([one], objects.INTERRUPTED)
+    assert objects._exit(Objects("letters", True, (one,), fault)) is Exit.INTERRUPTED

@@ -56,7 +56,7 @@ def test_each_state_of_the_ledger_is_met_as_what_it_is(ledger: Ledger) -> None:
     ledger.moved(ids(3))
     ledger.left([(held(5), "", "not chosen"), (held(6), "", CAME_BACK)])
     ours = sorter(ledger)
-    assert ours.open == set(ids(1))
+    assert (ours.open, ours.undeleted) == (set(ids(1)), set(ids(2)))
     found = ours.sort([held(n) for n in (1, 2, 3, 4, 5, 6, 7)])
     assert found == Sorted(
         chosen=[(held(1), "its cause"), (held(7), "cause")],
@@ -64,7 +64,7 @@ def test_each_state_of_the_ledger_is_met_as_what_it_is(ledger: Ledger) -> None:
         sent=[held(2), held(3)],
         again=[held(4), held(5), held(6)],
     )
-    assert ours.open == set()
+    assert (ours.open, ours.undeleted) == (set(ids(1)), set()), "open until it is handed over again"
 
 
 def test_what_was_sent_and_is_dead_again_came_back(ledger: Ledger) -> None:
@@ -89,6 +89,14 @@ def test_of_a_fifo_group_nothing_goes_past_one_that_stays(ledger: Ledger) -> Non
     assert ours.stopped_groups == {"a", "b"}
     later = ours.sort([held(5, group="a"), held(6, group="c")])
     assert [why for *_, why in later.left] == [BEHIND, BEYOND]
+
+
+def test_what_may_have_been_sent_before_does_not_go_past_one_that_stays_either(ledger: Ledger) -> None:
+    ledger.sending([(held(2, group="a"), "")])
+    ours = sorter(ledger, limit=0, fifo=True)
+    found = ours.sort([held(1, group="a"), held(2, group="a")])
+    assert [(*numbers([one]), why) for one, _, why in found.left] == [(1, BEYOND), (2, BEHIND)]
+    assert (found.chosen, ours.open) == ([], set())
 
 
 def test_of_a_fifo_group_what_is_not_chosen_stops_nothing(ledger: Ledger) -> None:

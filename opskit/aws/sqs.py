@@ -103,8 +103,12 @@ def find_url(aws: Aws, name: str, account: str = "") -> str:
 
 
 def sources_of(aws: Aws, url: str) -> list[str]:
-    """Return the URLs of the queues whose dead-letter queue this is; raises `faults.FAULTS`."""
-    pages = aws.client("sqs").get_paginator("list_dead_letter_source_queues").paginate(QueueUrl=url)
+    """Return the URLs of the queues whose dead-letter queue this is; raises `faults.FAULTS`.
+
+    SQS gives a token for the rest only where MaxResults was said (SQS API Reference).
+    """
+    paginator = aws.client("sqs").get_paginator("list_dead_letter_source_queues")
+    pages = paginator.paginate(QueueUrl=url, PaginationConfig={"PageSize": 1000})
     return [source for page in pages for source in page.get("queueUrls", ())]
 
 

@@ -34,7 +34,7 @@ class Acting:
         return box
 
     def refuse_account(self, given: str | None, box: Letterbox) -> None:
-        """Refuse to act on a queue where nobody has said which account is meant."""
+        """Raise UsageError where nobody has said that this queue's account is meant; `given`: --account."""
         refuse_account(given, box.account, self.settings, endpoint_of(self.aws, self.settings))
 
     def envelope(self, command: str, box: Letterbox) -> Envelope:
@@ -50,27 +50,17 @@ class Acting:
 
 
 @contextmanager
-def acting(settings: Settings, queue: QueueName) -> Iterator[Acting]:
-    """Open a session in the queue's region, and close it."""
-    placed = _placed(queue, settings)
-    aws, meter = Aws(placed.region, placed.profile), Meter()
+def acting(settings: Settings) -> Iterator[Acting]:
+    """Open a session in the region of `settings`, which is the queue's, and close it."""
+    aws, meter = Aws(settings.region, settings.profile), Meter()
     try:
         meter.count_calls(aws.client("sqs"), "sqs")
         meter.count_calls(aws.client_once("sqs"), "sqs")
-        yield Acting(aws, placed, meter)
+        yield Acting(aws, settings, meter)
     except FAULTS as error:  # what is wrong before a queue is asked for: credentials, region, endpoint
         raise CannotLookError(explain(error, "sqs").text) from error
     finally:
         aws.close()
-
-
-def _placed(queue: QueueName, settings: Settings) -> Settings:
-    if not queue.region or queue.region == settings.region:
-        return settings
-    if "region" in settings.flags:
-        raise UsageError(f"--region {settings.region} contradicts QUEUE, whose region is {queue.region}")
-    out.note(f"region {queue.region}, as QUEUE says")
-    return replace(settings, region=queue.region)
 
 
 def refuse_account(given: str | None, found: str, settings: Settings, endpoint: str) -> None:

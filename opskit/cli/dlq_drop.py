@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 CHOOSE = "Which messages"
 Account = Annotated[
-    str | None, typer.Option(metavar="ID", help="The account that is meant, where opskit.toml binds none.")
+    str | None,
+    typer.Option(
+        metavar="ID", help="The account that is meant, if opskit.toml binds none.", show_default=False
+    ),
 ]
 
 
@@ -79,7 +82,7 @@ def restore(
     """Send the messages of a backup to a queue, each once: what was sent is noted in FILE.restored."""
     from opskit.cli.dropping import run_restore
 
-    return run_restore(shared, file.expanduser(), to, apply=apply, account=account)
+    return run_restore(shared, file.expanduser(), to, account, apply=apply)
 
 
 @dataclass(frozen=True, slots=True)

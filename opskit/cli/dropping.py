@@ -1,20 +1,21 @@
 """One drop, and one restore, from what was asked on the command line to the receipt."""
 
+import os
 import shlex
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from opskit import inventory
-from opskit.cli import out
+from opskit.cli import out, queues
 from opskit.cli.acting import Acting, acting
 from opskit.cli.choosing import group_of
 from opskit.cli.options import SharedOptions
 from opskit.cli.readers import failing_lines, refuse_read
 from opskit.errors import UsageError
 from opskit.inventory import Inventory
-from opskit.inventory.queue_name import parse_queue
+from opskit.journal import folder
+from opskit.redrive import lease, runs
 from opskit.redrive import restore as restoring
 from opskit.redrive.backup import exists
 from opskit.redrive.choosing import Choice
@@ -51,26 +52,27 @@ class Asked:
 def run_drop(shared: SharedOptions, asked: Asked) -> int:
     """Count, ask, drop and show the receipt; return the exit code."""
     _check(asked)
-    settings, queue = shared.settings(), parse_queue(asked.queue)
-    with acting(settings, queue) as session:
+    queue, fleet = queues.meant(asked.queue, shared.settings())
+    with acting(fleet.settings) as session:
         box = session.find(queue)
         refuse(box)
         if asked.apply:
             session.refuse_account(asked.account, box)
-        fleet = inventory.load(session.settings)
         refuse_read(session.aws, box, fleet, DEADLINE_S)
-        done = _counted_or_dropped(session, box, asked, _takes(session, box, asked.choice, fleet))
+        state = folder(os.environ)
+        with lease.held(state, box.arn):
+            # It would send again from its own copy what is dropped here.
+            runs.refuse_unfinished(state, box.arn)
+            done = _counted_or_dropped(session, box, asked, _takes(session, box, asked.choice, fleet))
         envelope = session.envelope("dlq drop", box)
-    out.result(render_dropped(done, envelope, out.form(settings.output), asked.again))
+    out.result(render_dropped(done, envelope, out.form(fleet.settings.output), asked.again))
     return done.exit
 
 
-def run_restore(
-    shared: SharedOptions, path: Path, to: str, *, apply: bool, account: str | None = None
-) -> int:
+def run_restore(shared: SharedOptions, path: Path, to: str, account: str | None, *, apply: bool) -> int:
     """Send a backup's letters, or say what would be sent; return the exit code."""
-    settings, queue = shared.settings(), parse_queue(to, "--to")
-    with acting(settings, queue) as session:
+    queue, fleet = queues.meant(to, shared.settings(), "--to")
+    with acting(fleet.settings) as session:
         box = session.find(queue)
         done = restoring.plan(path, box)
         if apply:
@@ -78,7 +80,7 @@ def run_restore(
             with out.working(f"sending to {box.name}"):
                 done = restoring.restore(path, box, ToQueue(session.aws, box.url, box.max_bytes))
         envelope = session.envelope("dlq restore", box)
-    out.result(render_restored(done, envelope, out.form(settings.output)))
+    out.result(render_restored(done, envelope, out.form(fleet.settings.output)))
     return done.exit
 
 

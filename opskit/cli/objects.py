@@ -30,6 +30,7 @@ from opskit.settings import Settings
 _URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
 """A bucket's name (S3 User Guide, "General purpose bucket naming rules")."""
 COMMAND = "redrive-dlq"
+INTERRUPTED = "interrupted by Ctrl-C: the next object may have been handed over, and is still there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ def _told(aws: Aws, asked: Asked, bucket_name: str, prefix: str) -> tuple[list[T
         if not told:
             raise CannotLookError(f"bucket {bucket_name}: {fault}") from error
         return told, fault
+    except KeyboardInterrupt:
+        return told, INTERRUPTED
     return told, ""
 
 
@@ -104,6 +107,8 @@ def _identity(aws: Aws, settings: Settings) -> str:
 
 
 def _exit(objects: Objects) -> Exit:
+    if objects.fault == INTERRUPTED:
+        return Exit.INTERRUPTED
     if objects.findings:
         return Exit.FINDINGS
     return Exit.UNDETERMINED if objects.gaps else Exit.CLEAN

@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from opskit import inventory
 from opskit.aws.price import Meter
 from opskit.aws.session import Aws
 from opskit.aws.sqs import Queue
-from opskit.cli import out
+from opskit.cli import out, queues
 from opskit.cli.look import endpoint_of
 from opskit.dlq import consumer, lines
 from opskit.dlq.box import Box, Counts, Feed, Kind, Task, by_sending
@@ -19,10 +18,10 @@ from opskit.dlq.sample import draw, hidden_s
 from opskit.drift.chosen import prefix_of
 from opskit.errors import CannotLookError, OpskitError, UsageError
 from opskit.gather import Gatherer, window
-from opskit.inventory import Worker, round0
+from opskit.inventory import round0
 from opskit.inventory.log_groups import log_groups
 from opskit.inventory.lookup import refuse_other_account
-from opskit.inventory.queue_name import QueueName, parse_queue
+from opskit.inventory.queue_name import QueueName
 from opskit.model import Cost, Gap
 from opskit.querying import Client
 from opskit.record import file
@@ -57,9 +56,8 @@ class Peek:
     def __init__(self, settings: Settings, asked: Asked, now: Callable[[], float] = time.time) -> None:
         self._asked = asked
         self._now = now
-        self._name, self._settings = _placed(parse_queue(asked.queue), settings)
-        self._fleet = inventory.load(self._settings)
-        self._name = replace(self._name, name=full_name(self._name.name, self._fleet.workers))
+        self._name, self._fleet = queues.meant(asked.queue, settings)
+        self._settings = self._fleet.settings
         place.refuse_other_place(self._name, self._settings)
         self._aws = Aws(self._settings.region, self._settings.profile)
         self._gatherer = Gatherer(self._aws, window(now(), WINDOW_S), asked.deadline_s, now)
@@ -107,8 +105,9 @@ class Peek:
         if not self.letters:
             out.note(f"nothing was saved to {path}: no message was received")
             return True
+        whole = (f"{to_text(letter, still_in=self._name.name)}\n" for letter in self.letters)
         try:
-            file.write(path, "".join(f"{to_text(letter)}\n" for letter in self.letters), force=force)
+            file.write(path, "".join(whole), force=force)
         except file.SaveError as error:
             out.note(f"not saved: {error}")
             return False
@@ -119,7 +118,7 @@ class Peek:
         try:
             box = place.find(self._aws, self._name)
         except UsageError as error:
-            near = nearest(self._name.name, short_names(self._fleet.workers))
+            near = nearest(self._name.name, queues.short_names(self._fleet))
             guess = "" if "did you mean" in error.hint else near
             raise UsageError(error.message, f"did you mean {guess}?" if guess else error.hint) from error
         for _ in range(4 + len(box.sources)):  # its URL, attributes, sources and tasks, and each source's
@@ -221,31 +220,3 @@ def refuse(box: Letterbox, readers: tuple[str, ...]) -> None:
             f"queue {box.name} is no dead-letter queue: {', '.join(readers)} reads it, and a peek would take "
             "messages away from it"
         )
-
-
-def full_name(name: str, workers: tuple[Worker, ...]) -> str:
-    """Return a queue's full name where it was called as people call it, without environment and region."""
-    known = {queue for worker in workers for queue in _queues(worker)}
-    longer = [f"{prefix_of(worker)}{name}" for worker in workers]
-    return next((one for one in longer if name not in known and one in known), name)
-
-
-def short_names(workers: tuple[Worker, ...]) -> tuple[str, ...]:
-    """Return the dead-letter queues of the manifests as people call them."""
-    named = (queue.removeprefix(prefix_of(worker)) for worker in workers for queue in by_manifest(worker))
-    return tuple(dict.fromkeys(named))
-
-
-def _queues(worker: Worker) -> tuple[str, ...]:
-    read = (source.name for source in worker.sources if source.trigger == "sqs")
-    return (*by_manifest(worker), *read)
-
-
-def _placed(name: QueueName, settings: Settings) -> tuple[QueueName, Settings]:
-    """Return the settings with the region that the name says; UsageError if --region says another."""
-    if not name.region or name.region == settings.region:
-        return name, settings
-    if "region" in settings.flags:
-        raise UsageError(f"--region {settings.region} contradicts QUEUE, whose region is {name.region}")
-    out.note(f"region {name.region}, as QUEUE says")
-    return name, replace(settings, region=name.region)

@@ -123,9 +123,10 @@ def redrive_dlq(
     Without --apply nothing is received, and nothing is changed.
     """
     from opskit.cli import redriving
+    from opskit.cli.redrive_asked import Asked
     from opskit.cli.times import deadline_seconds
 
-    asked = redriving.Asked(
+    asked = Asked(
         queue=queue,
         fn=fn,
         to=to,

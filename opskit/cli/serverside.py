@@ -1,14 +1,18 @@
 """`opskit redrive-dlq QUEUE --server-side`: AWS's own move task, from what was asked to what became of it."""
 
+import os
 import time
 from dataclasses import dataclass
 
-from opskit.cli import out
+from opskit.cli import out, queues
 from opskit.cli.acting import Acting, acting
 from opskit.cli.options import SharedOptions
 from opskit.errors import UsageError
 from opskit.exits import Exit
+from opskit.inventory import Inventory
 from opskit.inventory.queue_name import parse_queue
+from opskit.journal import folder
+from opskit.redrive import runs
 from opskit.redrive.move_task import WARNING, Moved, Plan, check_rate, plan, refuse_running
 from opskit.redrive.place import Letterbox
 from opskit.redrive.serverside import Watch, cancel, follow, known, start
@@ -39,15 +43,17 @@ def run(shared: SharedOptions, asked: Asked) -> int:
     """
     _check(asked)
     out.note(WARNING)
-    settings, queue = shared.settings(), parse_queue(asked.queue)
-    form = out.form(settings.output)
-    with acting(settings, queue) as session:
+    queue, fleet = queues.meant(asked.queue, shared.settings())
+    form = out.form(fleet.settings.output)
+    with acting(fleet.settings) as session:
         box = session.find(queue)
         if asked.apply or asked.cancel:
             session.refuse_account(asked.account, box)
         if asked.cancel:
             return _show(cancel(session.aws, box, _watch()), session, form)
-        wanted = _planned(session, box, asked)
+        if asked.apply:
+            runs.refuse_unfinished(folder(os.environ), box.arn)
+        wanted = _planned(session, box, asked, fleet)
         if asked.apply:
             return _show(_moved(session, wanted), session, form)
         envelope = session.envelope(COMMAND, box)
@@ -62,8 +68,8 @@ def _check(asked: Asked) -> None:
         raise UsageError("--cancel stops the running move task: it takes neither --to nor --rate")
 
 
-def _planned(session: Acting, box: Letterbox, asked: Asked) -> Plan:
-    to = session.find(parse_queue(asked.to, "--to")) if asked.to else None
+def _planned(session: Acting, box: Letterbox, asked: Asked, fleet: Inventory) -> Plan:
+    to = session.find(queues.named(parse_queue(asked.to, "--to"), fleet)) if asked.to else None
     wanted = plan(box, to, asked.rate)
     refuse_running(box, known(session.aws, box), time.time())
     return wanted

@@ -1,4 +1,4 @@
-"""How far a redrive is, on stderr while it goes on."""
+"""How far a redrive is, on stderr while it goes."""
 
 import time
 

@@ -38,6 +38,10 @@ def sources(url: str) -> Describe:
     return Describe("sqs", "ListDeadLetterSourceQueues", params, "queueUrls || `[]`")
 
 
+NO_TASKS = ("InvalidParameterValue", "ResourceNotFoundException", "UnsupportedOperation")
+"""What ListMessageMoveTasks answers of a queue that can have none; the last two are its model's."""
+
+
 def tasks(arn: str) -> Describe:
     """Ask for the newest message move task of a dead-letter queue: AWS runs one at a time."""
     select = (

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from opskit.dlq import asks
+from opskit.dlq.asks import NO_TASKS
 from opskit.dlq.box import Box, Counts, Feed, Kind, Task, by_age
 from opskit.dlq.found import Found, by_manifest, let_in, name_of, url_of
 from opskit.drift.seen import AbsentError, Seen, UnreadError
@@ -13,7 +14,6 @@ from opskit.model import Describe, Gap, Json, Reading, Signal, Status
 _ROUNDS = 6
 """Names, URLs, attributes; the same of the queues that they name; what is about dead-letter queues alone."""
 _RUNNING = ("RUNNING", "CANCELLING")
-_NO_TASKS = ("InvalidParameterValue", "ResourceNotFoundException", "UnsupportedOperation")
 """How AWS says of a queue that none of its messages can be moved by a task."""
 _NEEDED = ("arn", "visible", "in_flight", "delayed", "retention_s")
 _GONE = ("ResourceNotFoundException", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue")
@@ -160,7 +160,7 @@ def _fed(
 
 def _task(name: str, arn: str, seen: Seen, gaps: list[Gap]) -> Task | None:
     reading = seen.answers.get(asks.tasks(arn))
-    if reading is None or reading.code in _NO_TASKS:
+    if reading is None or reading.code in NO_TASKS:
         return None
     if reading.status is Status.FAILED:
         gaps.append(Gap(f"move tasks of {name}", reading.reason, (MOVING,)))

@@ -1,5 +1,6 @@
 """Letters in a file, one JSON line each: safely there before a queue lets go of them, and read back."""
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -8,7 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from opskit.errors import OpskitError, UsageError
-from opskit.redrive.letter import Letter, from_text, to_text
+from opskit.redrive.letter import STILL_IN, Letter, from_document, to_text
+from opskit.settings import show
 
 
 class BackupError(OpskitError):
@@ -95,9 +97,17 @@ def letters(path: Path) -> Iterator[Letter]:
 
 def _letter(line: bytes, path: Path, number: int) -> Letter:
     try:
-        letter = from_text(line.decode())
+        document = json.loads(line.decode())
+        still_in = document.get(STILL_IN)
+        letter = from_document(document)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}, line {number}: not a letter of a backup") from error
+    if still_in:
+        raise UsageError(
+            f"{path} is what a peek saved: its messages may still be in {show(str(still_in))}, and there "
+            "would be two of each",
+            "opskit redrive-dlq moves them",
+        )
     if not (letter.message_id and isinstance(letter.body, str)):
         raise UsageError(f"{path}, line {number}: not a letter of a backup")
     return letter

@@ -40,11 +40,18 @@ class Hand:
         return len(self._grips)
 
     def take(self, received: Sequence[Held]) -> list[Held]:
-        """Take received letters in hand; return those that no other thread works on already."""
+        """Take received letters in hand; return those that no other thread works on already.
+
+        Of a FIFO queue's group of which another thread has a letter in work, one that was received again
+        because its visibility timeout was over, nothing is taken: it would go past that letter.
+        """
         until = self._now() + self.hidden_s
         with self._lock:
-            fresh = [held for held in received if held.letter.message_id not in self._grips]
-            for held in received:
+            known = [held for held in received if held.letter.message_id in self._grips]
+            busy = {held.letter.group for held in known if self._queue.fifo}
+            new = [held for held in received if held.letter.message_id not in self._grips]
+            fresh = [held for held in new if held.letter.group not in busy]
+            for held in (*known, *fresh):
                 self._grips[held.letter.message_id] = _Grip(held.handle, until)
             return fresh
 
@@ -67,11 +74,21 @@ class Hand:
                 self._bytes += held.letter.size_bytes
 
     def next(self, limit: int) -> list[Held]:
-        """Return up to `limit` letters whose turn it is, the first that came first."""
+        """Return up to `limit` letters whose turn it is, the first that came first.
+
+        One whose time is over is let go: others can have it by now, and if not it is received again.
+        """
+        turn: list[Held] = []
         with self._lock:
-            turn = [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
-            self._bytes -= sum(held.letter.size_bytes for held in turn)
-            return turn
+            while self._waiting and len(turn) < limit:
+                held = self._waiting.popleft()
+                self._bytes -= held.letter.size_bytes
+                grip = self._grips.get(held.letter.message_id)
+                if grip is not None and grip.until > self._now():
+                    turn.append(held)
+                else:
+                    self._grips.pop(held.letter.message_id, None)
+        return turn
 
     @property
     def waiting(self) -> int:

@@ -1,19 +1,13 @@
 """One redrive's private file: every letter with all it carries, written before it is sent, and its fate.
 
-A write returns once it is on the disk (SQLite, WAL, synchronous=FULL). Writes of several threads that wait
-at the same time share one commit, so that safety costs a disk flush per moment and not per message. What
-they say of letters shares one statement too: SQLite lets the interpreter's lock go at every statement, and
-among busy threads it takes milliseconds to come by it again.
+A write returns once it is on the disk (SQLite, WAL, synchronous=FULL).
 """
 
 import json
 import os
-import queue
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,6 +16,7 @@ from typing import Any
 
 from opskit.errors import OpskitError
 from opskit.redrive.ledger_schema import SCHEMA
+from opskit.redrive.ledger_writer import Line, Work, Writer
 from opskit.redrive.letter import Held, Letter, from_text, to_text
 from opskit.redrive.seen import Seen
 
@@ -30,14 +25,6 @@ CAME_BACK = "came back"
 """The reason of a letter that stays because it was moved before in the same run."""
 VERSION = 1
 BUSY_TIMEOUT_MS = 10_000
-GATHER_S = 0.003
-"""So long a write waits for others to share its commit."""
-LINES = 2_000
-"""In one statement, at most: SQLite takes 32,766 values."""
-_Line = tuple[str, str, str | None, str | None, bool, str | None, str, str | None]
-"""What is written of one letter: the columns of `news`; None leaves what was written before."""
-_Work = Callable[[sqlite3.Connection], object]
-_Task = tuple[_Work | Sequence[_Line], Future[None]]
 
 
 class State(StrEnum):
@@ -92,9 +79,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._work: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._unhurried: list[_Line] = []
         self._seen = Seen()
         try:
             self._reading = self._connect()
@@ -108,8 +93,7 @@ class Ledger:
         except LedgerError:
             self._close_files()
             raise
-        self._writer = threading.Thread(target=self._write_all, name="ledger", daemon=True)
-        self._writer.start()
+        self._writer = Writer(self._writing)
 
     @classmethod
     def create(cls, path: Path, facts: Mapping[str, Any]) -> "Ledger":
@@ -186,9 +170,9 @@ class Ledger:
 
         It goes with the next write: a letter that is only known as sent is deleted again, which does no harm.
         """
-        lines: list[_Line] = [(one, State.MOVED, None, None, False, None, "", None) for one in message_ids]
-        with self._lock:
-            self._unhurried += lines
+        self._writer.with_the_next(
+            [(one, State.MOVED, None, None, False, None, "", None) for one in message_ids]
+        )
 
     def returned(self, new_ids: Sequence[str]) -> None:
         """Write that letters came back, by the ids they were sent under."""
@@ -230,7 +214,8 @@ class Ledger:
 
     def in_state(self, *states: State) -> list[Row]:
         """Return the rows in one of these states, in the order they were met."""
-        return [_row(row) for row in self._read(f"{_SELECT} WHERE state IN ({_holes(states)})", states)]
+        query = f"{_SELECT} WHERE state IN ({_holes(states)}) ORDER BY rowid"
+        return [_row(row) for row in self._read(query, states)]
 
     def rows_where(self, condition: str) -> list[Row]:
         """Return rows by a condition of this module's own words, such as "doubtful"."""
@@ -278,11 +263,7 @@ class Ledger:
 
     def close(self) -> None:
         """Write what waits, then close the file; what is closed may be closed again."""
-        if self._writer.is_alive():
-            with suppress(LedgerError):
-                self._do([])
-            self._work.put(None)
-            self._writer.join(BUSY_TIMEOUT_MS / 1000)
+        self._writer.close(BUSY_TIMEOUT_MS / 1000)
         self._close_files()
 
     def _close_files(self) -> None:
@@ -297,57 +278,12 @@ class Ledger:
         except sqlite3.Error as error:
             raise _refused(self.path, error) from error
 
-    def _later(self, work: _Work | Sequence[_Line]) -> Future[None]:
-        """Hand work to the writer; the result is there once it is on the disk."""
-        done: Future[None] = Future()
-        self._work.put((work, done))
-        return done
-
-    def _do(self, work: _Work | Sequence[_Line]) -> None:
+    def _do(self, work: Work | Sequence[Line]) -> None:
         """Hand work to the writer and return once it is on the disk."""
         try:
-            self._later(work).result()
+            self._writer.do(work)
         except (OSError, sqlite3.Error) as error:
             raise _refused(self.path, error) from error
-
-    def _write_all(self) -> None:
-        while (first := self._work.get()) is not None:
-            time.sleep(GATHER_S)
-            together = [first]
-            last = False
-            while not self._work.empty():
-                more = self._work.get()
-                if more is None:
-                    last = True
-                    break
-                together.append(more)
-            self._commit(together)
-            if last:
-                return
-
-    def _commit(self, together: Sequence[_Task]) -> None:
-        """Carry works out in one transaction: all of them are on the disk, or none."""
-        with self._lock:
-            unhurried, self._unhurried = self._unhurried, []
-        works = _merged([*(work for work, _ in together), unhurried])
-        try:
-            # One statement is a transaction by itself.
-            alone = len(works) == 1 and not callable(works[0])
-            if not alone:
-                self._writing.execute("BEGIN IMMEDIATE")
-            for work in works:
-                # What it returns stays here: a cursor must not end in another thread.
-                work(self._writing) if callable(work) else _write(self._writing, work)
-            if not alone:
-                self._writing.execute("COMMIT")
-        except (OSError, sqlite3.Error) as error:
-            with suppress(sqlite3.Error):
-                self._writing.execute("ROLLBACK")
-            for _, done in together:
-                done.set_exception(error)
-            return
-        for _, done in together:
-            done.set_result(None)
 
 
 _UPDATE = "go on with the opskit that began the run"
@@ -364,33 +300,6 @@ def _fill(path: Path, facts: Mapping[str, Any]) -> None:
 
 def _written(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, json.dumps(value, ensure_ascii=False)) for name, value in facts.items()]
-
-
-def _merged(works: Sequence[_Work | Sequence[_Line]]) -> list[_Work | list[_Line]]:
-    """Return works in their order, with lines that follow each other together."""
-    merged: list[_Work | list[_Line]] = []
-    for work in works:
-        if callable(work):
-            merged.append(work)
-            continue
-        for start in range(0, len(work), LINES):
-            some = work[start : start + LINES]
-            last = merged[-1] if merged else None
-            if isinstance(last, list) and len(last) + len(some) <= LINES:
-                last.extend(some)
-            else:
-                merged.append(list(some))
-    return merged
-
-
-def _write(db: sqlite3.Connection, lines: Sequence[_Line]) -> None:
-    """Write lines in their order."""
-    marks = ", ".join([_MARKS] * len(lines))
-    values = [value for line in lines for value in line]
-    db.execute(f"INSERT INTO news VALUES {marks}", values)  # noqa: S608 - marks only
-
-
-_MARKS = f"({', '.join('?' * 8)})"
 
 
 def _holes(values: Sequence[Any]) -> str:

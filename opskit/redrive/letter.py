@@ -11,6 +11,7 @@ Attributes = Mapping[str, Mapping[str, Any]]
 """Name -> {"DataType", and "StringValue" or "BinaryValue" (bytes)}, as botocore has them."""
 
 TRACE_HEADER = "AWSTraceHeader"
+STILL_IN = "still_in"
 _BINARY, _STRING = b"\x02", b"\x01"
 
 
@@ -80,16 +81,25 @@ def _content(value: Mapping[str, Any]) -> bytes:
     return bytes(value["BinaryValue"]) if "BinaryValue" in value else str(value["StringValue"]).encode()
 
 
-def to_text(letter: Letter) -> str:
-    """Return a letter as JSON, binary values in base64; `from_text` gives back an equal one."""
+def to_text(letter: Letter, *, still_in: str = "") -> str:
+    """Return a letter as JSON, binary values in base64; `from_text` gives back an equal one.
+
+    `still_in` is the queue that it was not taken from, noted for whoever would send the copy.
+    """
     said = {name: getattr(letter, name) for name in _PLAIN if getattr(letter, name)}
     attributes = {name: _written(value) for name, value in letter.attributes.items()}
-    return json.dumps(said | ({"attributes": attributes} if attributes else {}), ensure_ascii=False)
+    said |= {"attributes": attributes} if attributes else {}
+    return json.dumps(said | ({STILL_IN: still_in} if still_in else {}), ensure_ascii=False)
 
 
 def from_text(text: str) -> Letter:
     """Return the letter that `to_text` wrote."""
-    said: dict[str, Any] = json.loads(text)
+    return from_document(json.loads(text))
+
+
+def from_document(document: Mapping[str, Any]) -> Letter:
+    """Return the letter that a line of `to_text` is of."""
+    said = {name: value for name, value in document.items() if name != STILL_IN}
     attributes = {name: _read(value) for name, value in said.pop("attributes", {}).items()}
     return Letter(**{"body": "", **said}, attributes=attributes)
 

@@ -11,7 +11,7 @@ from opskit.aws.sqs import AlteredError, Queue
 from opskit.errors import OpskitError
 from opskit.redrive.delivery import Delivery, Sent
 from opskit.redrive.hand import Hand
-from opskit.redrive.ledger import CAME_BACK, Ledger, Row, State
+from opskit.redrive.ledger import CAME_BACK, Fate, Ledger, Row, State
 from opskit.redrive.letter import Held, Letter
 from opskit.redrive.outcome import Destination
 from opskit.redrive.pace import Pace
@@ -50,7 +50,7 @@ class Mover:
         self._now = now
         self.tally = Tally(_so_far(ledger), limit, len(ledger.in_state(State.SENDING)))
         self.hand = Hand(queue, hidden_s, now)
-        self.reader = Reader(queue, self.hand, self.tally, now)
+        self.reader = Reader(queue, self.hand, self.tally, now, lambda: self._missing)
         self._sorter = Sorter(ledger, choose, self.tally, fifo=queue.fifo, also_known_as=also_known_as)
         self._delivery = Delivery(
             queue, destination, ledger, self.hand, self.tally,
@@ -67,7 +67,7 @@ class Mover:
                 first, rest = found.chosen[:1], found.chosen[1:]
                 self._keep_for_later(rest, found.doubtful)
                 self._settle(found)
-                if first and (one := self._delivery.hand_over(first, found.doubtful)):
+                if first and (one := self._hand_over(first, found.doubtful)):
                     sent.append(one)
 
         self._in_thread(until_sent)
@@ -115,12 +115,22 @@ class Mover:
             pace.give_back(permits - len(found.chosen))
             self._settle(found)
             if found.chosen:
-                self._delivery.hand_over(found.chosen, found.doubtful)
+                self._hand_over(found.chosen, found.doubtful)
+
+    def _hand_over(self, chosen: Sequence[tuple[Held, str]], doubtful: set[str]) -> Sent | None:
+        ids = {held.letter.message_id for held, _ in chosen}
+        sent = self._delivery.hand_over(chosen, doubtful & ids)
+        self._sorter.open -= ids
+        return sent
 
     def _goes_on(self) -> bool:
         if self.tally.stopped.is_set() or (self.reader.drained.is_set() and not self.hand.waiting):
             return False
-        return self.tally.remaining(1) > 0 or bool(self._sorter.open)
+        return self.tally.remaining(1) > 0 or self._missing
+
+    @property
+    def _missing(self) -> bool:
+        return bool(self._sorter.open or self._sorter.undeleted)
 
     def settle_open(self) -> None:
         """Send what a process before may have sent, and what is not in the queue any more.
@@ -133,10 +143,19 @@ class Mover:
             self._ledger.moved([row.message_id for row in self._ledger.in_state(State.SENT)])
 
     def _send_open(self) -> None:
-        for one in sorted(self._sorter.open):
-            held = [(Held(letter, ""), "") for letter in self._ledger.letters([one])]
-            self._delivery.hand_over(held, {one})
-            self._sorter.open.discard(one)
+        for row in self._ledger.in_state(State.SENDING):
+            if row.message_id in self._sorter.open and not self.tally.stopped.is_set():
+                held = [(Held(letter, ""), row.cause) for letter in self._ledger.letters([row.message_id])]
+                self._hand_over(held, {row.message_id})
+                self._keep_open(row.message_id)
+
+    def _keep_open(self, message_id: str) -> None:
+        """Hold a letter for open that was not taken: it is in no queue, so it does not stay in one."""
+        row = self._ledger.known([message_id])[message_id]
+        if row.state in (State.LEFT, State.FAILED):
+            self._ledger.fates([Fate(message_id, State.SENDING, doubtful=True, reason=row.reason)])
+            self.tally.add(**{row.state.value: -1})
+            self.tally.stop("not-taken", f"{message_id} is in the ledger alone, and not taken: {row.reason}")
 
     def finish(self) -> None:
         """Show what stays in the queue to others again; what cannot be shown comes back by itself."""

@@ -29,7 +29,7 @@ from opskit.redrive.pace import Pace
 from opskit.redrive.place import SourceQueue
 from opskit.redrive.plan import Plan
 from opskit.redrive.receipt import Receipt, added_up
-from opskit.redrive.route import UNKNOWN, Route, to_queues
+from opskit.redrive.route import Route, to_queues
 from opskit.redrive.sinks import FileSink
 from opskit.redrive.sorting import Choose, own_id_only
 from opskit.redrive.tally import Progress
@@ -150,7 +150,10 @@ class Redrive:
         finally:
             done.set()
             watching.join(GUARD_PATIENCE_S)
-            self._ledger.note(guard_gaps=guard.gaps)
+            late = (
+                (f"its last look took longer than {GUARD_PATIENCE_S:.0f} s",) if watching.is_alive() else ()
+            )
+            self._ledger.note(guard_gaps=(*guard.gaps, *late))
 
     def _canary(self, mover: Mover, initial: int) -> None:
         before = mover.tally.progress.returned
@@ -217,7 +220,7 @@ class Redrive:
                 return group, WHY_NOT[decision]
             if self._plan.homewards and kind_of(letter) in OF_FUNCTIONS:
                 return group, FOREIGN
-            return group, UNKNOWN if route is not None and route.destination(letter) is None else ""
+            return group, route.why_not(letter) if route is not None else ""
 
         return choose
 
@@ -245,7 +248,7 @@ def destination_of(aws: Aws, planned: Plan, *, again: bool) -> Destination:
 
     UsageError if the file cannot be written.
     """
-    queues = to_queues(aws, planned.queues) if planned.queues else None
+    queues = to_queues(aws, planned.queues, named=planned.named) if planned.queues else None
     terms = planned.terms
     if queues is not None and not planned.by_kind:
         return queues

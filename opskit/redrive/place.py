@@ -8,6 +8,7 @@ from typing import Any
 from opskit.aws.faults import FAULTS, Fault, explain
 from opskit.aws.session import Aws
 from opskit.aws.sqs import DEPTHS, Depth, Queue, find_url, sources_of
+from opskit.dlq.asks import NO_TASKS
 from opskit.errors import CannotLookError, UsageError
 from opskit.inventory import arns
 from opskit.inventory.queue_name import QueueName
@@ -152,7 +153,7 @@ def _moving(aws: Aws, arn: str, gaps: list[Gap]) -> str:
         answer = aws.client("sqs").list_message_move_tasks(SourceArn=arn)
     except FAULTS as error:
         fault = explain(error, "sqs", "ListMessageMoveTasks")
-        if fault.code not in ("InvalidParameterValue", "ResourceNotFoundException"):
+        if fault.code.rpartition(".")[2] not in NO_TASKS:
             gaps.append(Gap("message move tasks", fault.text, ("whether somebody moves its messages now",)))
         return ""
     return next((task["Status"] for task in answer.get("Results", ()) if task["Status"] in RUNNING), "")
@@ -162,7 +163,7 @@ def _unfound(aws: Aws, queue: QueueName, fault: Fault) -> CannotLookError | Usag
     if fault.code not in GONE:
         return CannotLookError(f"queue {queue.name}: {fault.text}")
     where = f"account {queue.account}, region {aws.region}" if queue.account else f"region {aws.region}"
-    names = _names(aws)
+    names = [name for name in _names(aws) if name != queue.name]
     near = next((one for one in names if one.endswith(f"-{queue.name}")), "") or nearest(queue.name, names)
     others = "" if queue.account else "opskit dlq list --all shows the dead-letter queues"
     return UsageError(f"no queue {queue.name} in {where}", f"did you mean {near}?" if near else others)

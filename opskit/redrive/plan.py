@@ -50,6 +50,8 @@ class Plan:
     queues: tuple[SourceQueue, ...]
     """Where letters go: each to its own source, or all to the one that was named."""
     terms: Terms
+    named: bool = False
+    """The user named where they go (--to)."""
     judgements: tuple[Judgement, ...] = ()
     """Of the consumers of `queues`, in their order."""
     gaps: tuple[Gap, ...] = ()
@@ -129,7 +131,7 @@ def plan(
             if terms.forced or terms.to_file
             else consumer.judge(found, place, asks, settings)
         )
-    return Plan(box, queues, terms, tuple(judgements), box.gaps)
+    return Plan(box, queues, terms, to is not None, tuple(judgements), box.gaps)
 
 
 def _no_dead_letters(box: Letterbox, found: Found) -> UsageError | CannotLookError:

@@ -18,11 +18,21 @@ STUBBORN_S = 60.0
 class Reader:
     """Receives a queue's messages into a hand; thread-safe."""
 
-    def __init__(self, queue: Queue, hand: Hand, tally: Tally, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        hand: Hand,
+        tally: Tally,
+        now: Callable[[], float],
+        missing: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`missing` tells whether letters that a process before had in hand were not met yet."""
         self._queue = queue
         self._hand = hand
         self._tally = tally
         self._now = now
+        self._missing = missing
+        self._began = now()
         self._lock = threading.Lock()
         self._empty_polls = 0
         self._waiting_since: float | None = None
@@ -47,19 +57,24 @@ class Reader:
         """Believe that the queue is empty when the counts say so too.
 
         What is in flight and not ours may be another reader's, or what a process that was killed had
-        received: it comes back when its visibility timeout is over.
+        received: it comes back when its visibility timeout is over. While such a one is missing, a count of
+        nothing may only be late.
         """
         depth = self._queue.depth()
         so_far = self._tally.progress
         ours = len(self._hand) + so_far.left + so_far.failed + so_far.returned
         others = max(0, depth.in_flight - ours)
+        patience_s = max(STUBBORN_S, self._hand.hidden_s + POLL_S)
         if not (depth.visible or depth.delayed or others):
+            if self._missing() and self._now() - self._began < patience_s:
+                return
+            self.unreached = 0
             self.drained.set()
             return
-        behind = self._queue.fifo and not (depth.delayed or others)
-        patience_s = 0.0 if behind else max(STUBBORN_S, self._hand.hidden_s + POLL_S)
+        # Where nothing of ours is in flight nothing can stand behind it: the count is only late.
+        behind = self._queue.fifo and ours and not (depth.delayed or others)
         with self._lock:
             self._waiting_since = self._waiting_since or self._now()
-            if self._now() - self._waiting_since >= patience_s:
+            if behind or self._now() - self._waiting_since >= patience_s:
                 self.unreached = depth.visible + depth.delayed + others
                 self.drained.set()

@@ -10,13 +10,19 @@ from opskit.redrive.place import SourceQueue
 from opskit.redrive.to_queue import ToQueue
 
 UNKNOWN = "which queue it came from is not told"
+ELSEWHERE = "it came from a queue that it cannot go back to: --to says where to"
 
 
 @dataclass(frozen=True)
 class Route:
-    """Destinations by the ARN of a letter's source queue; with one alone every letter goes there."""
+    """Destinations by the ARN of a letter's source queue.
+
+    With one alone a letter goes there of which it is not told where it came from; a letter of another queue
+    only if the user `named` the destination.
+    """
 
     by_source: Mapping[str, Destination]
+    named: bool = False
 
     @property
     def name(self) -> str:
@@ -24,15 +30,23 @@ class Route:
         return ", ".join(one.name for one in self.by_source.values())
 
     def destination(self, letter: Letter) -> Destination | None:
-        """Return where a letter goes; None if that is not told."""
-        if len(self.by_source) == 1:
+        """Return where a letter goes; None if nowhere, see `why_not`."""
+        if len(self.by_source) == 1 and (self.named or not letter.source_arn):
             return next(iter(self.by_source.values()))
         return self.by_source.get(letter.source_arn)
 
+    def why_not(self, letter: Letter) -> str:
+        """Return why a letter goes nowhere; "" if it does not."""
+        if self.destination(letter) is not None:
+            return ""
+        return ELSEWHERE if letter.source_arn else UNKNOWN
+
     def deliver(self, letters: Sequence[Letter], run: str) -> list[Outcome]:
         """Hand letters over, each to its destination; the outcomes in their order."""
-        nowhere = Outcome(Status.REFUSED, reason=UNKNOWN, code="NoSource")
-        outcomes = dict.fromkeys((one.message_id for one in letters), nowhere)
+        outcomes = {
+            one.message_id: Outcome(Status.REFUSED, reason=self.why_not(one), code="NoSource")
+            for one in letters
+        }
         for destination in self.by_source.values():
             its = [one for one in letters if self.destination(one) is destination]
             if its:
@@ -41,6 +55,6 @@ class Route:
         return [outcomes[one.message_id] for one in letters]
 
 
-def to_queues(aws: Aws, queues: Sequence[SourceQueue]) -> Route:
-    """Return the route that leads letters to queues."""
-    return Route({one.arn: ToQueue(aws, one.url, one.max_bytes) for one in queues})
+def to_queues(aws: Aws, queues: Sequence[SourceQueue], *, named: bool = False) -> Route:
+    """Return the route that leads letters to queues; `named` says that the user did."""
+    return Route({one.arn: ToQueue(aws, one.url, one.max_bytes) for one in queues}, named)

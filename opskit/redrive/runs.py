@@ -28,6 +28,7 @@ def begin(state_folder: Path, run: str, plan: Plan, who: Mapping[str, Any]) -> L
     facts = {
         "queue": plan.box.arn,
         "to": [queue.arn for queue in plan.queues],
+        "named": plan.named,
         "terms": terms_document(plan.terms),
         "forced": plan.terms.forced,
         **who,
@@ -60,6 +61,33 @@ def unfinished(state_folder: Path, queue_arn: str) -> str:
         if not facts.get("ended") or ledger.in_state(State.SENDING, State.SENT):
             return run
     return ""
+
+
+def refuse_unfinished(state_folder: Path, queue_arn: str) -> None:
+    """Raise UsageError for a queue of which a run was cut off, and not gone on with."""
+    if run := unfinished(state_folder, queue_arn):
+        queue = queue_arn.rpartition(":")[2]
+        raise UsageError(
+            f"run {run} of {queue} has not ended: another one could send again what it has sent",
+            f"if it was cut off, go on with it: opskit redrive-dlq --resume {run} --apply",
+        )
+
+
+def resumable(state_folder: Path, run: str) -> dict[str, Any]:
+    """Return the facts of a run that can be gone on with; UsageError for one that is over.
+
+    What it may have sent, and what a later run has moved since, would be sent from the ledger's copy.
+    """
+    ledger = opened(state_folder, run)
+    facts = ledger.facts()
+    ledger.close()
+    if facts.get("closed") or facts.get("signed_off"):
+        how = "given up" if facts.get("closed") else "signed off"
+        raise UsageError(f"run {run} is {how}", "what is in the queue now is for a new run")
+    for later, other in _ledgers(state_folder):
+        if later > run and other.facts().get("queue") == facts["queue"]:
+            raise UsageError(f"run {later} has moved letters of that queue since", "begin a new run")
+    return facts
 
 
 def _ledgers(state_folder: Path) -> Iterator[tuple[str, Ledger]]:

@@ -57,7 +57,9 @@ class Sorter:
         self.stopped_groups: set[str] = set()
         """Groups of a FIFO queue of which a letter stays: what stands behind it stays too."""
         self.open = {row.message_id for row in ledger.in_state(State.SENDING)}
-        """Letters that a process before may have sent, and that were not met yet."""
+        """Letters that a process before may have sent, and that were not handed over again yet."""
+        self.undeleted = {row.message_id for row in ledger.in_state(State.SENT)}
+        """Letters that a process before has sent and could not delete, and that were not met yet."""
 
     def sort(self, batch: Sequence[Held]) -> Sorted:
         """Sort a batch in its order."""
@@ -84,16 +86,22 @@ class Sorter:
             self._choose_one(held, found)
         elif row.state in (State.LEFT, State.FAILED):
             found.again.append(held)
-        elif row.state is State.SENDING:
+        elif row.state is State.SENDING and self._stands_behind(held):
             self.open.discard(row.message_id)
+            found.left.append((held, row.cause, BEHIND))
+        elif row.state is State.SENDING:
             found.doubtful.add(row.message_id)
             found.chosen.append((held, row.cause))
         else:
+            self.undeleted.discard(row.message_id)
             found.sent.append(held)
+
+    def _stands_behind(self, held: Held) -> bool:
+        return self._fifo and held.letter.group in self.stopped_groups
 
     def _choose_one(self, held: Held, found: Sorted) -> None:
         cause, why_not = self._choose(held.letter)
-        if self._fifo and held.letter.group in self.stopped_groups:
+        if self._stands_behind(held):
             why_not = BEHIND
         if not why_not and not self._tally.claim():
             why_not = BEYOND

@@ -1,0 +1,62 @@
+"""Which runs can be gone on with, and which keep their queue from another."""
+
+from pathlib import Path
+
+import pytest
+from redrive_fakes import held
+from redrive_plans import judged, planned
+
+from opskit.errors import UsageError
+from opskit.redrive import kept, runs
+from opskit.redrive.plan import Plan
+
+FIRST, SECOND = "1abc", "2abc"
+
+
+@pytest.fixture
+def plan() -> Plan:
+    return planned(judged())
+
+
+def begin(state: Path, run: str, plan: Plan, *, ended: bool = True) -> None:
+    ledger = runs.begin(state, run, plan, {})
+    if not ended:
+        ledger.sending([(held(1), "")])
+    ledger.note(ended=ended)
+    ledger.close()
+
+
+def refusal(state: Path, run: str) -> str:
+    with pytest.raises(UsageError) as caught:
+        runs.resumable(state, run)
+    return caught.value.message
+
+
+def test_a_run_that_was_cut_off_can_be_gone_on_with_and_keeps_its_queue(tmp_path: Path, plan: Plan) -> None:
+    begin(tmp_path, FIRST, plan, ended=False)
+    assert runs.resumable(tmp_path, FIRST)["queue"] == plan.box.arn
+    with pytest.raises(UsageError, match=f"run {FIRST} of {plan.box.name} has not ended"):
+        runs.refuse_unfinished(tmp_path, plan.box.arn)
+    runs.refuse_unfinished(tmp_path, f"{plan.box.arn}-other")
+
+
+def test_a_run_that_was_given_up_is_over(tmp_path: Path, plan: Plan) -> None:
+    """Its queue was free for others since: its own copies must not be sent any more."""
+    begin(tmp_path, FIRST, plan, ended=False)
+    kept.give_up(tmp_path, FIRST)
+    runs.refuse_unfinished(tmp_path, plan.box.arn)
+    assert refusal(tmp_path, FIRST) == f"run {FIRST} is given up"
+
+
+def test_a_run_that_was_signed_off_takes_no_more_letters(tmp_path: Path, plan: Plan) -> None:
+    begin(tmp_path, FIRST, plan)
+    kept.sign_off(tmp_path, FIRST)
+    assert refusal(tmp_path, FIRST) == f"run {FIRST} is signed off"
+
+
+def test_only_the_newest_run_of_a_queue_is_gone_on_with(tmp_path: Path, plan: Plan) -> None:
+    """What it could not deliver, the later one has; sent from the ledger's copy it would be there twice."""
+    begin(tmp_path, FIRST, plan)
+    begin(tmp_path, SECOND, plan)
+    assert refusal(tmp_path, FIRST) == f"run {SECOND} has moved letters of that queue since"
+    assert runs.resumable(tmp_path, SECOND)
