@@ -134,7 +134,7 @@ def update(*lines: tuple[int, str], sampled: bool = False) -> bytes:
 def live(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Aws]:
     """An Aws whose StartLiveTail answers with the given bytes; the host's prefix would name no machine."""
     make = session._config
-    monkeypatch.setattr(session, "_config", lambda: make().merge(Config(inject_host_prefix=False)))
+    monkeypatch.setattr(session, "_config", lambda *said: make(*said).merge(Config(inject_host_prefix=False)))
 
     def serve(*chunks: bytes) -> Aws:
         def answer(request: Request) -> Response:

@@ -190,9 +190,10 @@ def test_an_alarm_that_rings_stops_the_ramp(
     alarm = f"{post.name}-pager"
     cloudwatch = shared_aws.client("cloudwatch")
     cloudwatch.put_metric_alarm(
-        AlarmName=alarm, Namespace="AWS/Lambda", MetricName="Errors", Statistic="Sum", Period=60,
-        EvaluationPeriods=1, Threshold=1e9, ComparisonOperator="GreaterThanThreshold",
+        AlarmName=alarm, Namespace="Tests", MetricName="Heartbeat", Statistic="Sum", Period=60,
+        EvaluationPeriods=1, Threshold=1, ComparisonOperator="LessThanThreshold", TreatMissingData="breaching",
     )  # fmt: skip
+    # It rings whenever it is evaluated; until then it is told to.
     cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="it rings")
     with Consumer(shared_aws, post):
         told = call(post)(post.dead, *GO, "--guard-alarm", alarm, "--ramp", "0s", "--rate", "10")

@@ -167,7 +167,7 @@ def test_each_fault_of_a_receipt_is_a_finding() -> None:
     assert {one.cause for one in said.findings} == {
         "redrive-guard", "redrive-loop", "redrive-failed", "redrive-not-deleted", "redrive-unknown",
     }  # fmt: skip
-    assert said.gaps == (Gap("guard", "metrics: denied"),)
+    assert said.gaps == (Gap("guard", "metrics: denied"), Gap("3 messages", UNREACHED))
 
 
 def test_one_message_is_not_told_as_many() -> None:

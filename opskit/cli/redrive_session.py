@@ -122,7 +122,7 @@ class Session:
         refuse_account(account, planned.box.account, settings, endpoint_of(self.aws, settings))
         if stopping(planned):
             out.note("nothing was moved: --force would move all the same")
-            return self.show(planned, shared, "")
+            return self.show(planned, shared, command_line())
         lines: Mapping[str, str] = {}
         if planned.terms.choice.groups:
             lines = failing_lines(self.aws, planned.box, self.inventory, GROUP_DEADLINE_S)

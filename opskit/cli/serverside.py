@@ -42,8 +42,8 @@ def run(shared: SharedOptions, asked: Asked) -> int:
     Ctrl-C leaves the task running, and says so.
     """
     _check(asked)
-    out.note(WARNING)
     queue, fleet = queues.meant(asked.queue, shared.settings())
+    out.note(WARNING)
     form = out.form(fleet.settings.output)
     with acting(fleet.settings) as session:
         box = session.find(queue)

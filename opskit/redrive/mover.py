@@ -60,10 +60,12 @@ class Mover:
     def send_one(self) -> Sent | None:
         """Move exactly one chosen letter, the canary; None if there is none that is taken."""
         sent: list[Sent] = []
+        # Of a FIFO queue one alone: what is shown again to others is not to count towards --limit.
+        batch = 1 if self._queue.fifo else BATCH
 
         def until_sent() -> None:
             while not sent and self._goes_on():
-                found = self._sorter.sort(self.hand.next(BATCH) or self.reader.receive(BATCH))
+                found = self._sorter.sort(self.hand.next(batch) or self.reader.receive(batch))
                 first, rest = found.chosen[:1], found.chosen[1:]
                 self._keep_for_later(rest, found.doubtful)
                 self._settle(found)

@@ -33,6 +33,7 @@ from opskit.redrive.route import Route, to_queues
 from opskit.redrive.sinks import FileSink
 from opskit.redrive.sorting import Choose, own_id_only
 from opskit.redrive.tally import Progress
+from opskit.render.figures import duration
 
 LOOK_EVERY_S = 3.0
 """Between two looks at the canary, the first ones apart: each reads two queues and the consumers' logs."""
@@ -167,14 +168,17 @@ class Redrive:
             return
         watch = self._watch_of(sent, initial, sent_at_s)
         verdict = Verdict(Fate.WAITING, "just sent")
-        while verdict.fate is Fate.WAITING and not mover.tally.stopped.is_set():
-            mover.sweep()
-            back, now = mover.tally.progress.returned > before, self._telling.now()
-            if back or now - looked_s >= min(LOOK_EVERY_S, max(FIRST_LOOK_S, now - sent_at_s)):
-                looked_s = now
-                verdict = watch.look(now, seen_back=back)
-                self._telling.said(f"canary {sent.letter.message_id}: {verdict.fate}: {verdict.reason}")
-        self._ledger.note(canary=f"{verdict.fate}: {verdict.reason}")
+        try:
+            while verdict.fate is Fate.WAITING and not mover.tally.stopped.is_set():
+                mover.sweep()
+                back, now = mover.tally.progress.returned > before, self._telling.now()
+                if back or now - looked_s >= min(LOOK_EVERY_S, max(FIRST_LOOK_S, now - sent_at_s)):
+                    looked_s = now
+                    verdict = watch.look(now, seen_back=back)
+                    waited = f"{duration(now - sent_at_s)} of {duration(self._plan.terms.canary_timeout_s)}"
+                    self._telling.said(f"canary {verdict.fate}, {waited}: {verdict.reason}")
+        finally:  # also on Ctrl-C: it was sent, and what became of it is not known
+            self._ledger.note(canary=f"{verdict.fate}: {verdict.reason}{FATES.get(verdict.fate, '')}")
         if verdict.fate in HALTS:
             mover.tally.stop(HALTS[verdict.fate], f"the canary is {verdict.fate}: {verdict.reason}")
 
@@ -277,6 +281,11 @@ def _guarding(check: Callable[..., None], done: threading.Event, mover: Mover) -
             mover.tally.stop("guard", "the guard ended before the ramp")
 
 
+FATES = {
+    Fate.FAILING: "; it comes back into the dead-letter queue",
+    Fate.WAITING: "; it was sent, and what becomes of it is not known",
+}
+"""What else is to be known of a canary that is not settled."""
 TAKEN = "it was taken, and the answer said so"
 OF_FUNCTIONS = EVENTS | BATCHES
 FOREIGN = "a function gave it up, and no queue: say --to-function NAME or --to-file FILE"

@@ -56,8 +56,8 @@ class Receipt:
 
     @property
     def complete(self) -> bool:
-        """Whether everything that was chosen is at the destination, once, and nothing stopped it."""
-        wrong = self.returned or self.failed or self.undeleted or self.unknown
+        """Whether all was reached, what was chosen is at the destination, once, and nothing stopped it."""
+        wrong = self.returned or self.failed or self.undeleted or self.unknown or self.unreached
         return self.halt is None and not wrong
 
     @property

@@ -17,6 +17,11 @@ SICK = ("canary-back", "canary-failing", "guard")
 AGAIN = "moving them again before that: they come back, and take capacity from live messages until then"
 
 
+UNREACHED = (
+    "in flight with somebody else, or behind others of their group: run it again once they are visible"
+)
+
+
 @dataclass(frozen=True)
 class Told:
     """A dry run without a receipt, or a redrive with one."""
@@ -42,7 +47,8 @@ class Told:
         unproven = receipt is not None and receipt.halt is not None and receipt.halt.what == UNPROVEN
         canary = (Gap("canary", receipt.halt.reason),) if unproven and receipt and receipt.halt else ()
         guard = tuple(Gap("guard", reason) for reason in receipt.unseen) if receipt else ()
-        return (*self.plan.unknown, *canary, *guard)
+        unreached = (Gap(_messages(receipt.unreached), UNREACHED),) if receipt and receipt.unreached else ()
+        return (*self.plan.unknown, *canary, *guard, *unreached)
 
     @property
     def verdict(self) -> Verdict:
