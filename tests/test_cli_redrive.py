@@ -191,7 +191,8 @@ def test_an_alarm_that_rings_stops_the_ramp(
     cloudwatch = shared_aws.client("cloudwatch")
     cloudwatch.put_metric_alarm(
         AlarmName=alarm, Namespace="Tests", MetricName="Heartbeat", Statistic="Sum", Period=60,
-        EvaluationPeriods=1, Threshold=1, ComparisonOperator="LessThanThreshold", TreatMissingData="breaching",
+        EvaluationPeriods=1, Threshold=1, ComparisonOperator="LessThanThreshold",
+        TreatMissingData="breaching",
     )  # fmt: skip
     # It rings whenever it is evaluated; until then it is told to.
     cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="it rings")

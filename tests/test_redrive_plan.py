@@ -17,6 +17,7 @@ from opskit.redrive.outcome import Status
 from opskit.redrive.plan import Terms, destinations, refuse, stopping
 from opskit.redrive.route import ELSEWHERE, UNKNOWN, Route
 from opskit.redrive.tally import Halt
+from opskit.redrive.told import UNREACHED
 
 NO_AWS: object = None
 
