@@ -102,7 +102,7 @@ def test_logs_that_are_denied_refuse_a_group_and_nothing_is_moved(
         "is of is not known: choose by --match or --ids\n"
     )
     assert depth(shared_aws, post.dead_url) == 7
-    assert not (tmp_path / "state" / "redrives").exists()
+    assert not list((tmp_path / "state" / "redrives").glob("*.sqlite3"))
 
 
 def test_logs_that_cost_too_much_to_read_refuse_a_group(
