@@ -3,12 +3,16 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
+from opskit import lanes
 from opskit.aws.faults import FAULTS, explain
 from opskit.aws.sqs import AlteredError, Queue
 from opskit.errors import OpskitError
+from opskit.lanes import Lane
 from opskit.redrive.delivery import Delivery, Sent
 from opskit.redrive.hand import Hand
 from opskit.redrive.ledger import CAME_BACK, Fate, Ledger, Row, State
@@ -215,25 +219,22 @@ class Mover:
     ) -> None:
         """Do work in threads of its own, so that Ctrl-C never cuts a batch in two.
 
-        They are waited for by events: up to Python 3.12 an interrupted Thread.join believes that its thread
-        has ended.
+        What nobody foresaw is raised here, once all have ended.
         """
-        endings = [threading.Event() for _ in range(count)]
-        for ending in endings:
-            threading.Thread(target=self._guarded, args=(work, ending), name="mover", daemon=True).start()
+        futures = lanes.run((Lane("mover", count), partial(self._guarded, work)) for _ in range(count))
         try:
-            while running := [ending for ending in endings if not ending.is_set()]:
-                running[0].wait(every_s)
+            while wait(futures, every_s).not_done:
                 watch()
-        except BaseException:
-            self.tally.stop("interrupted", "interrupted")
-            raise
         finally:
-            _wait_for(endings)
+            if not all(future.done() for future in futures):
+                self.tally.stop("interrupted", "interrupted")
+                _wait_for(futures)
+        for future in futures:
+            future.result()
         if self.tally.fault is not None:
             raise self.tally.fault
 
-    def _guarded(self, work: Callable[[], object], ending: threading.Event) -> None:
+    def _guarded(self, work: Callable[[], object]) -> None:
         """Do work of a thread; what goes wrong stops the run and is told at its end."""
         ended = False
         try:
@@ -241,8 +242,7 @@ class Mover:
             ended = True
         finally:
             if not ended:  # by a fault that nobody foresaw: the others must not go on as if nothing was
-                self.tally.stop("failed", "opskit failed: see the lines above")
-            ending.set()
+                self.tally.stop("failed", "opskit failed")
 
     def _carried_out(self, work: Callable[[], object]) -> None:
         try:
@@ -255,11 +255,11 @@ class Mover:
             self.tally.fail(error)
 
 
-def _wait_for(endings: Sequence[threading.Event]) -> None:
+def _wait_for(futures: Sequence[Future[None]]) -> None:
     """Wait for threads that were told to stop; another Ctrl-C must not leave one at work."""
-    while running := [ending for ending in endings if not ending.is_set()]:
+    while not all(future.done() for future in futures):
         with suppress(KeyboardInterrupt):
-            running[0].wait()
+            wait(futures)
 
 
 def pick_up(queue: Queue, ledger: Ledger) -> list[Row]:
