@@ -3,14 +3,10 @@
 import time
 from collections.abc import Callable
 
-from opskit.aws.session import Aws
-from opskit.cli.look import endpoint_of
+from opskit.cli.chosen import ask
 from opskit.dlq.report import Look, Place
 from opskit.dlq.survey import Survey
 from opskit.drift.chosen import Chosen, prefix_of
-from opskit.gather import Gatherer, window
-from opskit.inventory import round0
-from opskit.inventory.lookup import refuse_other_account
 
 WINDOW_S = 1800
 """Datapoints of a queue's age are looked for that far back: an idle queue has one every few minutes."""
@@ -25,27 +21,15 @@ def survey(
     """
     settings = chosen.settings
     wanted = Survey(chosen.workers, everything, now())
-    aws = Aws(settings.region, settings.profile)
-    gatherer = Gatherer(aws, window(now(), WINDOW_S), deadline_s, now)
-    try:
-        answers = wanted.ask(gatherer.gather)
-        endpoint = endpoint_of(aws, settings)
-    finally:
-        gatherer.close()
-        aws.close()
-    identity = answers[round0.identity()].document or {}
-    chosen.refuse(identity.get("account") or "")
-    refuse_other_account(settings, identity)
-    boxes = wanted.boxes(answers)
+    found = ask(chosen, wanted.ask, WINDOW_S, deadline_s, now)
+    boxes = wanted.boxes(found.answers)
     look = Look(
         command="dlq list",
         boxes=boxes,
-        place=Place(
-            identity.get("account") or settings.account or "", settings.region, settings.env, endpoint
-        ),
+        place=Place(found.account, settings.region, settings.env, found.endpoint),
         prefix=prefix_of(chosen.workers[0]) if chosen.workers else "",
         now=int(now()),
-        cost=gatherer.cost,
-        gaps=(*wanted.gaps(answers), *(gap for box in boxes for gap in box.gaps)),
+        cost=found.cost,
+        gaps=(*wanted.gaps(found.answers), *(gap for box in boxes for gap in box.gaps)),
     )
-    return look, gatherer.blocked
+    return look, found.blocked
