@@ -115,7 +115,7 @@ def test_what_is_not_there_is_refused_as_aws_does(played: tuple[EmbeddedAws, str
         ({"failing": 0.2}, 200),
         ({"invocable": False}, 500),
         ({"answers_5xx": 1.0}, 503),
-        ({"http_ms": 30_000.0, "timeout_s": 60.0, "arrival_per_s": 1.0}, 504),
+        ({"http_ms": 90_000.0, "timeout_s": 120.0, "arrival_per_s": 1.0}, 504),
         ({"client_error_share": 1.0}, 200),
         ({"throttle_rate": 0.01, "throttle_burst": 0.0}, 429),
     ],
@@ -144,6 +144,12 @@ def test_where_no_request_came_the_route_answers() -> None:
     assert model.usual_status() == 200
     model.minutes[8] = ApiMinute(statuses={502: 5, 200: 4})
     assert model.usual_status() == 502
+
+
+def test_a_minute_that_has_just_begun_does_not_speak_for_the_last_ones() -> None:
+    model = ApiModel(Random(1))
+    model.minutes = {8: ApiMinute(statuses={200: 80, 502: 20}), 9: ApiMinute(statuses={502: 1})}
+    assert model.usual_status() == 200
 
 
 # moto keeps its state per process: from here on each test has an AWS of its own, and the shared one is empty.

@@ -25,6 +25,8 @@ from opskit.sandbox.workload.table import TableModel
 STEP_S = 30.0
 RECENT_MINUTES = 5
 """For so long the last requests say how the next one goes."""
+ENOUGH_REQUESTS = 20
+"""So many requests say how most go; a minute that has just begun may have fewer."""
 BUNDLES = 3
 """At most so many different requests of one fate in a step; each stands for as many as it takes."""
 CODE_OK = 200
@@ -128,18 +130,19 @@ class ApiModel:
         self.in_use = busy_s / (t1_s - t0_s)
 
     def usual_status(self) -> int:
-        """Return what most requests of the newest minutes with any got; 200 where none came.
+        """Return what most of the newest requests got; 200 where none came.
 
         A status that the code gives for what its clients ask counts as well answered.
         """
         latest = max(self.minutes, default=0)
+        statuses: Counter[int] = Counter()
         for index in range(latest, latest - RECENT_MINUTES, -1):
-            minute = self.minutes.get(index)
-            if minute and minute.statuses:
-                statuses = Counter(minute.statuses)
-                statuses[CODE_OK] += statuses.pop(CODE_4XX, 0)
-                return statuses.most_common(1)[0][0]
-        return CODE_OK
+            if minute := self.minutes.get(index):
+                statuses.update(minute.statuses)
+            if statuses.total() >= ENOUGH_REQUESTS:
+                break
+        statuses[CODE_OK] += statuses.pop(CODE_4XX, 0)
+        return statuses.most_common(1)[0][0]
 
     def _serve(self, s: Setting, concurrency: int) -> float:
         """Serve the requests of a step; return the seconds of execution."""
