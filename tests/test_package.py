@@ -1,0 +1,173 @@
+"""A worker's deployment package: the same bytes for the same commit, and all that the handler needs."""
+
+import base64
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from opskit.errors import OpskitError, UsageError
+from workers import libraries, package
+
+FOLDERS = sorted(path.parent.name for path in package.WORKERS.glob("*/worker.yaml"))
+SCORER = package.WORKERS / "score_users"
+
+
+@pytest.fixture(scope="module")
+def scorer(tmp_path_factory: pytest.TempPathFactory) -> package.Package:
+    return package.build("scoreUsers", tmp_path_factory.mktemp("first"), installed=True)
+
+
+def test_a_second_build_elsewhere_gives_the_same_bytes(scorer: package.Package, tmp_path: Path) -> None:
+    again = package.build("scoreUsers", tmp_path / "deeper" / "dist", installed=True)
+    assert again.path != scorer.path
+    assert again.path.read_bytes() == scorer.path.read_bytes()
+
+
+def test_bytes_do_not_depend_on_times_modes_or_what_was_run(tmp_path: Path) -> None:
+    built = []
+    for index, folder in enumerate(("one", "two")):
+        root = tmp_path / folder / "workers"
+        shutil.copytree(SCORER, root / "score_users")
+        (root / "__init__.py").write_text("")
+        if index:
+            os.utime(root / "score_users" / "worker.yaml", (1, 1))
+            (root / "score_users" / "worker.yaml").chmod(0o600)
+            (root / "score_users" / "__pycache__").mkdir(exist_ok=True)
+            (root / "score_users" / "__pycache__" / "handler.pyc").write_bytes(b"x")
+        path = tmp_path / folder / "out.zip"
+        package.write_zip(package.own_files([root / "score_users"], root), path)
+        built.append(path.read_bytes())
+    assert built[0] == built[1]
+
+
+def test_a_change_of_one_file_changes_the_hash(tmp_path: Path) -> None:
+    source, path = tmp_path / "a.py", tmp_path / "a.zip"
+    hashes = set()
+    for text in ("x = 1\n", "x = 2\n"):
+        source.write_text(text)
+        package.write_zip({"a.py": source}, path)
+        hashes.add(package.code_sha256(path))
+    assert len(hashes) == 2
+
+
+def test_nothing_of_another_worker_and_no_sample_events_are_inside(scorer: package.Package) -> None:
+    names = zipfile.ZipFile(scorer.path).namelist()
+    assert names == sorted(names)
+    ours = [name for name in names if name.startswith("workers/")]
+    assert {name.split("/")[1] for name in ours} <= {"__init__.py", "common", "score_users"}
+    assert "workers/score_users/worker.yaml" in ours
+    assert not [name for name in ours if "/events/" in name or name.endswith(libraries.REQUIREMENTS)]
+
+
+def test_only_what_the_workers_folders_name_is_inside(scorer: package.Package) -> None:
+    names = zipfile.ZipFile(scorer.path).namelist()
+    tops = {name.split("/")[0] for name in names}
+    assert {"boto3", "botocore", "aws_lambda_powertools", "opentelemetry"} <= tops
+    assert not tops & {"httpx", "jwt", "moto", "pydantic", "duckdb", "opskit", "bin", ".."}
+    assert not [name for name in names if name.endswith((".pyc", "/RECORD", "/INSTALLER"))]
+
+
+def test_the_hash_is_the_one_that_lambda_shows(scorer: package.Package) -> None:
+    digest = hashlib.sha256(scorer.path.read_bytes()).digest()
+    assert scorer.code_sha256 == base64.b64encode(digest).decode()
+
+
+@pytest.mark.parametrize(
+    "folder", [one for one in FOLDERS if (package.WORKERS / one / "handler.py").exists()]
+)
+def test_a_handler_imports_from_its_package_alone(folder: str, tmp_path: Path) -> None:
+    name = next(file.name for file in package._all() if file.folder == folder)
+    built = package.build(name, tmp_path, installed=True)
+    zipfile.ZipFile(built.path).extractall(tmp_path / "task")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path / 'task')!r}); "
+        f"from workers.{folder}.handler import handle; print(callable(handle), sys.modules['boto3'].__file__)"
+    )
+    environ = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_REGION": "us-east-1", "CONFIG_ENV": "local-dev"}
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environ,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] == "True"
+    assert str(tmp_path) in done.stdout
+
+
+@pytest.mark.parametrize("architecture", libraries.ARCHITECTURES)
+def test_every_library_is_pinned_by_the_lock(architecture: str) -> None:
+    folders = tuple(package.WORKERS / folder for folder in ("common", *FOLDERS))
+    needed = libraries.closure(folders, libraries.ARCHITECTURES[architecture])
+    pinned = libraries.pins(needed, package.WORKERS.parent / libraries.LOCK)
+    assert len(pinned) == len(needed) > 10
+    assert all(str(Requirement(pin).specifier).startswith("==") for pin in pinned)
+    assert {"cryptography", "cffi"} <= set(needed), "an extra's libraries belong to it"
+    assert "colorama" not in needed, "what only Windows needs does not"
+
+
+def test_a_library_that_the_lock_lacks_or_has_in_another_version_is_refused(tmp_path: Path) -> None:
+    needed = libraries.closure((package.WORKERS / "common",), "aarch64")
+    lock = tmp_path / libraries.LOCK
+    with pytest.raises(UsageError, match="no such file"):
+        libraries.pins(needed, lock)
+    lock.write_text("boto3==1.0.0\n")
+    with pytest.raises(UsageError, match="aws-lambda-powertools is missing"):
+        libraries.pins(needed, lock)
+    with pytest.raises(UsageError, match=r"boto3 1\.\d+\.\d+ is installed, requirements.lock says 1.0.0"):
+        libraries.pins({"boto3": needed["boto3"]}, lock)
+
+
+def test_a_library_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    (tmp_path / libraries.REQUIREMENTS).write_text("no-such-library-here\n")
+    with pytest.raises(UsageError, match="no-such-library-here is not installed"):
+        libraries.closure((tmp_path,), "aarch64")
+
+
+def _wheel(folder: Path, tag: str) -> None:
+    info = "dummylib-1.0.dist-info"
+    with zipfile.ZipFile(folder / f"dummylib-1.0-py3-none-{tag}.whl", "w") as wheel:
+        wheel.writestr("dummylib.py", f"TAG = {tag!r}\n")
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: dummylib\nVersion: 1.0\n")
+        wheel.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: py3-none-{tag}\n")
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+def test_pip_gets_the_wheel_of_lambdas_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    for machine in libraries.ARCHITECTURES.values():
+        _wheel(wheels, f"manylinux2014_{machine}")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    files = libraries.fetched_files(["dummylib==1.0"], "aarch64", tmp_path / "into")
+    assert sorted(files) == ["dummylib-1.0.dist-info/METADATA", "dummylib-1.0.dist-info/WHEEL", "dummylib.py"]
+    assert "aarch64" in files["dummylib.py"].read_text()
+    with pytest.raises(OpskitError, match=r"pip could not get the libraries: ERROR: .*dummylib==2.0"):
+        libraries.fetched_files(["dummylib==2.0"], "aarch64", tmp_path / "again")
+
+
+@pytest.mark.parametrize(("limit", "form"), [("ZIPPED_LIMIT_B", "zipped"), ("UNZIPPED_LIMIT_B", "unzipped")])
+def test_a_package_that_lambda_would_refuse_is_not_left_behind(
+    limit: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(package, limit, 10)
+    path = tmp_path / "a.zip"
+    package.write_zip({"a.py": Path(__file__)}, path)
+    with pytest.raises(UsageError, match=rf"^a: 0\.0 MB {form}, Lambda takes 0\.0 MB; drop a library$"):
+        package._checked("a", path)
+    assert not path.exists()
+
+
+def test_a_misspelt_worker_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert package.main(["scoreUser"]) == 2
+    assert capsys.readouterr().err == "package: no worker scoreUser, did you mean scoreUsers?\n"
