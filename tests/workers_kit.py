@@ -2,13 +2,13 @@
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 
 from opskit.logs.jsonlines import read
 from opskit.logs.said import Said
@@ -55,6 +55,7 @@ def _kinesis(document: Any, shard: int, number: int) -> dict[str, Any]:
         "eventID": f"{shard_id}:{sequence}",
         "eventName": "aws:kinesis:record",
         "awsRegion": "us-east-1",
+        "eventSourceARN": "arn:aws:kinesis:us-east-1:123456789012:stream/prd2011-prod-us-east-1-fan-events",
         "kinesis": {
             "kinesisSchemaVersion": "1.0",
             "partitionKey": "fan-1",
@@ -106,15 +107,30 @@ def measured(text: str) -> dict[str, float]:
     return sums
 
 
+class _Gathering(SpanExporter):
+    """A provider keeps its processors for ever: one gathers for whichever test asks."""
+
+    into: list[ReadableSpan] | None = None
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        if self.into is not None:
+            self.into.extend(spans)
+        return SpanExportResult.SUCCESS
+
+
+@cache
+def _gathering() -> _Gathering:
+    exporter = _Gathering()
+    tracing.provider().add_span_processor(SimpleSpanProcessor(exporter))
+    return exporter
+
+
 @contextmanager
 def spans() -> Iterator[list[ReadableSpan]]:
     """Gather the spans that end inside."""
-    ended: list[ReadableSpan] = []
-    exporter = InMemorySpanExporter()
-    processor = SimpleSpanProcessor(exporter)
-    tracing.provider().add_span_processor(processor)
+    exporter = _gathering()
+    exporter.into = ended = []
     try:
         yield ended
     finally:
-        ended.extend(exporter.get_finished_spans())
-        processor.shutdown()
+        exporter.into = None

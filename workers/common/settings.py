@@ -47,6 +47,7 @@ class Settings:
 
     env: str
     region: str
+    """Where the worker's resources are: the function's own region, or the setting `resources_region`."""
     reserve_ms: int = 1000
     """Kept of the function's timeout for the answer, the log lines, the metrics and the spans."""
     logging: Logging = field(default_factory=Logging)
@@ -76,6 +77,7 @@ def _load(
     table = _merged(_read(config / "base.toml"), _read(named))
     for name, text in overrides:
         _override(table, name, text)
+    region = table.pop("resources_region", "") or region
     table |= {"env": env, "region": region}
     places = {"{env}": env, "{region}": region}
     return shaped(shape, table, f"workers/{folder}/config/{env}.toml", places)

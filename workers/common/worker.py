@@ -33,6 +33,10 @@ class Context(Protocol):
     def function_name(self) -> str:
         """The function's name."""
 
+    @property
+    def invoked_function_arn(self) -> str:
+        """The ARN that this request named."""
+
     def get_remaining_time_in_millis(self) -> int:
         """Return the milliseconds until Lambda ends the function."""
 
