@@ -75,7 +75,7 @@ result
   }
 
 log
-  TIME tryIt WARN  mail to ***  correlationId=c-12345678 requestId=REQUEST
+  TIME tryIt WARN  mail to ***  correlationId=c-12345678
   TIME tryIt -     plain
 
 trace
@@ -115,7 +115,7 @@ error
         raise ValueError('no team for a@b.example')
 
 log
-  TIME tryIt ERROR no team for ***  errorType=ValueError requestId=REQUEST
+  TIME tryIt ERROR no team for ***  errorType=ValueError
 
 trace
   no span was exported
@@ -131,7 +131,7 @@ def test_a_timeout_is_enforced_and_told_as_lambda_tells_it(
     code, out, _ = run(capfd, "tryIt", "--event", "sample")
     assert code == 1
     assert out.startswith(head("FAILED: timed out in N ms", timeout=1))
-    assert "  TIME tryIt ERROR Task timed out after 1.00 seconds  requestId=REQUEST\n" in out
+    assert "  TIME tryIt ERROR Task timed out after 1.00 seconds\n" in out
 
 
 TRACED = """
@@ -286,7 +286,7 @@ def handle(event, context):
     return {"data": [base64.b64decode(r["kinesis"]["data"]).decode() for r in event["Records"]]}
 """
     settle(tmp_path, code, KINESIS)
-    stream = aws.stream("local-dev-stream")
+    stream = aws.stream("prod-stream")
     kinesis = aws.client("kinesis")
     put = [kinesis.put_record(StreamARN=stream, Data=f"r{n}".encode(), PartitionKey="p") for n in range(3)]
     numbers = [one["SequenceNumber"] for one in put]
@@ -295,12 +295,12 @@ def handle(event, context):
         batchSize=2, streamArn=stream,
     )  # fmt: skip
     (tmp_path / "letter.json").write_text(named)
-    exit_code, out, _ = run(capfd, "tryIt", "letter.json", "--output", "json")
+    exit_code, out, _ = run(capfd, "tryIt", "letter.json", "--env", "prod", "--output", "json")
     document = json.loads(out)
     assert (exit_code, document["result"]) == (0, {"data": ["r1", "r2"]})
     assert document["event"]["records"] == numbers[1:]
     (tmp_path / "letter.json").write_text(named.replace('"batchSize": 2', '"batchSize": 9'))
-    exit_code, out, err = run(capfd, "tryIt", "letter.json")
+    exit_code, out, err = run(capfd, "tryIt", "letter.json", "--env", "prod")
     assert (exit_code, out) == (2, "")
     assert err.splitlines()[-1] == "opskit: letter.json: its stream holds 2 of its 9 records"
 

@@ -96,7 +96,10 @@ def _sections(one: Invocation, look: Look) -> Iterator[tuple[str, Iterator[str]]
     yield f"log{_cut(one)}", _log(one, look)
     if one.spans:
         traces = {span.trace_id for span in one.spans}
-        yield f"trace {', '.join(sorted(traces))}", _trace(one, unicode=look.canvas.unicode)
+        yield (
+            "traces" if len(traces) > 1 else f"trace {traces.pop()}",
+            _trace(one, unicode=look.canvas.unicode),
+        )
     elif not one.subject.remote:
         yield "trace", iter(["no span was exported"])
     if one.metrics:
@@ -126,12 +129,15 @@ def _log(one: Invocation, look: Look) -> Iterator[str]:
     if not one.lines:
         yield "no line"
     for event in one.lines:
-        yield from shown(_without_trace(event) if one.error else event, look).split("\n")
+        yield from shown(_shortened(event, one), look).split("\n")
 
 
-def _without_trace(event: Event) -> Event:
-    """Return an event without the stack trace that stands above already."""
-    return replace(event, fields={k: v for k, v in event.fields.items() if k not in _TRACES})
+def _shortened(event: Event, one: Invocation) -> Event:
+    """Return an event without what stands above already: the request's id, the error's stack trace."""
+    known = _TRACES if one.error else ()
+    fields = {name: value for name, value in event.fields.items() if name not in known}
+    request_id = "" if event.request_id == one.request_id else event.request_id
+    return replace(event, fields=fields, request_id=request_id)
 
 
 def _trace(one: Invocation, *, unicode: bool) -> Iterator[str]:
@@ -142,11 +148,15 @@ def _trace(one: Invocation, *, unicode: bool) -> Iterator[str]:
         mark = (last if place[-1] else branch) if place else ""
         drawn.append((f"{lead}{mark}{clean(span.name)}", span))
     width = max(len(text) for text, _ in drawn)
+    several = len({span.trace_id for span in one.spans}) > 1
+    known = {span.span_id for span in one.spans}
     first_ns = min(span.start_ns for span in one.spans)
     for text, span in drawn:
         at_ms = (span.start_ns - first_ns) / 1e6
-        failed = f"  error: {clean(span.error)}" if span.error else ""
-        yield f"{text:<{width}}  {_figure(span.took_ms):>9}  at {_figure(at_ms)}{failed}"
+        root = several and span.parent_id not in known
+        more = [f"error: {clean(span.error)}"] * bool(span.error) + [f"trace {span.trace_id}"] * root
+        timed = f"{text:<{width}}  {_figure(span.took_ms):>9}  at {_figure(at_ms)}"
+        yield "  ".join((timed, *more))
 
 
 def _figure(value_ms: float) -> str:
