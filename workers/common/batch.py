@@ -1,0 +1,109 @@
+"""Partial batches: each record on its own, and what failed reported, by Powertools' BatchProcessor.
+
+What Lambda does with the report: of SQS, the named messages become visible again, each on its own. Of Kinesis
+and table streams, the batch is read again from the lowest sequence number reported, so what follows it comes
+again although it succeeded: a worker must do nothing twice. (Lambda guide, "Configuring partial batch
+response" of SQS, Kinesis and DynamoDB.) When every record failed the processor raises, so that the function's
+Errors tell of it; Lambda then tries all of them again.
+"""
+
+import contextlib
+import functools
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
+
+from workers.common import metrics, tracing
+from workers.common.deadline import DeadlineNear
+from workers.common.events import record_carried
+from workers.common.worker import Run
+
+Record = Mapping[str, Any]
+Answer = Mapping[str, Any]
+
+
+class HeldBack(Exception):  # noqa: N818 - the record is well
+    """A record that was not begun because an earlier one with its key failed: order is kept."""
+
+
+def process(
+    records: list[dict[str, Any]],
+    handle_one: Callable[[Record], None],
+    *,
+    kind: EventType,
+    run: Run[Any],
+    need_ms: int = 1,
+    key: Callable[[Record], str] | None = None,
+) -> Answer:
+    """Handle each record in its own span and with its own ids, and return the partial batch response.
+
+    An exception of `handle_one` is that record's failure. A record that finds less than `need_ms` left is
+    reported as failed without being begun, so it comes again. With `key`, records after a failed one of the
+    same key are held back, so that order per key is kept.
+    """
+    each = _Each(handle_one, run, need_ms, key)
+    processor = BatchProcessor(kind)
+    try:
+        with processor(records, each):
+            processor.process()
+    finally:
+        metrics.count(run.metrics, "RecordsHandled", len(processor.success_messages))
+        metrics.count(run.metrics, "RecordsFailed", len(processor.fail_messages))
+    return processor.response()
+
+
+class _Each:
+    """Powertools' record handler: one record in its scope, its failure told there."""
+
+    def __init__(
+        self,
+        handle_one: Callable[[Record], None],
+        run: Run[Any],
+        need_ms: int,
+        key: Callable[[Record], str] | None,
+    ) -> None:
+        self._handle_one = handle_one
+        self._run = run
+        self._need_ms = need_ms
+        self._key = key
+        self._failed: set[str] = set()
+
+    def __call__(self, record: Any) -> None:
+        """Handle one record, which Powertools gives as its own class."""
+        raw = record.raw_event
+        group = self._key(raw) if self._key else ""
+        attributes = {"record.id": record_id(raw)}
+        with (
+            tracing.continued("record", record_carried(raw), attributes=attributes),
+            contextlib.ExitStack() as stack,
+        ):
+            stack.push(functools.partial(self._told, raw, group))
+            self._run.deadline.check(self._need_ms, "the record")
+            if self._key and group in self._failed:
+                raise HeldBack("an earlier record with its key failed")
+            self._handle_one(raw)
+
+    def _told(
+        self,
+        raw: Record,
+        group: str,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            return
+        self._failed.add(group)
+        said = {"recordId": record_id(raw), "errorType": type(error).__name__}
+        if isinstance(error, DeadlineNear | HeldBack):
+            self._run.log.warning("record not begun, reported as failed: %s", error, extra=said)
+        else:
+            self._run.log.error("record failed", exc_info=error, extra=said)
+
+
+def record_id(record: Record) -> str:
+    """Return the id that a record is reported by."""
+    change = record.get("kinesis") or record.get("dynamodb") or {}
+    return str(record.get("messageId") or change.get("sequenceNumber") or change.get("SequenceNumber") or "")

@@ -1,0 +1,1 @@
+"""scoreUsers: fans' scores from the stream of their events."""
