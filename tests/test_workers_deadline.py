@@ -22,6 +22,13 @@ SETTINGS = Settings(
 
 
 @pytest.fixture
+def httpserver() -> Iterator[HTTPServer]:
+    """Return a server of this test alone: what hangs in it reaches no other test."""
+    with HTTPServer(threaded=True) as server:
+        yield server
+
+
+@pytest.fixture
 def endpoint(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[HTTPServer]:
     monkeypatch.setenv("AWS_ENDPOINT_URL", httpserver.url_for("/"))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")

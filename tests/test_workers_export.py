@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
@@ -32,6 +34,13 @@ print(time.monotonic() - begun, file=sys.stderr)
 """
 
 
+@pytest.fixture
+def collector() -> Iterator[HTTPServer]:
+    """Return a server of this test alone: what hangs in it reaches no other test."""
+    with HTTPServer(threaded=True) as server:
+        yield server
+
+
 def ran(collector: HTTPServer, timeout_s: float = 30) -> tuple[str, float]:
     """Invoke a worker twice with a collector; return its lines, and the seconds that the second one took."""
     variables = {
@@ -48,10 +57,10 @@ def ran(collector: HTTPServer, timeout_s: float = 30) -> tuple[str, float]:
     return done.stdout, float(done.stderr)
 
 
-def test_spans_are_at_the_collector_when_the_invocation_has_returned(httpserver: HTTPServer) -> None:
-    httpserver.expect_request("/v1/traces", method="POST").respond_with_data(b"")
-    ran(httpserver)
-    requests = [ExportTraceServiceRequest.FromString(request.get_data()) for request, _ in httpserver.log]
+def test_spans_are_at_the_collector_when_the_invocation_has_returned(collector: HTTPServer) -> None:
+    collector.expect_request("/v1/traces", method="POST").respond_with_data(b"")
+    ran(collector)
+    requests = [ExportTraceServiceRequest.FromString(request.get_data()) for request, _ in collector.log]
     assert len(requests) == 2  # one for each invocation
     resource = requests[0].resource_spans[0]
     attributes = {one.key: one.value.string_value for one in resource.resource.attributes}
@@ -63,14 +72,14 @@ def test_spans_are_at_the_collector_when_the_invocation_has_returned(httpserver:
     assert found["scoreUsers"].trace_id.hex() == TRACE
 
 
-def test_a_collector_that_hangs_costs_a_second_and_is_told_in_a_line(httpserver: HTTPServer) -> None:
-    httpserver.expect_request("/v1/traces").respond_with_handler(lambda _: time.sleep(4) or Response(b""))
-    written, took_s = ran(httpserver)
+def test_a_collector_that_hangs_costs_a_second_and_is_told_in_a_line(collector: HTTPServer) -> None:
+    collector.expect_request("/v1/traces").respond_with_handler(lambda _: time.sleep(4) or Response(b""))
+    written, took_s = ran(collector)
     assert took_s < 3
     assert any("export" in line.message and line.level != "INFO" for line in said(written))
 
 
-def test_without_time_left_nothing_is_sent(httpserver: HTTPServer) -> None:
-    httpserver.expect_request("/v1/traces").respond_with_data(b"")
-    ran(httpserver, timeout_s=0.9)
-    assert httpserver.log == []
+def test_without_time_left_nothing_is_sent(collector: HTTPServer) -> None:
+    collector.expect_request("/v1/traces").respond_with_data(b"")
+    ran(collector, timeout_s=0.9)
+    assert collector.log == []
