@@ -234,6 +234,28 @@ warnings.warn("old ways")
     assert "old ways" in lines[1].message
 
 
+@pytest.mark.parametrize(
+    ("answer", "shape"),
+    [
+        ({"statusCode": 401, "body": "private"}, {"statusCode": 401}),
+        ({"batchItemFailures": [{"itemIdentifier": "1"}]}, {"failures": 1}),
+        ({"other": "private"}, {}),
+        ("private", {}),
+    ],
+)
+def test_the_last_line_says_the_answers_shape_and_not_its_content(
+    capsys: pytest.CaptureFixture[str], answer: object, shape: dict[str, int]
+) -> None:
+    @worker("oneWorker", "one", Settings)
+    def answering(_event: object, _run: Run[Settings]) -> object:
+        return answer
+
+    assert answering({}, context()) == answer
+    last = said(capsys.readouterr().out)[-1]
+    assert {name: last.fields.get(name) for name in shape} == shape
+    assert "private" not in str(last)
+
+
 def test_a_message_that_looks_like_a_number_stays_text(capsys: pytest.CaptureFixture[str]) -> None:
     @worker("oneWorker", "one", Settings)
     def numbered(_event: object, run: Run[Settings]) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
@@ -75,8 +75,10 @@ def worker(
                 logs.logger(name),
                 metrics.of(name, settings.env),
             )
-            with _invocation(name, run, arrived(event, context.aws_request_id)):
-                return handle(event, run)
+            with _invocation(name, run, arrived(event, context.aws_request_id)) as outcome:
+                answer = handle(event, run)
+                outcome.update(_shape(answer))
+                return answer
 
         return handler
 
@@ -84,11 +86,13 @@ def worker(
 
 
 @contextlib.contextmanager
-def _invocation(name: str, run: Run[S], came: Arrived) -> Iterator[None]:
+def _invocation(name: str, run: Run[S], came: Arrived) -> Iterator[dict[str, int]]:
+    """Give a place for what the last line says of the answer."""
     ids = {"requestId": run.context.aws_request_id, "functionName": run.context.function_name}
     cold = _cold_start()
     logs.bind(run.log, run.settings.logging, ids | {"coldStart": cold})
     metrics.count(run.metrics, "ColdStart", int(cold))
+    outcome: dict[str, int] = {}
     with contextlib.ExitStack() as stack:
         # In the order of their ends: the last line, then the span's end, then metrics and spans are sent.
         stack.callback(tracing.flush, run.deadline)
@@ -98,14 +102,25 @@ def _invocation(name: str, run: Run[S], came: Arrived) -> Iterator[None]:
         kind = SpanKind.SERVER if came.source == "http" else SpanKind.CONSUMER
         span = tracing.continued(name, came.carried, kind=kind, links=came.links, attributes=attributes)
         stack.enter_context(span)
-        stack.push(functools.partial(_ended, run.log, time.monotonic()))
+        stack.push(functools.partial(_ended, run.log, time.monotonic(), outcome))
         run.log.info("invocation begins", extra={**came.attributes, "remainingMs": run.deadline.left_ms()})
-        yield
+        yield outcome
+
+
+def _shape(answer: object) -> dict[str, int]:
+    """Return what a line says of an answer: never its content."""
+    if not isinstance(answer, Mapping):
+        return {}
+    failures, status = answer.get("batchItemFailures"), answer.get("statusCode")
+    return ({"failures": len(failures)} if isinstance(failures, list) else {}) | (
+        {"statusCode": status} if isinstance(status, int) else {}
+    )
 
 
 def _ended(
     log: Logger,
     begun_s: float,
+    outcome: Mapping[str, int],
     _kind: type[BaseException] | None,
     error: BaseException | None,
     _trace: TracebackType | None,
@@ -113,7 +128,7 @@ def _ended(
     """Write an invocation's last line, whatever ended it."""
     duration = round((time.monotonic() - begun_s) * 1000)
     if error is None:
-        log.info("invocation ends", duration=duration)
+        log.info("invocation ends", extra={"duration": duration, **outcome})
     else:
         log.error("invocation failed", exc_info=error, duration=duration)
 
