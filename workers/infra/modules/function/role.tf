@@ -24,7 +24,7 @@ locals {
     var.source_statements,
     local.downstream,
     [
-      { actions = ["sqs:SendMessage"], resources = concat([module.failed.arn], var.failure_queue_arns) },
+      { actions = ["sqs:GetQueueUrl", "sqs:SendMessage"], resources = concat([module.failed.arn], var.failure_queue_arns) },
       { actions = ["logs:CreateLogStream", "logs:PutLogEvents"], resources = ["${aws_cloudwatch_log_group.this.arn}:*"] },
       # X-Ray knows no resources (Service Authorization Reference, "Actions defined by AWS X-Ray").
       { actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], resources = ["*"] },

@@ -52,7 +52,7 @@ locals {
   # What a worker may do with something it names, when its manifest does not say which actions it needs.
   default_actions = {
     table   = ["GetItem", "PutItem", "UpdateItem"]
-    queue   = ["SendMessage"]
+    queue   = ["GetQueueUrl", "SendMessage"] # a worker knows the name alone
     stream  = ["PutRecord", "PutRecords"]
     topic   = ["Publish"]
     worker  = []
