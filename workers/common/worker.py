@@ -4,7 +4,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
@@ -13,7 +13,7 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 from opentelemetry.trace import SpanKind
 
-from workers.common import logs, metrics, tracing
+from workers.common import clients, logs, metrics, tracing
 from workers.common.deadline import Deadline, running
 from workers.common.events import Arrived, arrived
 from workers.common.settings import Settings, load
@@ -53,16 +53,23 @@ class Run(Generic[S]):
 
 
 _environment = {"cold": True}
+_STARTED = "AWS_LAMBDA_INITIALIZATION_TYPE"
+"""How Lambda started this environment: on-demand, provisioned-concurrency, snap-start."""
 
 
 def worker(
-    name: str, folder: str, shape: type[S]
+    name: str, folder: str, shape: type[S], warm: Sequence[str] = ()
 ) -> Callable[[Callable[[Any, Run[S]], R]], Callable[[Any, Context], R]]:
     """Make `(event, run) -> answer` a Lambda handler `(event, context) -> answer` of worker `name`.
 
-    Settings are read from workers/<folder>/config at the first invocation. An exception is logged with the
+    Settings are read from workers/<folder>/config. In Lambda the clients of the services in `warm` are made
+    right away: a function starts on more CPU than it runs on, and with provisioned concurrency before anybody
+    waits. Elsewhere they are made at first use, as the others are everywhere. An exception is logged with the
     request's ids and goes on to Lambda, which counts it.
     """
+    if os.environ.get(_STARTED):
+        for service in warm:
+            clients.aws(service, load(folder, shape))
 
     def decorate(handle: Callable[[Any, Run[S]], R]) -> Callable[[Any, Context], R]:
         @functools.wraps(handle)
@@ -136,4 +143,4 @@ def _ended(
 def _cold_start() -> bool:
     """Tell whether a caller waited for this environment's start; once, and never where it was prepared."""
     cold, _environment["cold"] = _environment["cold"], False
-    return cold and os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand") == "on-demand"
+    return cold and os.environ.get(_STARTED, "on-demand") == "on-demand"
