@@ -113,6 +113,13 @@ def _server_side(_: Settings) -> Iterator[Signal]:
     yield from (Describe("sqs", call) for call in (*_LETTERBOX, *moving, "SendMessage"))
 
 
+def _invoke(_: Settings) -> Iterator[Signal]:
+    """Yield what `opskit invoke --remote` sends, and reads back of a batch that a letter only names."""
+    yield from (Describe("lambda", call) for call in ("GetFunctionConfiguration", "Invoke"))
+    for service in ("kinesis", "dynamodb"):
+        yield from (Describe(service, call) for call in ("GetRecords", "GetShardIterator"))
+
+
 COMMANDS: Mapping[str, Callable[[Settings], Iterable[Signal]]] = {
     "dlq": _dlq,
     "find-resources": lambda _: asks.every(),
@@ -124,6 +131,7 @@ COMMANDS: Mapping[str, Callable[[Settings], Iterable[Signal]]] = {
 ACTING: Mapping[str, Callable[[Settings], Iterable[Signal]]] = {
     "dlq-peek": _peek,
     "dlq-drop": _drop,
+    "invoke-remote": _invoke,
     "redrive-dlq": _redrive,
     "redrive-dlq-events": _events,
     "redrive-dlq-server-side": _server_side,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from render_reports import BREACH, HEALTHY, POISON
 
-from opskit.cli import demo, look, main
+from opskit.cli import demo, embedded, look, main
 from opskit.model import Report
 from opskit.sandbox import process
 
@@ -44,7 +44,7 @@ def test_the_default_incident_is_named_rightly(capfd: pytest.CaptureFixture[str]
 def judged(monkeypatch: pytest.MonkeyPatch, incident: str, report: Report) -> int:
     """Run a demo whose look is replaced and whose AWS is not started."""
     monkeypatch.setattr(look, "look", lambda *_: report)
-    monkeypatch.setattr(demo, "embedded_aws", lambda _: demo._no_aws())
+    monkeypatch.setattr(demo, "embedded_aws", lambda _: embedded.no_aws())
     return main(["demo", incident])
 
 
@@ -90,7 +90,7 @@ def test_the_users_aws_is_back_after_a_fault(monkeypatch: pytest.MonkeyPatch) ->
         raise KeyboardInterrupt
 
     monkeypatch.setattr(look, "look", interrupted)
-    monkeypatch.setattr(demo, "embedded_aws", lambda _: demo._no_aws())
+    monkeypatch.setattr(demo, "embedded_aws", lambda _: embedded.no_aws())
     assert main(["demo"]) == 130
     assert dict(os.environ) == before
 
@@ -107,7 +107,7 @@ def test_ended_by_a_signal_it_leaves_no_folder_and_no_server(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     running = subprocess.Popen([sys.executable, "-m", "opskit", "demo"], stderr=subprocess.PIPE)
     deadline = time.monotonic() + 20
-    while not (logs := list(tmp_path.glob("opskit-demo-*/sandbox-*.log"))) and time.monotonic() < deadline:
+    while not (logs := list(tmp_path.glob("opskit-aws-*/sandbox-*.log"))) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert logs
     port = int(logs[0].stem.partition("-")[2])
@@ -117,4 +117,4 @@ def test_ended_by_a_signal_it_leaves_no_folder_and_no_server(
     told = running.communicate(timeout=20)[1]
     assert running.returncode == code, told
     assert not process._running(port)
-    assert not list(tmp_path.glob("opskit-demo-*"))
+    assert not list(tmp_path.glob("opskit-aws-*"))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 from conftest import EmbeddedAws
+from invoking import ECHO, settle
 
 from opskit.aws.faults import iam_action
 from opskit.cli import main
@@ -93,6 +94,24 @@ def test_what_a_command_sends_is_allowed_and_no_more(
     assert asked <= allowed
     assert allowed - asked <= NOT_ALWAYS[name]
     assert len(asked) > 2
+
+
+def test_what_invoke_sends_is_allowed_only_where_it_is_named(
+    embedded_aws: EmbeddedAws,
+    sent: Sent,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPSKIT_WORKERS_DIR", str(settle(tmp_path, ECHO)))
+    embedded_aws.function("prd2011-prod-us-east-1-tryIt")
+    allowed = rights(capfd, "invoke-remote")
+    assert sent("invoke", "tryIt", "--event", "sample", "--remote", "--yes") == {
+        "lambda:GetFunctionConfiguration", "lambda:InvokeFunction"
+    }  # fmt: skip
+    assert allowed - {"lambda:GetFunctionConfiguration", "lambda:InvokeFunction"} == {
+        "dynamodb:GetRecords", "dynamodb:GetShardIterator", "kinesis:GetRecords", "kinesis:GetShardIterator",
+    }  # fmt: skip
 
 
 def test_every_command_is_in_the_policy_of_all(capfd: pytest.CaptureFixture[str]) -> None:

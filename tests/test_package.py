@@ -1,5 +1,6 @@
 """A worker's deployment package: the same bytes for the same commit, and all that the handler needs."""
 
+import ast
 import base64
 import hashlib
 import os
@@ -16,6 +17,7 @@ from opskit.errors import OpskitError, UsageError
 from workers import libraries, package
 
 FOLDERS = sorted(path.parent.name for path in package.WORKERS.glob("*/worker.yaml"))
+HANDLERS = [folder for folder in FOLDERS if (package.WORKERS / folder / "handler.py").exists()]
 SCORER = package.WORKERS / "score_users"
 
 
@@ -79,16 +81,14 @@ def test_the_hash_is_the_one_that_lambda_shows(scorer: package.Package) -> None:
     assert scorer.code_sha256 == base64.b64encode(digest).decode()
 
 
-@pytest.mark.parametrize(
-    "folder", [one for one in FOLDERS if (package.WORKERS / one / "handler.py").exists()]
-)
+@pytest.mark.parametrize("folder", HANDLERS)
 def test_a_handler_imports_from_its_package_alone(folder: str, tmp_path: Path) -> None:
     name = next(file.name for file in package._all() if file.folder == folder)
     built = package.build(name, tmp_path, installed=True)
     zipfile.ZipFile(built.path).extractall(tmp_path / "task")
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'task')!r}); "
-        f"from workers.{folder}.handler import handle; print(callable(handle), sys.modules['boto3'].__file__)"
+        f"from workers.{folder}.handler import handle; import boto3; print(callable(handle), boto3.__file__)"
     )
     environ = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_REGION": "us-east-1", "CONFIG_ENV": "local-dev"}
     done = subprocess.run(
@@ -102,6 +102,46 @@ def test_a_handler_imports_from_its_package_alone(folder: str, tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[0] == "True"
     assert str(tmp_path) in done.stdout
+
+
+def _imports(folder: str) -> set[str]:
+    """Return the modules of others that a folder's modules import, wherever they do so."""
+    found: set[str] = set()
+    for path in (package.WORKERS / folder).glob("**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {one for one in found if one.split(".")[0] not in {*sys.stdlib_module_names, "workers"}}
+
+
+def _declared(folder: str) -> dict[str, set[str]]:
+    """Return what a folder declares, and the modules that each of these libraries has."""
+    return {
+        requirement.name: {
+            str(file.parent if file.stem == "__init__" else file.with_suffix("")).replace("/", ".")
+            for file in libraries._installed(requirement.name).files or ()
+            if file.suffix == ".py"
+        }
+        for requirement in libraries._declared(package.WORKERS / folder)
+    }
+
+
+@pytest.mark.parametrize("folder", ["common", *HANDLERS])
+def test_what_a_worker_imports_is_what_it_declares(folder: str) -> None:
+    others = FOLDERS if folder == "common" else ["common"]
+    own, declared = _imports(folder), _declared(folder)
+    known = {module for one in (folder, *others) for modules in _declared(one).values() for module in modules}
+    lacking = {_top(module) for module in own} - {_top(module) for module in known}
+    assert not lacking, f"{folder}/{libraries.REQUIREMENTS} lacks what has these"
+    used = own.union(*map(_imports, others))
+    idle = [name for name, modules in declared.items() if modules.isdisjoint(used)]
+    assert not idle, f"{folder}/{libraries.REQUIREMENTS} has what is not imported"
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
 
 
 @pytest.mark.parametrize("architecture", libraries.ARCHITECTURES)

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
-from workers_kit import context
+from workers_kit import TRACE, TRACEPARENT, context, spans
 
 from workers.common import clients, tracing
+from workers.common.carry import Carried
 from workers.common.deadline import Deadline, DeadlineNear, current, running
 from workers.common.settings import Aws, Settings
 
@@ -18,6 +19,13 @@ SETTINGS = Settings(
     region="us-east-1",
     aws=Aws(connect_timeout_s=0.3, read_timeout_s=0.3, attempts=2),
 )
+
+
+@pytest.fixture
+def httpserver() -> Iterator[HTTPServer]:
+    """Return a server of this test alone: what hangs in it reaches no other test."""
+    with HTTPServer(threaded=True) as server:
+        yield server
 
 
 @pytest.fixture
@@ -101,6 +109,18 @@ def test_clients_are_made_once_and_anew_for_another_endpoint(
     first = clients.aws("dynamodb", SETTINGS)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     assert clients.aws("dynamodb", SETTINGS) is not first
+
+
+def test_an_http_call_carries_the_trace_and_is_a_span(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/status").respond_with_data(b"")
+    client = clients.http(httpserver.url_for("/"))
+    assert clients.http(httpserver.url_for("/")) is client
+    with spans() as ended, tracing.continued("outer", Carried("some-request", TRACEPARENT)):
+        client.get("/status", timeout=10)
+    sent = httpserver.log[-1][0].headers["traceparent"]
+    assert sent.split("-")[1] == TRACE
+    assert sent.split("-")[2] == f"{ended[0].context.span_id:016x}"
+    assert [one.name for one in ended] == ["GET", "outer"]
 
 
 def test_spans_are_not_sent_when_there_is_no_time_for_it() -> None:

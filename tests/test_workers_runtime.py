@@ -1,6 +1,7 @@
 """The decorator of every handler: what it writes, carries and sends, whatever ends the invocation."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -232,6 +233,49 @@ warnings.warn("old ways")
     assert [line.level for line in lines] == ["WARN", "WARN"]
     assert lines[0].message == "a warning of its own"
     assert "old ways" in lines[1].message
+
+
+@pytest.mark.parametrize(
+    ("answer", "shape"),
+    [
+        ({"statusCode": 401, "body": "private"}, {"statusCode": 401}),
+        ({"batchItemFailures": [{"itemIdentifier": "1"}]}, {"failures": 1}),
+        ({"other": "private"}, {}),
+        ("private", {}),
+    ],
+)
+def test_the_last_line_says_the_answers_shape_and_not_its_content(
+    capsys: pytest.CaptureFixture[str], answer: object, shape: dict[str, int]
+) -> None:
+    @worker("oneWorker", "one", Settings)
+    def answering(_event: object, _run: Run[Settings]) -> object:
+        return answer
+
+    assert answering({}, context()) == answer
+    last = said(capsys.readouterr().out)[-1]
+    assert {name: last.fields.get(name) for name in shape} == shape
+    assert "private" not in str(last)
+
+
+@pytest.mark.parametrize("started", ["", "on-demand", "provisioned-concurrency"])
+def test_clients_that_are_always_used_are_made_while_lambda_starts_the_function(started: str) -> None:
+    script = """
+import sys
+from workers.common import clients
+from workers.common.worker import worker
+from workers.score_users.settings import ScoreSettings
+worker("scoreUsers", "score_users", ScoreSettings, warm=("dynamodb", "sqs"))
+print(clients._aws.cache_info().currsize, "boto3" in sys.modules)
+"""
+    variables = {name: value for name, value in os.environ.items() if name != "CONFIG_ENV"}
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=variables | {"AWS_LAMBDA_INITIALIZATION_TYPE": started},
+    )
+    assert ran.stdout.split() == (["2", "True"] if started else ["0", "False"])
 
 
 def test_a_message_that_looks_like_a_number_stays_text(capsys: pytest.CaptureFixture[str]) -> None:

@@ -182,6 +182,17 @@ def test_a_fan_whose_write_fails_is_reported_by_the_lowest_sequence_number(
     assert len(letters()) == 1
 
 
+def test_unreadable_records_behind_a_failed_one_count_as_failed(
+    shared_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKER_AWS__ATTEMPTS", "1")
+    with FaultProxy(shared_aws.endpoint, [throttled("dynamodb", "UpdateItem", every=1)]) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        with pytest.raises(BatchFailedError):
+            invoke(kinesis(fan_event(1), b"{"))
+        assert letters() == []
+
+
 def test_a_throttled_table_is_tried_again(shared_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
     with FaultProxy(shared_aws.endpoint, [throttled("dynamodb", "UpdateItem", every=2)]) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)

@@ -117,11 +117,14 @@ IAM_PREFIX = {
 def iam_action(service: str, operation: str) -> str:
     """Return the IAM action that lets one call an operation: "cloudwatch:GetMetricData".
 
-    SQS's batches take the right of one message (SQS Developer Guide, "Amazon SQS API permissions").
+    SQS's batches take the right of one message (SQS Developer Guide, "Amazon SQS API permissions"), Lambda's
+    Invoke that of InvokeFunction (Service Authorization Reference, "Actions defined by AWS Lambda").
     """
     prefix = IAM_PREFIX.get(service, service)
     if prefix == "sqs":
         operation = operation.removesuffix("Batch")
+    if (prefix, operation) == ("lambda", "Invoke"):
+        operation = "InvokeFunction"
     return f"{prefix}:GET" if prefix == "apigateway" else f"{prefix}:{operation}"
 
 

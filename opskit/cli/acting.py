@@ -63,26 +63,28 @@ def acting(settings: Settings) -> Iterator[Acting]:
         aws.close()
 
 
-def refuse_account(given: str | None, found: str, settings: Settings, endpoint: str) -> None:
+def refuse_account(
+    given: str | None, found: str, settings: Settings, endpoint: str, what: str = "the queue"
+) -> None:
     """Refuse to act where nobody has said which account is meant, but for an AWS on this machine.
 
-    `found` is the account that the queue is in, `given` the one of --account.
+    `found` is the account that `what` is in, `given` the one of --account.
     """
     if given is not None and given != found:
-        raise UsageError(f"--account {given}: the queue is in account {found}")
+        raise UsageError(f"--account {given}: {what} is in account {found}")
     if given is None and not settings.account and not is_loopback(endpoint):
         raise UsageError(
             f"opskit.toml binds {settings.env} to no account", f"say which one is meant: --account {found}"
         )
 
 
-def refuse_unasked() -> None:
+def refuse_unasked(act: str = "move") -> None:
     """Raise UsageError where nobody is at a terminal to be asked."""
     if not (sys.stdin is not None and sys.stdin.isatty()):
-        raise UsageError("nobody is there to be asked", "say --yes to move without a question")
+        raise UsageError("nobody is there to be asked", f"say --yes to {act} without a question")
 
 
-def ask(question: str) -> None:
+def ask(question: str, refused: str = "nothing was moved") -> None:
     """Ask at the terminal; UsageError if the answer is no."""
     if not out.agreed(question):
-        raise UsageError("nothing was moved")
+        raise UsageError(refused)

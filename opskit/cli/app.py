@@ -12,6 +12,7 @@ from opskit.cli import (
     find_resources,
     health,
     iam,
+    invoke,
     logs,
     query,
     redrive_dlq,
@@ -44,6 +45,7 @@ def command(*, completing: bool = False) -> Any:
     app.command("logs", rich_help_panel=ON_CALL)(logs.logs)
     app.command("query", rich_help_panel=ON_CALL)(query.query)
     app.command("redrive-dlq", rich_help_panel=ON_CALL)(redrive_dlq.redrive_dlq)
+    app.command("invoke", rich_help_panel=ON_CALL)(invoke.invoke)
     app.command("demo", rich_help_panel=PRACTICE)(demo.demo)
     app.add_typer(sandbox.app(), name="sandbox", rich_help_panel=PRACTICE)
     app.command("runbooks", rich_help_panel=KNOW)(runbooks.runbooks)

@@ -1,13 +1,11 @@
 """`opskit demo`: an incident on this machine, diagnosed as a real one is."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from opskit.cli.embedded import embedded_aws
 from opskit.cli.options import SharedOptions, remember
 from opskit.cli.sandbox import complete_incident, how_to_look, is_diagnosable
 from opskit.errors import UsageError
@@ -16,7 +14,6 @@ from opskit.exits import Exit
 if TYPE_CHECKING:
     from opskit.model import Report
     from opskit.sandbox.incidents import Incident
-    from opskit.sandbox.process import Running
 
 DEFAULT = "poison-record"
 SINCE_S = 3 * 3600
@@ -49,35 +46,6 @@ def demo(
         report = _diagnosed(chosen)
     verdict.show(replace(report, next_commands=_next(chosen)), shared, output)
     return _judged(report, chosen)
-
-
-@contextmanager
-def embedded_aws(incident: str) -> Iterator["Running"]:
-    """Start an embedded AWS in which the incident goes on; while it runs, AWS means this one."""
-    from tempfile import TemporaryDirectory
-
-    from opskit.sandbox import process
-
-    with _no_aws() as environ, TemporaryDirectory(prefix="opskit-demo-") as folder:
-        environ["OPSKIT_STATE_DIR"] = folder
-        with process.passing(incident) as running:
-            environ.update(running.environment())
-            yield running
-
-
-@contextmanager
-def _no_aws() -> Iterator[os._Environ[str]]:
-    """Hide the user's AWS settings, credentials and proxies, in environment and files; restore them."""
-    kept = dict(os.environ)
-    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
-        del os.environ[name]
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        os.environ[name] = os.devnull
-    try:
-        yield os.environ
-    finally:
-        os.environ.clear()
-        os.environ.update(kept)
 
 
 def _diagnosed(incident: "Incident") -> "Report":

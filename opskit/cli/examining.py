@@ -14,7 +14,7 @@ DEADLINE_S = 60
 def examined(incidents: Sequence[Incident], strengths: Sequence[str], seed: int) -> Iterator[Answer]:
     """Yield the answer to each incident in each strength; the embedded AWS ends with the last one."""
     from opskit.cli import look
-    from opskit.cli.demo import embedded_aws
+    from opskit.cli.embedded import embedded_aws
     from opskit.sandbox import process
     from opskit.sandbox.resources import REGION
     from opskit.sandbox.stage import ENV

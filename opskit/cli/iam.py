@@ -31,7 +31,7 @@ def iam_policy(
 ) -> None:
     """Print the least IAM policy for looking, as JSON for `aws iam create-policy`.
 
-    The rights of redrive-dlq, which moves messages, are printed only where it is named.
+    The rights of what acts, such as redrive-dlq and invoke --remote, are printed only where it is named.
     """
     from opskit import inventory
     from opskit.cli import out

@@ -98,12 +98,15 @@ def load(settings: Settings) -> Inventory:
             f"environments: the packaged workers are for {', '.join(ENVIRONMENTS)}",
             "set workers_dir to the folder of your own",
         )
-    folder = settings.workers_dir or _packaged()
+    folder = folder_of(settings)
     shown = str(folder) if settings.workers_dir else folder.name
     return Inventory(settings, read_all(folder, shown, settings.environments))
 
 
-def _packaged() -> Path:
+def folder_of(settings: Settings) -> Path:
+    """Return the folder of the workers' folders: the user's own, else the packaged one."""
+    if settings.workers_dir:
+        return settings.workers_dir
     import workers  # noqa: PLC0415 - only a marker for where the packaged manifests are
 
     return Path(workers.__file__).parent

@@ -255,6 +255,11 @@ class Manifest(Part):
         None, description="Where messages end that cannot be processed."
     )
     tables: tuple[NamePattern, ...] = Field((), description="The DynamoDB tables it reads or writes.")
+    table_keys: dict[NamePattern, str] = Field(
+        default_factory=dict,
+        description="The partition key of each of these tables, a text; unset is `id`. "
+        "`opskit invoke` makes them so.",
+    )
     downstream: tuple[Dependency, ...] = Field((), description="What it calls or writes to.")
     timeout_s: int = Field(ge=1, le=5400, description="The function's timeout.")
     memory_mb: int = Field(128, ge=128, le=10_240, description="The function's memory.")

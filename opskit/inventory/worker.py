@@ -53,6 +53,8 @@ class Worker:
     dead_letter_queue: str = ""
     """The name of the queue that gets what cannot be processed: messages, or notices of batches given up."""
     tables: tuple[str, ...] = ()
+    table_keys: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The partition keys of tables, by their names."""
     downstream: tuple[tuple[str, str], ...] = ()
     """Type and name of what the worker calls or writes to."""
     idempotent: bool = False
@@ -134,6 +136,7 @@ def from_manifest(file: "WorkerFile", settings: Settings, function: str = "") ->
         log_group=expand(manifest.log_group, names),
         dead_letter_queue=expand(manifest.dead_letter_queue or trigger.get("on_failure") or "", names),
         tables=expand(manifest.tables, names),
+        table_keys={str(expand(name, names)): key for name, key in manifest.table_keys.items()},
         downstream=tuple((one.type, expand(one.name, names)) for one in manifest.downstream),
         idempotent=manifest.idempotent,
         regions=(*manifest.regions, *((manifest.failover,) if manifest.failover else ())),

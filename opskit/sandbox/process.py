@@ -122,10 +122,11 @@ def start(
 
 
 @contextmanager
-def passing(incident: str, seed: int = 1, strength: str = PLAIN) -> Iterator[Running]:
+def passing(incident: str | None, seed: int = 1, strength: str = PLAIN) -> Iterator[Running]:
     """Run a sandbox on any free port that ends with the block, or with this process however that ends.
 
-    SIGTERM and SIGHUP raise SystemExit in the block. The errors are those of `start`.
+    Without an incident it is empty. SIGTERM and SIGHUP raise SystemExit in the block. The errors are those
+    of `start`.
     """
     check_extra()
     with _ended_by_signals():

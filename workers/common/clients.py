@@ -29,20 +29,23 @@ def aws(service: str, settings: Settings, region: str = "") -> Any:
 @functools.cache
 def _aws(service: str, region: str, timeouts: Aws, _endpoint: str) -> Any:
     """Make a client; the endpoint is one of the keys, since a test or a local run may point elsewhere."""
+    with tracing.span("make client", **{"rpc.service": service}):
+        return _made(service, region, timeouts)
+
+
+def _made(service: str, region: str, timeouts: Aws) -> Any:
     import boto3  # noqa: PLC0415 - half of a cold start: a worker pays for it when it calls AWS
     from botocore.config import Config  # noqa: PLC0415
 
     _instrument_botocore()
-    client = boto3.session.Session(region_name=region).client(
-        service,
-        config=Config(
-            connect_timeout=timeouts.connect_timeout_s,
-            read_timeout=timeouts.read_timeout_s,
-            retries={"mode": "standard", "total_max_attempts": timeouts.attempts},
-            max_pool_connections=timeouts.connections,
-            tcp_keepalive=True,  # a thawed environment's connections may be dead
-        ),
+    config = Config(
+        connect_timeout=timeouts.connect_timeout_s,
+        read_timeout=timeouts.read_timeout_s,
+        retries={"mode": "standard", "total_max_attempts": timeouts.attempts},
+        max_pool_connections=timeouts.connections,
+        tcp_keepalive=True,  # a thawed environment's connections may be dead
     )
+    client = boto3.session.Session(region_name=region).client(service, config=config)
     client.meta.events.register("before-send", functools.partial(_guard, longest_ms(timeouts)))
     return client
 

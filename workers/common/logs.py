@@ -72,6 +72,7 @@ def logger(worker: str) -> Logger:
     """
     made = Logger(service=worker, logger_handler=_Stdout(), logger_formatter=Formatter())
     made._logger.propagate = False  # noqa: SLF001 - or the root logger would write each line again
+    logging.root.setLevel(logging.WARNING)  # what libraries do is no news, though Lambda may have set INFO
     if not logging.root.handlers:
         logging.root.addHandler(_Stdout())
     for handler in logging.root.handlers:

@@ -77,7 +77,7 @@ def _load(
     table = _merged(_read(config / "base.toml"), _read(named))
     for name, text in overrides:
         _override(table, name, text)
-    region = table.pop("resources_region", "") or region
+    region = str(table.pop("resources_region", "")) or region
     table |= {"env": env, "region": region}
     places = {"{env}": env, "{region}": region}
     return shaped(shape, table, f"workers/{folder}/config/{env}.toml", places)

@@ -38,7 +38,7 @@ class Fan:
     carried: list[Carried] = field(default_factory=list)
 
 
-@worker("scoreUsers", "score_users", ScoreSettings)
+@worker("scoreUsers", "score_users", ScoreSettings, warm=("dynamodb",))
 def handle(event: Mapping[str, Any], run: _Run) -> Mapping[str, Any]:
     """Score the fans of a batch and return the partial batch response."""
     records: Sequence[Record] = event["Records"]

@@ -34,22 +34,23 @@ class TooManyUnreadableError(Exception):
 def isolated(unreadable: Unreadable, lowest: int | None, run: Run[ScoreSettings]) -> set[int]:
     """Write unreadable records to the failed queue; return the sequence numbers of those that stay failed.
 
-    Those behind `lowest`, the lowest that failed otherwise, are left: they come again with it. More than a
-    few in one batch are no poison but our own bug or a producer's: TooManyUnreadableError, which shows in the
+    Those behind `lowest`, the lowest that failed otherwise, stay: they come again with it. More than a few
+    in one batch are no poison but our own bug or a producer's: TooManyUnreadableError, which shows in the
     function's Errors, and makes Lambda bisect the batch.
     """
     poison = run.settings.poison
     if len(unreadable) > poison.most_per_batch:
         reasons = sorted({str(reason) for _, reason in unreadable})
         raise TooManyUnreadableError(f"{len(unreadable)} records are unreadable: {'; '.join(reasons)}")
-    due = [one for one in unreadable if lowest is None or sequence(one[0]) < lowest]
+    behind = {sequence(one[0]) for one in unreadable if lowest is not None and sequence(one[0]) > lowest}
+    due = [one for one in unreadable if sequence(one[0]) not in behind]
     if run.settings.features.isolate_poison:
         kept = each(lambda one: _isolate(*one, run), due, 1)
     else:
         kept = [reason for _, reason in due]
     for (record, reason), error in zip(due, kept, strict=True):
         _told(record, reason, error, run)
-    return {sequence(record) for (record, _), error in zip(due, kept, strict=True) if error is not None}
+    return behind | {sequence(one[0]) for one, error in zip(due, kept, strict=True) if error is not None}
 
 
 def _isolate(record: Record, reason: UnreadableError, run: Run[ScoreSettings]) -> None:

@@ -9,7 +9,10 @@ from opskit.model import Json
 DAY_S = 86_400
 NO_DATA = "no datapoints were received"
 """CloudWatch's words in the reason of a state that rests on missing data."""
-_FUNCTION = "Errors Throttles Duration IteratorAge Invocations ConcurrentExecutions DeadLetterErrors"
+_FUNCTION = (
+    "Errors Throttles Duration IteratorAge Invocations ConcurrentExecutions DeadLetterErrors "
+    "DestinationDeliveryFailures"
+)
 _QUEUE = (
     "ApproximateNumberOfMessagesVisible ApproximateNumberOfMessagesNotVisible ApproximateAgeOfOldestMessage "
     "NumberOfMessagesSent NumberOfMessagesReceived NumberOfMessagesDeleted"

@@ -1,0 +1,194 @@
+"""A handler in a process of its own: what it gets, how it can end, and that it ends as in Lambda."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opskit.invoke.environment import Place, environment
+from opskit.invoke.model import Ended
+from opskit.invoke.process import Asked, Ran, run
+
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:scoreUsers"
+
+
+def place(**given: Any) -> Place:
+    said = {
+        "function": "scoreUsers", "env": "qa", "region": "eu-west-1", "memory_mb": 256,
+        "log_group": "/aws/lambda/scoreUsers", "log_stream": "s", "log_format": "JSON",
+        "handler": "fleet.w.handler.handle", "root": "/task",
+        "aws": "http://127.0.0.1:1", "collector": "http://127.0.0.1:2",
+    }  # fmt: skip
+    return Place(**{**said, **given})
+
+
+def call(folder: Path, code: str, event: Any = None, timeout_s: int = 10, log_format: str = "JSON") -> Ran:
+    """Run a handler with this code."""
+    (folder / "fleet" / "w").mkdir(parents=True)
+    (folder / "fleet" / "w" / "handler.py").write_text(code)
+    asked = Asked(
+        root=folder,
+        handler="fleet.w.handler.handle",
+        event=json.dumps(event),
+        environment=environment(place(log_format=log_format), os.environ),
+        request_id="r-1",
+        function_arn=ARN,
+        timeout_s=timeout_s,
+    )
+    return run(asked)
+
+
+def test_a_handler_gets_its_event_and_lambdas_context(tmp_path: Path) -> None:
+    code = """
+def handle(event, context):
+    names = ["aws_request_id", "function_name", "function_version", "memory_limit_in_mb",
+             "invoked_function_arn", "log_group_name", "log_stream_name"]
+    left = context.get_remaining_time_in_millis()
+    return {"event": event, **{name: getattr(context, name) for name in names}, "fits": 8000 < left <= 10000}
+"""
+    ran = call(tmp_path, code, {"a": [1, None, "ü"]})
+    assert ran.ended is Ended.RETURNED
+    assert ran.result == {
+        "event": {"a": [1, None, "ü"]},
+        "aws_request_id": "r-1",
+        "function_name": "scoreUsers",
+        "function_version": "$LATEST",
+        "memory_limit_in_mb": "256",
+        "invoked_function_arn": ARN,
+        "log_group_name": "/aws/lambda/scoreUsers",
+        "log_stream_name": "s",
+        "fits": True,
+    }
+    assert ran.init_ms is not None
+    assert ran.handler_ms is not None
+    assert ran.memory_mb is None or 5 < ran.memory_mb < 200
+
+
+def test_both_standard_outputs_are_the_log_in_their_order(tmp_path: Path) -> None:
+    code = (
+        "import sys\nprint('at import')\ndef handle(e, c):\n    print('one')\n    sys.stderr.write('two\\n')"
+    )
+    assert [text for _, text in call(tmp_path, code).lines] == ["at import", "one", "two"]
+
+
+def test_time_is_measured_apart_for_the_import_and_the_call(tmp_path: Path) -> None:
+    ran = call(tmp_path, "import time\ntime.sleep(0.3)\ndef handle(e, c):\n    time.sleep(0.1)")
+    assert ran.init_ms is not None
+    assert ran.handler_ms is not None
+    assert ran.init_ms >= 300
+    assert 100 <= ran.handler_ms < ran.init_ms
+
+
+def test_a_handler_that_is_too_slow_is_ended_at_its_timeout(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    code = f"""
+import subprocess, sys, time
+LATER = "import time, pathlib; time.sleep(3); pathlib.Path({str(mark)!r}).touch()"
+def handle(event, context):
+    print("begun")
+    subprocess.Popen([sys.executable, "-c", LATER])
+    time.sleep(60)
+"""
+    began = time.monotonic()
+    ran = call(tmp_path, code, timeout_s=1)
+    assert time.monotonic() - began < 20
+    assert ran.ended is Ended.TIMED_OUT
+    assert ran.error is not None
+    assert ran.error.type == "Sandbox.Timedout"
+    assert ran.error.message == "RequestId: r-1 Error: Task timed out after 1.00 seconds"
+    assert ran.handler_ms == 1000.0
+    assert ran.lines[0][1] == "begun"
+    assert ran.lines[-1][1].endswith("Z r-1 Task timed out after 1.00 seconds")
+    time.sleep(3.5)
+    assert not mark.exists(), "what the handler started outlived it"
+
+
+def test_an_exception_is_told_with_the_handlers_own_frames(tmp_path: Path) -> None:
+    ran = call(tmp_path, "def handle(e, c):\n    raise KeyError('eventType')")
+    assert ran.ended is Ended.FAILED
+    assert ran.error is not None
+    assert (ran.error.type, ran.error.message) == ("KeyError", "'eventType'")
+    assert [frame.splitlines()[1].strip() for frame in ran.error.trace] == ["raise KeyError('eventType')"]
+    line = json.loads(ran.lines[-1][1])
+    assert line["log_level"] == "ERROR"
+    assert (line["errorType"], line["requestId"]) == ("KeyError", "r-1")
+
+
+def test_a_text_log_has_the_exception_as_lambda_prints_it(tmp_path: Path) -> None:
+    ran = call(tmp_path, "def handle(e, c):\n    raise KeyError('eventType')", log_format="Text")
+    assert [text for _, text in ran.lines][:2] == [
+        "[ERROR] KeyError: 'eventType'",
+        "Traceback (most recent call last):",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "message"),
+    [
+        ("import nowhere", "Runtime.ImportModuleError",
+         "Unable to import module 'fleet.w.handler': No module named 'nowhere'"),
+        ("def handle(", "Runtime.UserCodeSyntaxError",
+         "Syntax error in module 'fleet.w.handler': '(' was never closed (handler.py, line 1)"),
+        ("handle = 1", "Runtime.HandlerNotFound", "Handler 'handle' missing on module 'fleet.w.handler'"),
+        ("raise OSError('no disk')", "OSError", "no disk"),
+        ("def handle(e, c): return {1, 2}", "Runtime.MarshalError",
+         "Unable to marshal response: Object of type set is not JSON serializable"),
+    ],
+)  # fmt: skip
+def test_what_lambda_calls_a_fault_is_called_so(tmp_path: Path, code: str, kind: str, message: str) -> None:
+    ran = call(tmp_path, code)
+    assert ran.error is not None
+    assert (ran.ended, ran.error.type, ran.error.message) == (Ended.FAILED, kind, message)
+
+
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [("sys.exit(3)", "exit status 3"), ("os.kill(os.getpid(), 9)", "signal: killed")],
+)
+def test_a_process_that_ends_by_itself_is_told(tmp_path: Path, code: str, how: str) -> None:
+    ran = call(tmp_path, f"import os, sys\ndef handle(e, c):\n    print('last words')\n    {code}")
+    assert ran.ended is Ended.EXITED
+    assert ran.error is not None
+    assert ran.error.type == "Runtime.ExitError"
+    assert ran.error.message == f"RequestId: r-1 Error: Runtime exited with error: {how}"
+    assert [text for _, text in ran.lines] == ["last words", ran.error.message]
+
+
+def test_a_large_event_and_a_large_result_go_through_whole(tmp_path: Path) -> None:
+    big = ["x" * 1000] * 5000
+    assert call(tmp_path, "def handle(e, c): return e", big).result == big
+
+
+def test_a_thread_that_goes_on_holds_nobody_up(tmp_path: Path) -> None:
+    code = """
+import threading, time
+def handle(event, context):
+    threading.Thread(target=time.sleep, args=(60,)).start()
+"""
+    began = time.monotonic()
+    assert call(tmp_path, code).ended is Ended.RETURNED
+    assert time.monotonic() - began < 30
+
+
+def test_nothing_of_the_callers_aws_or_proxies_reaches_the_handler() -> None:
+    around = {
+        "PATH": "/bin", "AWS_PROFILE": "production", "AWS_SESSION_TOKEN": "t", "HTTPS_PROXY": "http://p:1",
+        "AWS_ENDPOINT_URL_SQS": "http://real", "MY_SECRET": "s", "WORKER_NOTIFY__URL": "http://127.0.0.1:9",
+        "NO_PROXY": "intern",
+    }  # fmt: skip
+    found = environment(place(), around)
+    assert found["PATH"] == "/bin"
+    assert found["WORKER_NOTIFY__URL"] == "http://127.0.0.1:9"
+    assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_SQS", "MY_SECRET"} & set(found)
+    assert found["HTTPS_PROXY"] == found["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:2"
+    assert found["NO_PROXY"] == "127.0.0.1,localhost,::1,intern"
+    assert (found["CONFIG_ENV"], found["AWS_REGION"]) == ("qa", "eu-west-1")
+
+
+def test_with_the_network_open_the_callers_proxies_hold() -> None:
+    found = environment(place(open=True), {"HTTPS_PROXY": "http://p:1"})
+    assert found["HTTPS_PROXY"] == "http://p:1"
+    assert "HTTP_PROXY" not in found

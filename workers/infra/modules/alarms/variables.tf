@@ -1,0 +1,14 @@
+variable "worker" {
+  description = "A worker of the settings module."
+  type        = any
+}
+
+variable "dead_letter_queues" {
+  description = "The names of the queues that hold what the worker could not process."
+  type        = list(string)
+}
+
+variable "topics" {
+  description = "The ARN of the topic that is told, by severity."
+  type        = map(string)
+}

@@ -1,0 +1,24 @@
+variable "worker" {
+  description = "A worker of the settings module."
+  type        = any
+}
+
+variable "package" {
+  description = "The deployment package: where it lies, and the base64 SHA-256 of its bytes."
+  type        = object({ bucket = string, key = string, sha256 = string })
+}
+
+variable "otlp_endpoint" {
+  description = "Where traces are sent (OTLP over HTTP); empty for nowhere."
+  type        = string
+}
+
+variable "rate_limit" {
+  description = "Requests a second that the stage lets through; more are answered with 429."
+  type        = number
+}
+
+variable "burst_limit" {
+  description = "Requests at once that the stage lets through."
+  type        = number
+}

@@ -1,0 +1,97 @@
+# A worker that reads a queue: the queue, its dead letters, the function and the mapping.
+
+locals {
+  trigger = var.worker.trigger
+}
+
+resource "aws_sqs_queue" "this" {
+  name                       = local.trigger.queue
+  fifo_queue                 = local.trigger.fifo ? true : null
+  visibility_timeout_seconds = local.trigger.visibility_timeout_s
+  message_retention_seconds  = local.trigger.retention_s
+  receive_wait_time_seconds  = 20
+  sqs_managed_sse_enabled    = true
+
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = module.dead_letters.arn
+    maxReceiveCount     = local.trigger.max_receive_count
+  })
+
+  lifecycle {
+    prevent_destroy = true
+
+    precondition {
+      condition     = local.trigger.visibility_timeout_s >= 6 * var.worker.timeout_s + local.trigger.batch_window_s
+      error_message = "${var.worker.name}: visibility_timeout_s is below 6 x timeout_s + batch_window_s: messages would come back while they are handled."
+    }
+    precondition {
+      condition     = local.trigger.max_receive_count >= 5
+      error_message = "${var.worker.name}: max_receive_count is below 5: throttling alone would dead-letter good messages."
+    }
+  }
+}
+
+module "dead_letters" {
+  source = "../dead-letter-queue"
+
+  name             = var.worker.dead_letter_queue
+  source_queue_arn = aws_sqs_queue.this.arn
+}
+
+# The source's right comes with its ARN, so the queue's visibility timeout is raised before the function's timeout: the
+# other way round Lambda refuses the mapping.
+module "function" {
+  source = "../function"
+
+  worker        = var.worker
+  package       = var.package
+  otlp_endpoint = var.otlp_endpoint
+  source_statements = [{
+    actions   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+    resources = [aws_sqs_queue.this.arn]
+  }]
+}
+
+resource "aws_lambda_event_source_mapping" "this" {
+  event_source_arn                   = aws_sqs_queue.this.arn
+  function_name                      = module.function.alias_arn
+  batch_size                         = local.trigger.batch_size
+  maximum_batching_window_in_seconds = local.trigger.batch_window_s
+  function_response_types            = local.trigger.report_batch_item_failures ? ["ReportBatchItemFailures"] : []
+
+  dynamic "scaling_config" {
+    for_each = local.trigger.max_concurrency == null ? [] : [local.trigger.max_concurrency]
+    content {
+      maximum_concurrency = scaling_config.value
+    }
+  }
+
+  dynamic "filter_criteria" {
+    for_each = length(local.trigger.filters) > 0 ? [local.trigger.filters] : []
+    content {
+      dynamic "filter" {
+        for_each = filter_criteria.value
+        content {
+          pattern = filter.value
+        }
+      }
+    }
+  }
+
+  dynamic "metrics_config" {
+    for_each = local.trigger.event_counts ? ["EventCount"] : []
+    content {
+      metrics = [metrics_config.value]
+    }
+  }
+
+  lifecycle {
+    # A mapping that was disabled in an incident stays so: nobody wants it back before its cause is known.
+    ignore_changes = [enabled]
+
+    precondition {
+      condition     = try(var.worker.reserved_concurrency >= local.trigger.max_concurrency, true)
+      error_message = "${var.worker.name}: reserved_concurrency is below max_concurrency: a throttled batch counts as a receive."
+    }
+  }
+}

@@ -1,0 +1,3 @@
+# What differs between environments and is no worker's: workers' own differences stand in their manifests.
+env         = "prod"
+cost_center = "fan-identity"
