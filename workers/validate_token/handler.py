@@ -24,7 +24,7 @@ _NOBODY = "health-check"
 """A token id that no token has: looking it up shows that the table answers."""
 
 
-@worker("validateToken", "validate_token", ValidateSettings)
+@worker("validateToken", "validate_token", ValidateSettings, warm=("dynamodb", "sqs"))
 def handle(event: Any, run: Running) -> Answer:
     """Answer a request; what is wrong with it is an answer too, so only a bug is an error."""
     try:
