@@ -54,7 +54,8 @@ def from_names(values: Mapping[str, Any] | None, fallback: str = "") -> Carried:
 
     `fallback` is the correlation id where none came along; a fresh one if that is empty too.
     """
-    low = {name.lower(): value for name, value in (values or {}).items()}
+    named = values if isinstance(values, Mapping) else {}  # an event's headers may be anything
+    low = {name.lower(): value for name, value in named.items()}
     found = _fitting(_ID, low.get(HEADER) or low.get(FIELD.lower()))
     return Carried(found or fallback or new().correlation_id, _fitting(_TRACE, low.get(TRACE)))
 
