@@ -11,8 +11,13 @@ EVERY = {
     "typing_extensions",
     "workers",
 }
-ALSO: dict[str, set[str]] = {}
-"""What one worker imports beyond that, by folder. boto3 and httpx are imported at their first use."""
+BOTO3 = {"boto3", "certifi", "dateutil", "s3transfer", "six", "urllib3", "__mp_main__"}
+"""boto3 and what it brings along; s3transfer imports multiprocessing, which names the main module anew."""
+ALSO: dict[str, set[str]] = {
+    "handle_event": BOTO3 | {"pybreaker", "stamina", "tenacity"},  # boto3 by Powertools' idempotency
+    "validate_token": {"jwt", "cryptography", "_cffi_backend", "_openssl"},
+}
+"""What one worker imports beyond that, by folder. Else boto3 and httpx are imported at their first use."""
 
 
 @pytest.mark.parametrize("folder", handlers())

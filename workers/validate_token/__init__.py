@@ -1,0 +1,1 @@
+"""validateToken tells whether a token of a fan is valid."""
