@@ -1,6 +1,7 @@
 """What Terraform makes of the manifests and of the table of limits, compared with what opskit reads there."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -171,8 +172,11 @@ def _level(limit: Threshold, level: str, worker: Worker) -> float | None:
 def test_an_alarms_threshold_is_the_tables(evaluated: Mapping[str, Any], others: Path) -> None:
     for name, worker, alarm in _alarms(evaluated, others):
         limit = worker.limits[alarm["row"]]
-        assert alarm["threshold"] == pytest.approx(_level(limit, alarm["level"], worker)), name
         at_least = alarm["level"] == "crit" and limit.crit_at_least
+        exact = _level(limit, alarm["level"], worker)
+        assert exact is not None
+        whole = math.ceil(exact) if at_least else math.floor(exact)
+        assert alarm["threshold"] == (exact if alarm["expression"] else whole), name
         assert alarm["comparison"] == (
             "GreaterThanOrEqualToThreshold" if at_least else "GreaterThanThreshold"
         )
