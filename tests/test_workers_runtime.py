@@ -197,7 +197,16 @@ def test_ids_survive_each_way_of_carrying_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [None, 3, [], {"Records": []}, {"Records": [1]}, {"Records": [{"kinesis": {"data": "%"}}]}]
+    "event",
+    [
+        None,
+        3,
+        [],
+        {"httpMethod": "GET", "headers": []},
+        {"Records": []},
+        {"Records": [1]},
+        {"Records": [{"kinesis": {"data": "%"}}]},
+    ],
 )
 def test_an_event_of_no_known_form_reaches_the_handler(
     capsys: pytest.CaptureFixture[str], event: object

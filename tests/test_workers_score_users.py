@@ -15,6 +15,7 @@ from workers_kit import CORRELATION, TRACE, fan_event, kinesis, measured, said, 
 from opskit.redrive.kinds import Kind, kind_of_text
 from opskit.redrive.records import Batch
 from workers.common import clients
+from workers.common.events import WrongEventError
 from workers.score_users.handler import BatchFailedError
 from workers.score_users.poison import TooManyUnreadableError
 
@@ -193,6 +194,38 @@ def test_unreadable_records_behind_a_failed_one_count_as_failed(
         assert letters() == []
 
 
+def delivered(records: list[dict[str, Any]]) -> None:
+    """Hand records to the function as Lambda does: again from the lowest reported, halved on an error."""
+    while records:
+        try:
+            failed = reported(invoke({"Records": records}))
+        except BatchFailedError:
+            if len(records) > 1:
+                delivered(records[: len(records) // 2])
+                records = records[len(records) // 2 :]
+            continue
+        at = [one["kinesis"]["sequenceNumber"] for one in records]
+        records = records[at.index(failed[0]) :] if failed else []
+
+
+@pytest.mark.parametrize("every", [2, 3])
+def test_whatever_fails_on_the_way_the_scores_are_those_of_one_clean_run(
+    shared_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, every: int
+) -> None:
+    batch = kinesis(*[fan_event(at, userId=f"fan-{at % 5}") for at in range(10)], b"{", fan_event(11))
+    invoke(batch)
+    once, aside = scores(), letters()
+    prepare()
+    monkeypatch.setenv("WORKER_AWS__ATTEMPTS", "1")
+    with FaultProxy(shared_aws.endpoint, [throttled("dynamodb", "UpdateItem", every=every)]) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        delivered(batch["Records"])
+        assert len(proxy.fired) > 2
+    monkeypatch.setenv("AWS_ENDPOINT_URL", shared_aws.endpoint)
+    assert scores() == once
+    assert [one["payload"] for one in letters()] == [one["payload"] for one in aside]
+
+
 def test_a_throttled_table_is_tried_again(shared_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
     with FaultProxy(shared_aws.endpoint, [throttled("dynamodb", "UpdateItem", every=2)]) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
@@ -223,6 +256,12 @@ def test_without_time_nothing_is_begun_and_all_is_reported(capsys: pytest.Captur
     assert scores() == {}
     told = [line for line in said(capsys.readouterr().out) if line.level == "WARN"]
     assert ["was not begun" in line.message for line in told] == [True]
+
+
+@pytest.mark.parametrize("event", [{}, None, {"Records": [{"eventSource": "aws:sqs"}]}, {"Records": "none"}])
+def test_an_event_of_another_source_is_refused_in_one_line(event: Any) -> None:
+    with pytest.raises(WrongEventError, match='each with "eventSource": "aws:kinesis"'):
+        invoke(event)
 
 
 def test_a_table_that_is_missing_fails_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,24 +49,24 @@ def new() -> Carried:
     return Carried(str(uuid.uuid4()))
 
 
-def from_names(values: Mapping[str, Any] | None, fallback: str = "") -> Carried:
+def from_names(values: Any, fallback: str = "") -> Carried:
     """Return what headers, a `meta` or an item's plain attributes carry; names are compared without case.
 
-    `fallback` is the correlation id where none came along; a fresh one if that is empty too.
+    What is no mapping carries nothing. `fallback` is the correlation id where none came along; a fresh one if
+    that is empty too.
     """
-    named = values if isinstance(values, Mapping) else {}  # an event's headers may be anything
-    low = {name.lower(): value for name, value in named.items()}
+    low = {name.lower(): value for name, value in values.items()} if isinstance(values, Mapping) else {}
     found = _fitting(_ID, low.get(HEADER) or low.get(FIELD.lower()))
     return Carried(found or fallback or new().correlation_id, _fitting(_TRACE, low.get(TRACE)))
 
 
-def from_attributes(attributes: Mapping[str, Any] | None, fallback: str = "") -> Carried:
+def from_attributes(attributes: Any, fallback: str = "") -> Carried:
     """Return what an SQS record's `messageAttributes` or a stream image's attributes carry.
 
     A value is `{"stringValue": ...}`, `{"StringValue": ...}` or `{"S": ...}`.
     """
-    plain = {name: _first(value) for name, value in (attributes or {}).items() if isinstance(value, Mapping)}
-    return from_names(plain, fallback)
+    named = attributes.items() if isinstance(attributes, Mapping) else ()
+    return from_names({name: _first(one) for name, one in named if isinstance(one, Mapping)}, fallback)
 
 
 def _first(value: Mapping[str, Any]) -> Any:

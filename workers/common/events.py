@@ -10,6 +10,20 @@ from typing import Any
 from workers.common.carry import Carried, from_attributes, from_names, new, shared
 
 
+class WrongEventError(ValueError):
+    """An event of another source than the worker's; the message says what was expected."""
+
+
+def records_of(event: Any, source: str) -> list[Mapping[str, Any]]:
+    """Return the records of an event of `source`, such as aws:sqs; WrongEventError if it is none."""
+    records = event.get("Records") if isinstance(event, Mapping) else None
+    if not isinstance(records, list) or not all(
+        isinstance(one, Mapping) and one.get("eventSource") == source for one in records
+    ):
+        raise WrongEventError(f'expected an event with "Records", each with "eventSource": "{source}"')
+    return records
+
+
 @dataclass(frozen=True)
 class Arrived:
     """An invocation's event; `carried` is one request's only where all its records are of it."""
@@ -42,7 +56,7 @@ def record_carried(record: Mapping[str, Any]) -> Carried:
     """Return the ids that an SQS, Kinesis or table stream record carries; fresh ones where it has none."""
     if isinstance(stream := record.get("kinesis"), Mapping):
         document = payload(stream)
-        return from_names(document.get("meta") if isinstance(document.get("meta"), Mapping) else None)
+        return from_names(document.get("meta"))
     if isinstance(change := record.get("dynamodb"), Mapping):
         return from_attributes(change.get("NewImage") or change.get("OldImage"))
     return from_attributes(record.get("messageAttributes"))

@@ -93,6 +93,18 @@ def continued(
         otel.detach(token)
 
 
+@contextlib.contextmanager
+def resumed(carried: Carried) -> Iterator[None]:
+    """Go on in a span that has ended, for the log lines about it; no span is opened."""
+    span_of = trace.NonRecordingSpan(_remote(carried))
+    inside = trace.set_span_in_context(span_of, otel.get_current())
+    token = otel.attach(otel.set_value(FIELD, carried.correlation_id, inside))
+    try:
+        yield
+    finally:
+        otel.detach(token)
+
+
 def _remote(carried: Carried) -> trace.SpanContext:
     parent = _W3C.extract(carried.meta(), otel.Context())
     return trace.get_current_span(parent).get_span_context()

@@ -11,7 +11,7 @@ from typing import Any
 from workers.common import clients, logs, metrics, tracing
 from workers.common.carry import Carried
 from workers.common.deadline import DeadlineNear
-from workers.common.events import record_carried
+from workers.common.events import record_carried, records_of
 from workers.common.threads import each
 from workers.common.worker import Run, worker
 from workers.score_users.model import FanEvent
@@ -39,9 +39,9 @@ class Fan:
 
 
 @worker("scoreUsers", "score_users", ScoreSettings, warm=("dynamodb",))
-def handle(event: Mapping[str, Any], run: _Run) -> Mapping[str, Any]:
+def handle(event: Any, run: _Run) -> Mapping[str, Any]:
     """Score the fans of a batch and return the partial batch response."""
-    records: Sequence[Record] = event["Records"]
+    records = records_of(event, "aws:kinesis")
     fans, unreadable = folded(records, run.settings.poison.future_s)
     failed = _score(fans, run)
     metrics.count(run.metrics, "RecordsUnreadable", len(unreadable))
