@@ -39,6 +39,7 @@ def aws(shared_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> EmbeddedAws
     monkeypatch.setenv("CONFIG_ENV", "prod")
     monkeypatch.setenv("WORKER_FEATURES__NOTIFY", "false")
     monkeypatch.setenv("WORKER_AWS__ATTEMPTS", "1")
+    monkeypatch.setenv("WORKER_AWS__READ_TIMEOUT_S", "5")  # however busy this machine is
     prepare(shared_aws)
     return shared_aws
 
