@@ -54,6 +54,8 @@ def handle(event, context):
     print(json.dumps({"level": "WARN", "message": "mail to a@b.example", "requestId": context.aws_request_id,
                       "correlationId": "c-12345678", "timestamp": "2026-01-01T00:00:00Z"}))
     print("plain")
+    trace = "Traceback\\n  File 1\\nKeyError: a@b.example"
+    print(json.dumps({"level": "ERROR", "message": "no", "exception": trace}))
     return {"batchItemFailures": [], "token": "abc"}
 """
 
@@ -77,6 +79,10 @@ result
 log
   TIME tryIt WARN  mail to ***  correlationId=c-12345678
   TIME tryIt -     plain
+  TIME tryIt ERROR no
+      Traceback
+        File 1
+      KeyError: ***
 
 trace
   no span was exported
@@ -135,6 +141,7 @@ def test_a_timeout_is_enforced_and_told_as_lambda_tells_it(
 
 
 TRACED = """
+import json
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -149,7 +156,9 @@ def handle(event, context):
             span.record_exception(ValueError("full"))
             span.set_status(__import__("opentelemetry.trace").trace.StatusCode.ERROR, "full")
     provider.force_flush()
-    print('{"_aws": {"CloudWatchMetrics": [{"Metrics": [{"Name": "Done", "Unit": "Count"}]}]}, "Done": 2}')
+    for name, unit, value in (("Done", "Count", 2), ("Done", "Count", [3, 4]), ("Took", "Seconds", [0.5, 1])):
+        metric = {"Metrics": [{"Name": name, "Unit": unit}]}
+        print(json.dumps({"_aws": {"CloudWatchMetrics": [metric]}, name: value}))
 """
 
 
@@ -169,7 +178,9 @@ def test_spans_are_shown_as_a_tree_and_metrics_as_values(
         f"  {branch[1]}write  N ms  at N ms  error: full",
         "",
         "metrics",
-        "  Done 2 Count",
+        "  Done 9 Count",
+        "  Took 0.5 Seconds",
+        "  Took 1 Seconds",
     ]
 
 

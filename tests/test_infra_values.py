@@ -1,12 +1,16 @@
 """What Terraform makes of the manifests and of the table of limits, compared with what opskit reads there."""
 
+import inspect
 import json
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
+from botocore import xform_name
 from botocore.session import Session
 from terraforming import INFRA, evaluate
 
@@ -39,12 +43,15 @@ OWN = {
     "reserved_concurrency": 10,
     "log_group": "/own/{function}",
     "tags": {"team": "x", "cost": "y"},
+    "tables": ["{env}-t", "{env}-{region}-u"],
+    "table_keys": {"{env}-t": "userId"},
     "downstream": [{"type": "table", "name": "{env}-t"}, {"type": "service", "name": "other"}],
     "thresholds": {"queue_depth": {"warn": 5, "severity": "high"}, "duration_p95": {"warn": 60, "crit": 70}},
     "environments": {
         "qa": {
             "reserved_concurrency": None,
             "tags": {"cost": None},
+            "table_keys": {"{env}-{region}-u": "jti"},
             "trigger": {"max_concurrency": None, "batch_size": 3},
             "thresholds": {"queue_depth": {"crit": 9}, "lambda_errors": {"crit": None}},
         }
@@ -116,6 +123,7 @@ def test_terraform_reads_a_manifest_as_opskit_does(evaluated: Mapping[str, Any],
         assert found["log_retention_days"] == worker.log_retention_days
         assert found["tags"] == worker.tags, name
         assert tuple(found["tables"]) == worker.tables
+        assert found["table_keys"] == worker.table_keys
         assert tuple((one["type"], one["name"]) for one in found["downstream"]) == worker.downstream
         dead = found["dead_letter_queue"] or found["trigger"].get("on_failure") or ""
         assert dead == worker.dead_letter_queue
@@ -171,8 +179,11 @@ def _level(limit: Threshold, level: str, worker: Worker) -> float | None:
 def test_an_alarms_threshold_is_the_tables(evaluated: Mapping[str, Any], others: Path) -> None:
     for name, worker, alarm in _alarms(evaluated, others):
         limit = worker.limits[alarm["row"]]
-        assert alarm["threshold"] == pytest.approx(_level(limit, alarm["level"], worker)), name
         at_least = alarm["level"] == "crit" and limit.crit_at_least
+        exact = _level(limit, alarm["level"], worker)
+        assert exact is not None
+        whole = math.ceil(exact) if at_least else math.floor(exact)
+        assert alarm["threshold"] == (exact if alarm["expression"] else whole), name
         assert alarm["comparison"] == (
             "GreaterThanOrEqualToThreshold" if at_least else "GreaterThanThreshold"
         )
@@ -293,3 +304,38 @@ def test_every_worker_of_the_repository_is_evaluated(evaluated: Mapping[str, Any
     assert {
         value["folder"] for name, value in evaluated["workers"].items() if name.startswith("prod")
     } == names
+
+
+def _called(folder: Path) -> set[str]:
+    """Return the methods that a folder's modules call, and those that Powertools calls for them."""
+    texts = [path.read_text("utf-8") for path in folder.glob("*.py")]
+    if any("DynamoDBPersistenceLayer" in text for text in texts):
+        texts.append(inspect.getsource(DynamoDBPersistenceLayer))
+    return {name for text in texts for name in re.findall(r"\.([a-z]+_[a-z_]+)\(", text)}
+
+
+_SAME_RIGHT = {"publish": {"publish_batch"}, "send_message": {"send_message_batch"}}
+"""Calls that IAM checks by another action's name (Service Authorization Reference)."""
+
+
+@pytest.mark.parametrize("folder", sorted(path.parent for path in package.WORKERS.glob("*/worker.yaml")))
+def test_a_workers_rights_are_those_of_the_calls_it_makes(folder: Path, evaluated: Mapping[str, Any]) -> None:
+    (worker,) = (
+        value
+        for name, value in evaluated["workers"].items()
+        if name.startswith("prod us-east-1/") and value["folder"] == folder.name
+    )
+    called = _called(folder)
+    allowed = {xform_name(action) for one in worker["downstream"] for action in one["actions"]}
+    for action in allowed:
+        assert called & ({action} | _SAME_RIGHT.get(action, set())), f"{action} is allowed and never called"
+    known = {
+        xform_name(name) for service in ("dynamodb", "kinesis", "sns", "sqs") for name in _operations(service)
+    }
+    own_queue = {"get_queue_url", "send_message"} if worker["trigger"].get("on_failure") else set()
+    rights = allowed.union(own_queue, *(_SAME_RIGHT.get(action, set()) for action in allowed))
+    assert called & known <= rights, "called without a right"
+
+
+def _operations(service: str) -> list[str]:
+    return list(Session().get_service_model(service).operation_names)

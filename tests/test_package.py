@@ -55,7 +55,7 @@ def test_a_change_of_one_file_changes_the_hash(tmp_path: Path) -> None:
     for text in ("x = 1\n", "x = 2\n"):
         source.write_text(text)
         package.write_zip({"a.py": source}, path)
-        hashes.add(package.code_sha256(path))
+        hashes.add(package.code_sha256(path.read_bytes()))
     assert len(hashes) == 2
 
 

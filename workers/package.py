@@ -92,9 +92,9 @@ def write_zip(files: Mapping[str, Path], path: Path) -> None:
             archive.writestr(entry, files[name].read_bytes())
 
 
-def code_sha256(path: Path) -> str:
-    """Return a zip's hash in the form that Lambda shows and Terraform compares."""
-    return base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode()
+def code_sha256(body: bytes) -> str:
+    """Return a zip's hash in the form that Lambda and S3 show and Terraform compares."""
+    return base64.b64encode(hashlib.sha256(body).digest()).decode()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -150,7 +150,7 @@ def _checked(worker: str, path: Path) -> Package:
         if size_b > limit_b:
             path.unlink()
             raise UsageError(f"{worker}: {_mb(size_b)} {form}, Lambda takes {_mb(limit_b)}; drop a library")
-    return Package(worker, path, code_sha256(path), zipped_b, unzipped_b)
+    return Package(worker, path, code_sha256(path.read_bytes()), zipped_b, unzipped_b)
 
 
 def _mb(size_b: int) -> str:

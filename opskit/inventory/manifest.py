@@ -70,6 +70,12 @@ def _retention(days: int) -> int:
     return days
 
 
+def _action(text: str) -> str:
+    if not re.fullmatch(r"[A-Z][A-Za-z]+", text):
+        raise ValueError("an action without its service, such as GetItem")
+    return text
+
+
 NamePattern = Annotated[str, Field(min_length=1), AfterValidator(_known_placeholders)]
 
 
@@ -227,6 +233,10 @@ class Dependency(Part):
 
     type: Literal["table", "queue", "stream", "topic", "worker", "service"] = Field(description="What it is.")
     name: NamePattern = Field(description="Its name; a worker's short name.")
+    actions: tuple[Annotated[str, AfterValidator(_action)], ...] | None = Field(
+        None,
+        description="The actions that its role may do there, such as GetItem; unset is what the type is for.",
+    )
 
 
 class Override(Part):

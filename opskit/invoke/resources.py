@@ -10,7 +10,7 @@ from opskit.errors import OpskitError
 from opskit.inventory.worker import Worker
 
 KEY = "id"
-"""The partition key of a table of which no manifest says another."""
+"""The partition key of a table of which no manifest says another; as in the played fleet."""
 _THERE = ("ResourceInUseException", "QueueNameExists", "QueueAlreadyExists")
 
 

@@ -1,12 +1,14 @@
 """One invocation for people: its end, its result, its log, its trace and its time, step by step; pure."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC
 
-from opskit.invoke.model import Ended, Invocation
+from opskit.invoke.model import Ended, Invocation, Measure
 from opskit.invoke.spans import tree
 from opskit.logs.line import Event
+from opskit.model import Json
 from opskit.render.canvas import Canvas, Output
 from opskit.render.figures import counted, duration, number
 from opskit.render.json import encoded
@@ -16,6 +18,9 @@ from opskit.render.safe import markdown as escaped
 
 _MARKS = {True: ("└─ ", "   ", "├─ ", "│  "), False: ("`- ", "   ", "|- ", "|  ")}
 
+_LONGEST = 100
+"""Characters of a span's error; all of it is in the log or in JSON."""
+_COUNT = "Count"
 _TRACES = ("stackTrace", "exception")
 
 
@@ -93,7 +98,7 @@ def _sections(one: Invocation, look: Look) -> Iterator[tuple[str, Iterator[str]]
         yield "result", iter(map(clean, encoded(one.result).split("\n")))
     if one.unprocessed.whole or one.unprocessed.ids:
         yield "to be tried again", _unprocessed(one)
-    yield f"log{_cut(one)}", _log(one, look)
+    yield f"log{_last(one)}", _log(one, look)
     if one.spans:
         traces = {span.trace_id for span in one.spans}
         yield (
@@ -103,7 +108,19 @@ def _sections(one: Invocation, look: Look) -> Iterator[tuple[str, Iterator[str]]
     elif not one.subject.remote:
         yield "trace", iter(["no span was exported"])
     if one.metrics:
-        yield "metrics", (f"{clean(m.name)} {number(m.value)} {clean(m.unit)}" for m in one.metrics)
+        yield "metrics", (f"{clean(m.name)} {number(m.value)} {clean(m.unit)}" for m in _summed(one.metrics))
+
+
+def _summed(metrics: Sequence[Measure]) -> Iterator[Measure]:
+    """Yield metrics with what is counted added up by name, where it was counted first."""
+    counted_up: dict[str, float] = defaultdict(float)
+    for one in metrics:
+        counted_up[one.name] += one.value if one.unit == _COUNT else 0
+    for one in metrics:
+        if one.unit != _COUNT:
+            yield one
+        elif one.name in counted_up:
+            yield replace(one, value=counted_up.pop(one.name))
 
 
 def _error(one: Invocation) -> Iterator[str]:
@@ -121,7 +138,7 @@ def _unprocessed(one: Invocation) -> Iterator[str]:
         yield f"record {one.subject.ids.index(name) + 1} of {of}: {clean(name)}"
 
 
-def _cut(one: Invocation) -> str:
+def _last(one: Invocation) -> str:
     return ", its last 4 KB" if one.cut else ""
 
 
@@ -129,15 +146,23 @@ def _log(one: Invocation, look: Look) -> Iterator[str]:
     if not one.lines:
         yield "no line"
     for event in one.lines:
+        traces = [event.fields[name] for name in _TRACES if name in event.fields]
         yield from shown(_shortened(event, one), look).split("\n")
+        for text in () if one.error else traces:
+            yield from (f"    {clean(line)}" for line in _lines_of(text))
 
 
 def _shortened(event: Event, one: Invocation) -> Event:
-    """Return an event without what stands above already: the request's id, the error's stack trace."""
-    known = _TRACES if one.error else ()
-    fields = {name: value for name, value in event.fields.items() if name not in known}
+    """Return an event without the request's id, which stands above, and the stack trace, which follows."""
+    fields = {name: value for name, value in event.fields.items() if name not in _TRACES}
     request_id = "" if event.request_id == one.request_id else event.request_id
     return replace(event, fields=fields, request_id=request_id)
+
+
+def _lines_of(trace: Json) -> list[str]:
+    """Return the lines of a stack trace: a text, or a list of frames."""
+    frames = trace if isinstance(trace, (list, tuple)) else [trace]
+    return [line for frame in frames for line in str(frame).rstrip().split("\n")]
 
 
 def _trace(one: Invocation, *, unicode: bool) -> Iterator[str]:
@@ -154,9 +179,15 @@ def _trace(one: Invocation, *, unicode: bool) -> Iterator[str]:
     for text, span in drawn:
         at_ms = (span.start_ns - first_ns) / 1e6
         root = several and span.parent_id not in known
-        more = [f"error: {clean(span.error)}"] * bool(span.error) + [f"trace {span.trace_id}"] * root
+        more = [f"error: {_cut(span.error)}"] * bool(span.error) + [f"trace {span.trace_id}"] * root
         timed = f"{text:<{width}}  {_figure(span.took_ms):>9}  at {_figure(at_ms)}"
         yield "  ".join((timed, *more))
+
+
+def _cut(text: str) -> str:
+    """Return the beginning of a text, as much as fits behind a span."""
+    said = clean(text)
+    return said if len(said) <= _LONGEST else f"{said[: _LONGEST - 3]}..."
 
 
 def _figure(value_ms: float) -> str:

@@ -19,6 +19,8 @@ from opskit.sandbox.planes import Planes
 from opskit.sandbox.workload.parts import Part, StreamWorker, Table
 
 REGION = "us-east-1"
+KEY = "id"
+"""The partition key of a table of which no manifest says another."""
 READS = ("kinesis:GetRecords", "dynamodb:GetRecords", "sqs:ReceiveMessage")
 """Of these rights a role needs the one of its worker's source."""
 _POLICY = "read-source"
@@ -49,9 +51,9 @@ class Resources:
 
     # --- tables ------------------------------------------------------------------------------------
 
-    def table(self, name: str, p: Table, *, streamed: bool, since: float) -> None:
+    def table(self, name: str, p: Table, *, key: str, streamed: bool, since: float) -> None:
         """Create a table with its index, and its stream of `since` (epoch s) if a worker reads one."""
-        keys = ["id", *(["indexed"] if p.index else [])]
+        keys = [key, *(["indexed"] if p.index else [])]
         capacity = {"ReadCapacityUnits": int(p.read_capacity), "WriteCapacityUnits": int(p.write_capacity)}
         more: dict[str, Any] = {} if p.on_demand else {"ProvisionedThroughput": capacity}
         if p.index:
@@ -64,8 +66,8 @@ class Resources:
             "dynamodb",
             "CreateTable",
             TableName=name,
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in keys],
             BillingMode="PAY_PER_REQUEST" if p.on_demand else "PROVISIONED",
             **more,
         )

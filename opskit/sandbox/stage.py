@@ -18,7 +18,7 @@ from opskit.sandbox.front import Call
 from opskit.sandbox.incidents import Incident
 from opskit.sandbox.live import Live
 from opskit.sandbox.planes import Planes
-from opskit.sandbox.resources import REGION, Placed, Resources
+from opskit.sandbox.resources import KEY, REGION, Placed, Resources
 from opskit.sandbox.telling import Staged
 from opskit.sandbox.workload.parts import SHARED_BY_ALL, Account, StreamWorker, Table
 from opskit.sandbox.workload.timeline import Change
@@ -128,10 +128,11 @@ def _place(planes: Planes, fleet: Fleet, world: World, start: int, seed: int) ->
     streamed = {
         worker.sources[0].name for worker in fleet.workers.values() if worker.trigger == "dynamodb-stream"
     }
+    keys = {table: key for worker in fleet.workers.values() for table, key in worker.table_keys.items()}
     for name, real in fleet.tables.items():
         part = world.parts[name]
         if isinstance(part, Table):
-            aws.table(real, part, streamed=real in streamed, since=start)
+            aws.table(real, part, key=keys.get(real, KEY), streamed=real in streamed, since=start)
     placed = {name: _placed(aws, fleet.workers[name], world, start) for name in fleet.workers}
     told = alarms.topics(aws.call)
     for name, worker in fleet.workers.items():

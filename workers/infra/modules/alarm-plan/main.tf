@@ -21,7 +21,7 @@ locals {
           "Look: opskit health --fn ${local.worker.name} --env ${local.worker.env} --region ${local.worker.region}.",
           "First: ${local.worker.escalation.L1}.",
         ])
-        threshold = local.limits[measure.row][level] * measure.scale
+        threshold = local.thresholds["${measure.subject}-${measure.label}"][level]
         comparison = (
           level == "crit" && local.limits[measure.row].crit_at_least
           ? "GreaterThanOrEqualToThreshold" : "GreaterThanThreshold"
@@ -41,13 +41,30 @@ locals {
   evaluated = {
     for row, levels in local.when : row => { for level, when in levels : level => when.total ? 1 : when.of }
   }
-  limits = merge(local.worker.limits, {
-    duration_p95 = merge(local.worker.limits.duration_p95, { crit = local.duration_crit })
-  })
+  limits = local.worker.limits
+
+  # In whole numbers, as the metrics are, but for shares of requests: CloudWatch would not keep all digits of a quotient,
+  # and every plan would change the alarm.
+  exact = {
+    for key, measure in local.measures : "${measure.subject}-${measure.label}" => {
+      for level in local.levels : level => (
+        local.limits[measure.row][level] == null ? null :
+        key == "duration" && level == "crit" && local.has_margin ? local.margin_ms :
+        local.limits[measure.row][level] * measure.times / measure.per
+      )
+    }
+  }
+  thresholds = {
+    for measure in local.measures : "${measure.subject}-${measure.label}" => {
+      for level, value in local.exact["${measure.subject}-${measure.label}"] : level => (
+        value == null || measure.expression != null ? value :
+        level == "crit" && local.limits[measure.row].crit_at_least ? ceil(value) : floor(value)
+      )
+    }
+  }
 
   # At long timeouts the last seconds before the timeout are critical, not a share of it.
-  duration      = local.worker.limits.duration_p95
-  has_margin    = try(local.worker.timeout_s >= local.duration.crit_margin.from_timeout_s, false)
-  margin_share  = try(100 * (local.worker.timeout_s - local.duration.crit_margin.below_timeout_s) / local.worker.timeout_s, null)
-  duration_crit = local.has_margin ? local.margin_share : local.duration.crit
+  margin     = local.limits.duration_p95.crit_margin
+  has_margin = try(local.worker.timeout_s >= local.margin.from_timeout_s, false)
+  margin_ms  = try(1000 * (local.worker.timeout_s - local.margin.below_timeout_s), null)
 }

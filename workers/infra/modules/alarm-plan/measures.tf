@@ -1,5 +1,5 @@
-# What is measured for which row of limits. `scale` turns the row's unit into the metric's; `missing_data` says what
-# silence means:
+# What is measured for which row of limits. A level of the row times `times` per `per` is in the
+# metric's unit; `missing_data` says what silence means:
 #   notBreaching  a counter of failures, or a gauge of running work: nothing ran, nothing failed
 #   missing       an age or a depth that is always published while somebody reads: the alarm says INSUFFICIENT_DATA
 #   ignore        dead letters: a queue that nobody touches falls silent, and its alarm must not go away with it
@@ -17,23 +17,23 @@ locals {
   slow_s = 300
 
   lambda = {
-    errors          = { row = "lambda_errors", metric = "Errors", stat = "Sum", scale = 1 }
-    throttles       = { row = "lambda_throttles", metric = "Throttles", stat = "Sum", scale = 1 }
-    duration        = { row = "duration_p95", metric = "Duration", stat = "p95", scale = 10 * local.worker.timeout_s, period_s = local.slow_s }
-    delivery-failed = { row = "dead_letters", metric = "DestinationDeliveryFailures", stat = "Sum", scale = 1 }
+    errors          = { row = "lambda_errors", metric = "Errors", stat = "Sum" }
+    throttles       = { row = "lambda_throttles", metric = "Throttles", stat = "Sum" }
+    duration        = { row = "duration_p95", metric = "Duration", stat = "p95", times = 1000 * local.worker.timeout_s, per = 100, period_s = local.slow_s }
+    delivery-failed = { row = "dead_letters", metric = "DestinationDeliveryFailures", stat = "Sum" }
     concurrency = {
-      row = "concurrency", metric = "ConcurrentExecutions", stat = "Maximum", scale = try(local.reserved / 100, 0)
+      row = "concurrency", metric = "ConcurrentExecutions", stat = "Maximum", times = local.reserved, per = 100
       has = try(local.reserved > 0, false)
     }
     iterator-age = {
-      row = "iterator_age", metric = "IteratorAge", stat = "Maximum", scale = 1000, missing_data = "missing"
+      row = "iterator_age", metric = "IteratorAge", stat = "Maximum", times = 1000, missing_data = "missing"
       has = local.is_stream
     }
   }
 
   queue = {
-    depth = { row = "queue_depth", metric = "ApproximateNumberOfMessagesVisible", scale = 1 }
-    age   = { row = "queue_age", metric = "ApproximateAgeOfOldestMessage", scale = try(local.trigger.retention_s / 100, 0) }
+    depth = { row = "queue_depth", metric = "ApproximateNumberOfMessagesVisible" }
+    age   = { row = "queue_age", metric = "ApproximateAgeOfOldestMessage", times = try(local.trigger.retention_s, 0), per = 100 }
   }
 
   api = {
@@ -54,7 +54,8 @@ locals {
         row          = one.row
         subject      = local.worker.function
         what         = "${one.metric} of ${local.worker.function}"
-        scale        = one.scale
+        times        = try(one.times, 1)
+        per          = try(one.per, 1)
         period_s     = try(one.period_s, 60)
         minutes      = null
         missing_data = try(one.missing_data, "notBreaching")
@@ -68,7 +69,8 @@ locals {
         row          = one.row
         subject      = local.trigger.queue
         what         = "${one.metric} of ${local.trigger.queue}"
-        scale        = one.scale
+        times        = try(one.times, 1)
+        per          = try(one.per, 1)
         period_s     = 60
         minutes      = null
         missing_data = "missing"
@@ -84,7 +86,8 @@ locals {
         row          = one.row
         subject      = local.trigger.api
         what         = "${one.metric} of ${local.trigger.api} as a share of its requests"
-        scale        = 1
+        times        = 1
+        per          = 1
         period_s     = 60
         minutes      = null
         missing_data = "notBreaching"
@@ -101,7 +104,8 @@ locals {
         row          = "dead_letters"
         subject      = queue
         what         = "Messages in ${queue}"
-        scale        = 1
+        times        = 1
+        per          = 1
         period_s     = 60
         minutes      = null
         missing_data = "ignore"
@@ -119,7 +123,8 @@ locals {
         row          = "dynamodb_throttles"
         subject      = pair[0]
         what         = "${pair[1]}ThrottleEvents of ${pair[0]}"
-        scale        = 1
+        times        = 1
+        per          = 1
         period_s     = 60
         minutes      = null
         missing_data = "notBreaching"
@@ -135,7 +140,8 @@ locals {
         row          = "iterator_age"
         subject      = local.trigger.stream
         what         = "Age of what is read from ${try(local.trigger.stream, "")}, or nobody reads it"
-        scale        = 1000
+        times        = 1000
+        per          = 1
         period_s     = 60
         minutes      = 5 # a minute without a datapoint may only be late
         missing_data = "breaching"

@@ -28,7 +28,7 @@ module "function" {
 
 resource "aws_lambda_event_source_mapping" "this" {
   event_source_arn                   = var.stream_arn
-  function_name                      = module.function.alias_arn
+  function_name                      = module.function.invoked_arn
   starting_position                  = local.trigger.starting_position
   batch_size                         = local.trigger.batch_size
   maximum_batching_window_in_seconds = local.trigger.batch_window_s

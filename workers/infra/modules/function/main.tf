@@ -42,18 +42,15 @@ resource "aws_lambda_function" "this" {
     mode = "Active"
   }
 
-  lifecycle {
-    precondition {
-      condition     = var.worker.alias != null
-      error_message = "${var.worker.name}: its manifest must name an alias, for versions change behind it."
-    }
-  }
-
   # An event source mapping is refused while the role has no right to its source.
   depends_on = [aws_iam_role_policy.this]
 }
 
+# The manifest says whether an alias is invoked, with versions that change behind it, or the function itself: opskit looks
+# at the one that it names.
 resource "aws_lambda_alias" "this" {
+  count = var.worker.alias == null ? 0 : 1
+
   name             = var.worker.alias
   description      = "What ${var.worker.name}'s trigger invokes."
   function_name    = aws_lambda_function.this.function_name
@@ -69,7 +66,7 @@ module "failed" {
 
 resource "aws_lambda_function_event_invoke_config" "this" {
   function_name                = aws_lambda_function.this.function_name
-  qualifier                    = aws_lambda_alias.this.name
+  qualifier                    = one(aws_lambda_alias.this[*].name)
   maximum_event_age_in_seconds = 3600
   maximum_retry_attempts       = 2
 

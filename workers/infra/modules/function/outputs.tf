@@ -1,11 +1,11 @@
-output "alias_arn" {
-  description = "The ARN of the alias, which event sources invoke."
-  value       = aws_lambda_alias.this.arn
+output "invoked_arn" {
+  description = "The ARN of what event sources invoke: the alias, or the function."
+  value       = coalesce(one(aws_lambda_alias.this[*].arn), aws_lambda_function.this.arn)
 }
 
-output "alias_invoke_arn" {
-  description = "The alias as API Gateway calls it."
-  value       = aws_lambda_alias.this.invoke_arn
+output "invoke_arn" {
+  description = "The same as API Gateway calls it."
+  value       = coalesce(one(aws_lambda_alias.this[*].invoke_arn), aws_lambda_function.this.invoke_arn)
 }
 
 output "function_name" {

@@ -12,19 +12,35 @@ locals {
   services = { table = "dynamodb", stream = "kinesis", topic = "sns", queue = "sqs" }
   paths    = { table = "table/", stream = "stream/", topic = "", queue = "" }
 
+  # A worker that stands in two regions may be led to the other one's table and queue, while only its own are down
+  # (`resources_region` in its configuration). Their names differ by the region alone.
+  regions = distinct(compact([var.worker.region, var.worker.failover]))
+
   # A worker calls no other worker itself, and a service's rights are not AWS's.
   downstream = [
     for one in var.worker.downstream : {
-      actions   = [for action in one.actions : "${local.services[one.type]}:${action}"]
-      resources = ["${local.prefix[local.services[one.type]]}${local.paths[one.type]}${one.name}"]
+      actions = [for action in one.actions : "${local.services[one.type]}:${action}"]
+      resources = [
+        for region in local.regions :
+        replace("${local.prefix[local.services[one.type]]}${local.paths[one.type]}${one.name}", var.worker.region, region)
+      ]
     } if contains(keys(local.services), one.type)
+  ]
+
+  # Lambda tells these queues of batches given up; the function itself puts records there that nobody can read.
+  failures = [
+    for arn in var.failure_queue_arns : {
+      actions   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
+      resources = [for region in local.regions : replace(arn, var.worker.region, region)]
+    }
   ]
 
   statements = concat(
     var.source_statements,
     local.downstream,
+    local.failures,
     [
-      { actions = ["sqs:GetQueueUrl", "sqs:SendMessage"], resources = concat([module.failed.arn], var.failure_queue_arns) },
+      { actions = ["sqs:SendMessage"], resources = [module.failed.arn] },
       { actions = ["logs:CreateLogStream", "logs:PutLogEvents"], resources = ["${aws_cloudwatch_log_group.this.arn}:*"] },
       # X-Ray knows no resources (Service Authorization Reference, "Actions defined by AWS X-Ray").
       { actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], resources = ["*"] },

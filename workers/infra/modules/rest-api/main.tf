@@ -5,7 +5,7 @@ locals {
   calls = {
     type                = "aws_proxy"
     httpMethod          = "POST"
-    uri                 = module.function.alias_invoke_arn
+    uri                 = module.function.invoke_arn
     timeoutInMillis     = local.trigger.integration_timeout_ms
     passthroughBehavior = "when_no_match"
   }
@@ -64,7 +64,7 @@ resource "aws_api_gateway_deployment" "this" {
   }
 }
 
-# The integration names the alias itself. A stage variable in its place would hide from opskit, and from everyone, which
+# The integration names the function itself. A stage variable in its place would hide from opskit, and from everyone, which
 # function is called, and the right to call it would be given by hand.
 resource "aws_api_gateway_stage" "this" {
   rest_api_id          = aws_api_gateway_rest_api.this.id

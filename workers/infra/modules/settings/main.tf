@@ -10,8 +10,9 @@ locals {
   changes = { for folder, manifest in local.given : folder => try(manifest.environments[var.env], {}) }
   merged = {
     for folder, manifest in local.given : folder => merge(manifest, local.changes[folder], {
-      trigger = merge(manifest.trigger, try(local.changes[folder].trigger, {}))
-      tags    = merge(try(manifest.tags, {}), try(local.changes[folder].tags, {}))
+      trigger    = merge(manifest.trigger, try(local.changes[folder].trigger, {}))
+      tags       = merge(try(manifest.tags, {}), try(local.changes[folder].tags, {}))
+      table_keys = merge(try(manifest.table_keys, {}), try(local.changes[folder].table_keys, {}))
       thresholds = {
         for row in setunion(keys(try(manifest.thresholds, {})), keys(try(local.changes[folder].thresholds, {}))) :
         row => merge(try(manifest.thresholds[row], {}), try(local.changes[folder].thresholds[row], {}))

@@ -54,7 +54,7 @@ module "function" {
 
 resource "aws_lambda_event_source_mapping" "this" {
   event_source_arn                   = aws_sqs_queue.this.arn
-  function_name                      = module.function.alias_arn
+  function_name                      = module.function.invoked_arn
   batch_size                         = local.trigger.batch_size
   maximum_batching_window_in_seconds = local.trigger.batch_window_s
   function_response_types            = local.trigger.report_batch_item_failures ? ["ReportBatchItemFailures"] : []

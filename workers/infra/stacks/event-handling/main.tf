@@ -12,11 +12,8 @@ locals {
   }
   handler = module.settings.workers["handleEvent"]
 
-  # What is known of each table beside its name.
-  tables = {
-    fan-profiles   = { hash_key = "userId", ttl_attribute = null }
-    handled-events = { hash_key = "id", ttl_attribute = "expiration" }
-  }
+  # When an item expires: what is done need not be known for ever (Powertools' name of the attribute).
+  expiring = { "prd2011-${var.env}-${local.region}-handled-events" = "expiration" }
 }
 
 module "settings" {
@@ -29,11 +26,11 @@ module "settings" {
 
 module "tables" {
   source   = "../../modules/table"
-  for_each = local.tables
+  for_each = toset(local.handler.tables)
 
-  name          = "prd2011-${var.env}-${local.region}-${each.key}"
-  hash_key      = each.value.hash_key
-  ttl_attribute = each.value.ttl_attribute
+  name          = each.value
+  hash_key      = lookup(local.handler.table_keys, each.value, "id")
+  ttl_attribute = lookup(local.expiring, each.value, null)
 }
 
 module "handle_event" {

@@ -11,6 +11,7 @@ locals {
     managed_by  = "terraform"
   }
   validator = module.settings.workers["validateToken"]
+  tokens    = one(local.validator.tables)
 }
 
 module "settings" {
@@ -24,8 +25,8 @@ module "settings" {
 module "tokens" {
   source = "../../modules/table"
 
-  name          = one(local.validator.tables)
-  hash_key      = "jti"
+  name          = local.tokens
+  hash_key      = lookup(local.validator.table_keys, local.tokens, "id")
   ttl_attribute = "expiresAt"
 }
 

@@ -21,7 +21,7 @@ module "scores" {
   source = "../../../modules/table"
 
   name        = local.publisher.trigger.table
-  hash_key    = "userId"
+  hash_key    = lookup(local.publisher.table_keys, local.publisher.trigger.table, "id")
   stream_view = local.publisher.trigger.stream_view
 }
 

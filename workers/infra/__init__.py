@@ -1,0 +1,1 @@
+"""What the pipeline does that Terraform does not: packages in S3, and whether they are what runs."""
