@@ -43,6 +43,8 @@ def told(one: dict[str, Any]) -> bool:
         (record(1, None, 80, userIdentity=TTL), False),
         (record(1, None, 80, userIdentity={**TTL, "principalId": "somebody"}), True),
         (record(1, 5, {"userId": {"S": "fan-1"}}), True),
+        (record(1, {"userId": {"S": "fan-1"}}), False),
+        (record(1, None, {"userId": {"S": "fan-1"}}), False),
     ],
 )
 def test_a_change_is_told_when_the_score_enters_another_step(one: dict[str, Any], wanted: bool) -> None:
@@ -75,7 +77,7 @@ def test_removals_are_told_only_where_a_flag_says_so(monkeypatch: pytest.MonkeyP
         (record(1, image({"S": "n/a"})), "score or version is no number"),
         (record(1, image({"N": "NaN"})), "score or version is no number"),
         (record(1, image(1, version=1) | {"version": {"N": "x"}}), "score or version is no number"),
-        (record(1, {"userId": {"S": "fan-1"}}), "score or version is no number"),
+        (record(1, {"userId": {"S": "fan-1"}}, 20), "score or version is no number"),
         (record(1, 1, user=""), "userId is not text of 1 to 256 characters"),
         (record(1, 1, eventID=None), "eventID is not text of 1 to 256 characters"),
         (record(1, 1, eventName="OTHER"), "it has no image of the item"),

@@ -49,8 +49,9 @@ def sequence(record: Record) -> int:
 
 
 def read(record: Record) -> Change | None:
-    """Return the change in a record; None of an expired item. UnreadableError if there is none.
+    """Return the change in a record; None of an expired item, and of one that never had a score.
 
+    UnreadableError if it is none.
     Without ids of its own it is followed by the stream's id, so that a replay carries the same.
     """
     if record.get("userIdentity") == _TTL:
@@ -60,6 +61,8 @@ def read(record: Record) -> Change | None:
     image = old if name == "REMOVE" else new
     if name not in ("INSERT", "MODIFY", "REMOVE") or not isinstance(image, Mapping):
         raise UnreadableError("it has no image of the item")
+    if not any("score" in one for one in (new, old) if isinstance(one, Mapping)):
+        return None
     event_id = _text(record, "eventID")
     return Change(
         event_id=event_id,
