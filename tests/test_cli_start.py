@@ -45,7 +45,7 @@ def imported(arguments: list[str], **environ: str) -> tuple[str, set[str]]:
         ["sandbox", "start", "--help"],
         ["demo", "-h"],
         ["signals", "--help"],
-        ["iam-policy", "--help"],
+        ["iam-policy", "invoke", "--help"],
         ["cases", "add", "--help"],
     ],
 )
