@@ -94,7 +94,7 @@ def _log(told: Told, run: _Run) -> None:
                 "%s held back, reported as failed", change.type, extra=said | {"reason": told.said}
             )
         else:
-            run.log.error("%s not published: %s", change.type, told.fate, extra=said | {"reason": told.said})
+            run.log.error("%s not published: %s", change.type, told.said, extra=said | {"fate": told.fate})
 
 
 def _count(told: Sequence[Told], records: int, unreadable: int, run: _Run) -> None:
