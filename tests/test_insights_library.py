@@ -49,6 +49,7 @@ def test_a_value_that_does_not_fit_is_refused(values: dict[str, str | int], mess
         library.read("one", FILE).render(**values)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_nothing_breaks_out_even_of_a_careless_pattern(value: str) -> None:
     template = library.read("one", FILE.replace("[0-9a-f-]{36}", "(?s).*"))
@@ -236,3 +237,19 @@ def test_stream_errors_groups_json_logs() -> None:
     )
     rows = values(connection, library.load("stream-errors").text)
     assert [row[:2] for row in rows] == [["KeyError: 'user'", "2"], ["timeout", "1"]]
+
+
+def test_stream_errors_tells_the_exception_of_a_stack_trace_rather_than_what_came_of_it() -> None:
+    refused = "botocore.errorfactory.ProvisionedThroughputExceededException: the table takes no more"
+    trace = (
+        f"Traceback (most recent call last):\n  raise error_class(response)\n{refused}\n\n"
+        "During handling of the above exception, another occurred:\nworker.BatchFailedError: all failed"
+    )
+    line = {
+        "level": "ERROR",
+        "message": "fan not scored",
+        "exception": trace,
+        "errorType": "BatchFailedError",
+    }
+    rows = values(events([json.dumps(line)]), library.load("stream-errors").text)
+    assert [row[:2] for row in rows] == [[refused, "1"]]

@@ -16,9 +16,9 @@ from opskit.redrive.kinds import Kind, kind_of_text
 from opskit.redrive.records import Batch
 from workers.common import clients
 from workers.common.deadline import DeadlineNear
+from workers.common.poison import TooManyUnreadableError
 from workers.publish_scores.changes import Change, read
 from workers.publish_scores.handler import BatchFailedError
-from workers.publish_scores.poison import TooManyUnreadableError
 from workers.publish_scores.publishing import Fate, Topic
 
 EVENTS = Path(__file__).parents[1] / "workers" / "publish_scores" / "events"

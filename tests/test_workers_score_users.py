@@ -16,8 +16,8 @@ from opskit.redrive.kinds import Kind, kind_of_text
 from opskit.redrive.records import Batch
 from workers.common import clients
 from workers.common.events import WrongEventError
+from workers.common.poison import TooManyUnreadableError
 from workers.score_users.handler import BatchFailedError
-from workers.score_users.poison import TooManyUnreadableError
 
 EVENTS = Path(__file__).parents[1] / "workers" / "score_users" / "events"
 

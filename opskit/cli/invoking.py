@@ -138,8 +138,10 @@ def _decoded(name: str, raw: bytes) -> str:
 
 
 def _local(chosen: Chosen, asked: Asked, name: str, read: Read) -> Invocation:
+    from opskit.sandbox.process import ended_by_signals
+
     chosen.code.check()
-    with _endpoint() as (endpoint, lasting):
+    with ended_by_signals(), _endpoint() as (endpoint, lasting):
         aws = Aws(chosen.worker.region)
         try:
             account = _account(aws)

@@ -69,3 +69,9 @@ def payload(stream: Mapping[str, Any]) -> Mapping[str, Any]:
     except (binascii.Error, ValueError, TypeError, RecursionError):
         return {}
     return document if isinstance(document, Mapping) else {}
+
+
+def record_id(record: Mapping[str, Any]) -> str:
+    """Return the id that a record is reported by."""
+    change = record.get("kinesis") or record.get("dynamodb") or {}
+    return str(record.get("messageId") or change.get("sequenceNumber") or change.get("SequenceNumber") or "")
