@@ -236,6 +236,25 @@ def test_an_open_circuit_fails_its_messages_at_once_and_lets_the_others_through(
     assert measured(written)["RecordsFailed"] == 8
 
 
+def test_what_is_tried_again_is_told_with_its_cause(
+    aws: EmbeddedAws, httpserver: HTTPServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    Answers(httpserver, 503, 202)
+    invoke(sqs(profile(1)))
+    (line,) = [one.getMessage() for one in caplog.records if one.name == "workers.handle_event.handler"]
+    assert line.startswith("tried again in 0.")
+    assert line.endswith("the notification gateway answered 503")
+
+
+def test_the_failure_that_opens_the_circuit_is_told_as_what_it_was(
+    httpserver: HTTPServer, event: FanEvent
+) -> None:
+    answers = Answers(httpserver, 503)
+    with pytest.raises(GatewayError, match="answered 503"):
+        of(httpserver, failures=2).tell(event, 20)
+    assert len(answers.asked) == 2
+
+
 def test_a_slow_gateway_leaves_time_for_the_others_of_the_batch(
     aws: EmbeddedAws, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,8 +79,8 @@ class Gateway:
             raise GatewayOpenError("the notification gateway failed too often and is left alone") from None
 
     def _again(self, ends_at: float, error: Exception) -> bool | float:
-        """Tell whether to try once more, and after which pause; not when the pause would outlast the time."""
-        if not isinstance(error, GatewayError):
+        """Tell whether to try once more, and after which pause; not when that would outlast the time."""
+        if not isinstance(error, GatewayError) or self._breaker.current_state == pybreaker.STATE_OPEN:
             return False
         left_s = ends_at - time.monotonic()
         if error.pause_s is None:

@@ -1,13 +1,25 @@
 """handleEvent's handler: fan events from the queue, each to where events of its type go."""
 
+import logging
 from typing import Any
 
+import stamina
 from aws_lambda_powertools.utilities.batch import EventType
 
 from workers.common.batch import Answer, process
 from workers.common.worker import Run, worker
 from workers.handle_event.routing import Batch
 from workers.handle_event.settings import HandleSettings
+
+_log = logging.getLogger(__name__)
+
+
+def _retried(details: stamina.instrumentation.RetryDetails) -> None:
+    """Write down what is tried again; stamina's own line names neither the cause nor the call."""
+    _log.warning("tried again in %.1f s: %s", details.wait_for, details.caused_by)
+
+
+stamina.instrumentation.set_on_retry_hooks([_retried])
 
 
 class NothingHandledError(Exception):
