@@ -32,14 +32,12 @@ def test_a_second_build_elsewhere_gives_the_same_bytes(scorer: package.Package, 
     assert again.path.read_bytes() == scorer.path.read_bytes()
 
 
-def test_a_second_build_with_bytecode_gives_the_same_bytes(tmp_path: Path) -> None:
-    one, two = (
-        package.build("scoreUsers", tmp_path / folder, installed=True, with_bytecode=True)
-        for folder in ("one", "two/deeper")
-    )
-    assert one.code_sha256 == two.code_sha256
-    names = zipfile.ZipFile(one.path).namelist()
-    assert [name for name in names if "score_users/__pycache__/handler." in name]
+def test_a_workers_own_bytecode_is_the_same_each_time(tmp_path: Path) -> None:
+    files = package.own_files([package.WORKERS / "common", SCORER])
+    one, two = (bytecode.beside(files, tmp_path / folder) for folder in ("one", "two/deeper"))
+    assert one.keys() == two.keys()
+    assert [name for name in one if "score_users/__pycache__/handler." in name]
+    assert all(one[name].read_bytes() == two[name].read_bytes() for name in one)
 
 
 def test_bytecode_is_the_same_each_time_and_is_what_is_imported(tmp_path: Path) -> None:

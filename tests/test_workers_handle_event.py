@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
@@ -29,6 +30,8 @@ from workers.common import settings as common
 from workers.handle_event.handler import NothingHandledError
 from workers.handle_event.settings import HandleSettings
 from workers.score_users.records import read
+from workers.validate_token.announce import announce
+from workers.validate_token.request import Request
 
 EVENTS = Path(__file__).parents[1] / "workers" / "handle_event" / "events"
 IDS = {"x-correlation-id": CORRELATION, "traceparent": TRACEPARENT}
@@ -248,6 +251,22 @@ def test_what_became_of_every_event_is_counted(aws: EmbeddedAws, capsys: pytest.
         "RecordsHandled": 5,
         "RecordsFailed": 1,
     }
+
+
+def test_what_validate_token_announces_is_handled(aws: EmbeddedAws) -> None:
+    sqs_client = Mock(get_queue_url=Mock(return_value={"QueueUrl": "a queue"}))
+    announce(sqs_client, "a queue", "fan-1", Request("POST", "/", b"", "a request", 1_767_607_200_123))
+    sent = sqs_client.send_message.call_args.kwargs
+    attributes = {name: value["StringValue"] for name, value in sent["MessageAttributes"].items()}
+    assert invoke(sqs(sent["MessageBody"], attributes=attributes)) == []
+    (record,) = records(aws)
+    assert (record["type"], record["occurredAt"]) == ("fan.verified", "2026-01-05T10:00:00.123000Z")
+
+
+@pytest.mark.parametrize("event", [{}, None, {"Records": [{"eventSource": "aws:kinesis"}]}])
+def test_an_event_of_another_source_is_refused(event: Any) -> None:
+    with pytest.raises(ValueError, match="sqs"):
+        invoke(event)
 
 
 # --- settings and samples ------------------------------------------------------------------------------

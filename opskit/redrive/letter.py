@@ -43,6 +43,23 @@ class Letter:
         )
 
 
+def from_message(message: Mapping[str, Any]) -> Letter:
+    """Return the letter that SQS's ReceiveMessage gives, as botocore has it."""
+    system = message.get("Attributes") or {}
+    return Letter(
+        message_id=message["MessageId"],
+        body=message["Body"],
+        attributes=message.get("MessageAttributes") or {},
+        sent_at_ms=int(system.get("SentTimestamp", 0)),
+        receives=int(system.get("ApproximateReceiveCount", 0)),
+        source_arn=system.get("DeadLetterQueueSourceArn", ""),
+        group=system.get("MessageGroupId", ""),
+        deduplication_id=system.get("MessageDeduplicationId", ""),
+        sequence=system.get("SequenceNumber", ""),
+        trace_header=system.get(TRACE_HEADER, ""),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A letter in flight with us; its receipt handle is good until its visibility timeout is over."""

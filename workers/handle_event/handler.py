@@ -7,6 +7,7 @@ import stamina
 from aws_lambda_powertools.utilities.batch import EventType
 
 from workers.common.batch import Answer, process
+from workers.common.events import records_of
 from workers.common.worker import Run, worker
 from workers.handle_event.routing import Batch
 from workers.handle_event.settings import HandleSettings
@@ -29,7 +30,7 @@ class NothingHandledError(Exception):
 @worker("handleEvent", "handle_event", HandleSettings, warm=("dynamodb", "kinesis"))
 def handle(event: Any, run: Run[HandleSettings]) -> Answer:
     """Handle a batch of messages, and answer which of them are to come again."""
-    records = event["Records"]
+    records = [dict(one) for one in records_of(event, "aws:sqs")]
     batch = Batch(run, len(records))
     answer = process(records, batch.route, kind=EventType.SQS, run=run, need_ms=run.settings.need_ms)
     late = [{"itemIdentifier": one} for one in batch.flush()]

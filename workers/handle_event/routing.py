@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from workers.common import clients, logs, metrics, tracing
+from workers.common.answered import NOT_ANSWERED
 from workers.common.carry import from_names
 from workers.common.worker import Run
 from workers.handle_event import events, profiles, stream
-from workers.handle_event.answered import NOT_ANSWERED
 from workers.handle_event.events import FanEvent, Poison
 from workers.handle_event.gateway import gateway
 from workers.handle_event.handled import Handled

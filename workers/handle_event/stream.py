@@ -7,7 +7,7 @@ from typing import Any
 
 import stamina
 
-from workers.handle_event.answered import NOT_ANSWERED
+from workers.common.answered import NOT_ANSWERED
 from workers.handle_event.events import FanEvent
 
 MOST = 500
