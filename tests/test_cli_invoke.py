@@ -263,6 +263,25 @@ def handle(event, context):
 
 
 @pytest.mark.usefixtures("aws")
+def test_with_the_network_open_other_hosts_are_reached_through_the_callers_proxy(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "inside.example")
+    code = """
+import os
+def handle(event, context):
+    return {name: os.environ[name] for name in ("HTTPS_PROXY", "no_proxy")}
+"""
+    settle(tmp_path, code)
+    _, out, _ = run(capfd, "tryIt", "--event", "sample", "--network", "--output", "json")
+    assert json.loads(out)["result"] == {
+        "HTTPS_PROXY": "http://proxy.example:3128",
+        "no_proxy": "127.0.0.1,localhost,::1,inside.example",
+    }
+
+
+@pytest.mark.usefixtures("aws")
 def test_a_letter_that_peek_saved_is_given_as_its_queue_would(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

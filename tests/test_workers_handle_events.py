@@ -87,6 +87,13 @@ def test_a_body_that_is_no_event_is_poison(body: Any) -> None:
         read(body, RULES, NOW)
 
 
+def test_a_number_too_large_to_be_passed_on_as_json_is_poison() -> None:
+    with pytest.raises(Poison, match="no JSON that can be passed on"):
+        read(
+            json.dumps(fan_event(1, data={"number": 0})).replace('"number": 0', '"number": 1e400'), RULES, NOW
+        )
+
+
 def test_a_reason_never_holds_what_the_message_does() -> None:
     for members in (
         {"id": "s3cret "},

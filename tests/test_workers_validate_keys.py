@@ -148,6 +148,7 @@ def test_keys_are_usable_as_long_as_they_serve() -> None:
         json.dumps({"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "secret", "alg": "HS256"}]}).encode(),
         json.dumps({"keys": [{**OLD.public, "use": "enc"}]}).encode(),
         json.dumps({"keys": [{**OLD.public, "kid": ""}]}).encode(),
+        json.dumps({"keys": [{**OLD.public, "kid": ["old"]}]}).encode(),
     ],
 )
 def test_what_holds_no_key_that_signs_is_no_key_set(document: bytes) -> None:

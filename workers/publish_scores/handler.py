@@ -40,7 +40,9 @@ def handle(event: Any, run: _Run) -> Mapping[str, Any]:
     failed |= isolated(poison, min(failed, default=None), run, run.settings.poison, isolate=isolate)
     metrics.count(run.metrics, "RecordsHandled", len(records) - len(failed))
     metrics.count(run.metrics, "RecordsFailed", len(failed))
-    return answer(failed, all_failed=bool(told) and all(one.fate in _FAILED for one in told))
+    none_well = bool(told) and all(one.fate in _FAILED for one in told)
+    set_aside = any(one.sequence not in failed for one in poison)
+    return answer(failed, all_failed=none_well and not set_aside)
 
 
 def sorted_out(records: Sequence[Record], settings: PublishSettings) -> tuple[list[Change], list[Poison]]:
@@ -62,7 +64,7 @@ def answer(failed: set[int], *, all_failed: bool) -> Mapping[str, Any]:
     """Return the partial batch response: the lowest failed sequence number.
 
     Raises BatchFailedError if no change could be published: a response alone would not show in the function's
-    Errors.
+    Errors. Not when poison was set aside: all of the batch would come again, and be set aside again.
     """
     if all_failed:
         raise BatchFailedError("no change could be published; the lines above say why")
