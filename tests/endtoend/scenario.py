@@ -21,12 +21,12 @@ from endtoend.tokens import Tokens
 from endtoend.traffic import Traffic
 
 CATCH_UP_S, WELL_S = 15, 10
-"""Once each has worked, all get so long to catch up; and so long work goes on before the rest breaks."""
+"""Once each has worked, all get so long to catch up, and then so long until the rest breaks."""
 MOST_S = 300
 """How long to wait for anything."""
 BROKEN_S = 215
-"""How long the faults last at least. A lag of 120 s is critical, and its age is seen at a retry; that one batch
-alone fails is told by four whole minutes, so the poisoned record comes even earlier."""
+"""How long the faults last at least. A lag of 120 s is critical, and its age is seen at a retry; that one
+batch alone fails is told by four whole minutes, so the poisoned record comes even earlier."""
 FOLLOWED = "followed-through-the-workers"
 """The correlation id of a request."""
 
