@@ -240,16 +240,11 @@ def test_stream_errors_groups_json_logs() -> None:
 
 
 def test_stream_errors_tells_the_exception_of_a_stack_trace_rather_than_what_came_of_it() -> None:
-    refused = "botocore.errorfactory.ProvisionedThroughputExceededException: the table takes no more"
+    raised = "gateway.GatewayError: the gateway: ReadTimeout"
     trace = (
-        f"Traceback (most recent call last):\n  raise error_class(response)\n{refused}\n\n"
-        "During handling of the above exception, another occurred:\nworker.BatchFailedError: all failed"
+        "Traceback (most recent call last):\n  raise GatewayError(text)\nTimeoutError: timed out\n\n"
+        f"The above exception was the direct cause of the following exception:\n\n{raised}"
     )
-    line = {
-        "level": "ERROR",
-        "message": "fan not scored",
-        "exception": trace,
-        "errorType": "BatchFailedError",
-    }
+    line = {"level": "ERROR", "message": "record failed", "exception": trace, "errorType": "GatewayError"}
     rows = values(events([json.dumps(line)]), library.load("stream-errors").text)
-    assert [row[:2] for row in rows] == [[refused, "1"]]
+    assert [row[:2] for row in rows] == [[raised, "1"]]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from endtoend.scenario import Played
-from opskit.cli import health, logs, look, main
+from opskit.cli import health, logs, look, main, query
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def point_to(played: Played, plane: str, patch: pytest.MonkeyPatch) -> None:
     }.items():
         patch.setenv(name, value)
     clock = SimpleNamespace(time=lambda: played.clock.asked_at, monotonic=time.monotonic, sleep=time.sleep)
-    for module in (health, logs):
+    for module in (health, logs, query):
         patch.setattr(module, "time", clock)
     patch.setattr(look, "look", partial(look.look, now=clock.time))
 
