@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,17 @@ def handle(event, context):
     assert ran.init_ms is not None
     assert ran.handler_ms is not None
     assert ran.memory_mb is None or 5 < ran.memory_mb < 200
+
+
+def test_a_folder_with_the_name_of_an_installed_package_is_the_one_that_runs(tmp_path: Path) -> None:
+    own = tmp_path / "workers" / "score_users"
+    own.mkdir(parents=True)  # without an __init__.py, as a folder of functions may be
+    (own / "handler.py").write_text("from workers.score_users.said import said as handle\n")
+    (own / "said.py").write_text("def said(event, context):\n    return 'mine'\n")
+    handler = "workers.score_users.handler.handle"
+    variables = environment(place(handler=handler), {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    asked = Asked(tmp_path, handler, "{}", variables, request_id="r-1", function_arn=ARN, timeout_s=10)
+    assert run(asked).result == "mine"
 
 
 def test_both_standard_outputs_are_the_log_in_their_order(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -76,6 +78,7 @@ class Invocation:
     def _imported(self) -> Callable[[Any, Context], Any]:
         module, _, name = self._asked["handler"].rpartition(".")
         sys.path.insert(0, self._asked["root"])
+        _import_from(self._asked["root"], module.partition(".")[0])
         found: Any = getattr(importlib.import_module(module), name, None)
         if not callable(found):
             raise HandlerNotFoundError(f"Handler '{name}' missing on module '{module}'")
@@ -110,6 +113,19 @@ class Invocation:
         rest = memoryview(json.dumps(said).encode() + b"\n")
         while rest:
             rest = rest[os.write(self._answers, rest) :]
+
+
+def _import_from(root: str, package: str) -> None:
+    """Import a package from the root alone; what is not there the handler's own import tells.
+
+    Of a folder without __init__.py an installed package of the same name takes precedence, wherever it is on
+    the path: another worker's code would run.
+    """
+    spec = PathFinder.find_spec(package, [root])
+    if spec:
+        sys.modules[package] = module_from_spec(spec)
+        if spec.loader:
+            spec.loader.exec_module(sys.modules[package])
 
 
 class HandlerNotFoundError(Exception):

@@ -14,7 +14,9 @@ _ID = re.compile(r"[\x21-\x7e]{1,256}")
 """What `sub` and `jti` may be: they become keys of a table and of a stream (256 characters at most)."""
 _REQUIRED = ["exp", "iss", "aud", "sub", "jti"]
 _UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
-"""What PyJWT raises for tokens that are none, also for claims that are no numbers and JSON too deep."""
+"""What PyJWT raises for tokens that are none, also for claims that are no numbers and JSON too deep.
+
+Its texts may quote the token, so none goes on as a cause, whose text a span would hold."""
 
 FindKey = Callable[[str], jwt.PyJWK | None]
 
@@ -44,8 +46,8 @@ def _key_id(token: str, algorithms: tuple[str, ...]) -> str:
     """Return the key's id; a token that cannot be valid is refused before any key is looked for."""
     try:
         header = jwt.get_unverified_header(token)
-    except _UNREADABLE as error:
-        raise Refused(Problem.TOKEN_INVALID, "the token cannot be read") from error
+    except _UNREADABLE:
+        raise Refused(Problem.TOKEN_INVALID, "the token cannot be read") from None
     if header.get("alg") not in algorithms:
         raise Refused(Problem.TOKEN_INVALID, "the token's algorithm is not accepted")
     key_id = header.get("kid")
@@ -65,14 +67,14 @@ def _decoded(token: str, key: jwt.PyJWK, rules: IdentityProvider) -> dict[str, A
             leeway=rules.leeway_s,
             options={"require": _REQUIRED},
         )
-    except jwt.ExpiredSignatureError as error:
-        raise Refused(Problem.TOKEN_EXPIRED, "the token has expired") from error
-    except jwt.ImmatureSignatureError as error:
-        raise Refused(Problem.TOKEN_NOT_YET_VALID, "the token is not valid yet") from error
-    except jwt.InvalidAudienceError as error:
-        raise Refused(Problem.WRONG_AUDIENCE, "the token is for another service") from error
-    except _UNREADABLE as error:
-        raise Refused(Problem.TOKEN_INVALID, "the token's signature or claims are wrong") from error
+    except jwt.ExpiredSignatureError:
+        raise Refused(Problem.TOKEN_EXPIRED, "the token has expired") from None
+    except jwt.ImmatureSignatureError:
+        raise Refused(Problem.TOKEN_NOT_YET_VALID, "the token is not valid yet") from None
+    except jwt.InvalidAudienceError:
+        raise Refused(Problem.WRONG_AUDIENCE, "the token is for another service") from None
+    except _UNREADABLE:
+        raise Refused(Problem.TOKEN_INVALID, "the token's signature or claims are wrong") from None
 
 
 def _claims(payload: dict[str, Any]) -> Claims:
