@@ -43,6 +43,9 @@ _FAILED = re.compile(
 _REPORT = re.compile(r"REPORT RequestId: (\S+)\tDuration: (\d+) ms")
 _MEMORY = re.compile(r"\tMax Memory Used: \d+ MB")
 AT_ONCE = 500
+"""Values in one PutMetricData, which takes 1,000."""
+MOST = 10_000
+"""Lines in one answer of FilterLogEvents."""
 
 
 @dataclass(frozen=True)
@@ -160,19 +163,25 @@ def _document(message: str) -> dict[str, Any]:
 
 
 def lines_of(logs: Any, group: str) -> list[dict[str, Any]]:
-    """Return every line of a log group; none if the function never ran."""
-    try:
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
-        return [event for page in pages for event in page["events"]]
-    except logs.exceptions.ResourceNotFoundException:
-        return []
+    """Return every line of a log group.
+
+    ministack answers with the oldest MOST lines and no token: what follows is asked for by its time.
+    """
+    lines: list[dict[str, Any]] = []
+    start_ms = 0
+    while True:
+        page = logs.filter_log_events(logGroupName=group, startTime=start_ms)["events"]
+        if len(page) < MOST:
+            return lines + page
+        start_ms = page[-1]["timestamp"]
+        lines += [line for line in page if line["timestamp"] < start_ms]
 
 
 def invocations(events: Sequence[dict[str, Any]]) -> list[Invocation]:
     """Read a function's invocations out of its lines; ministack has a log stream for each.
 
     What a function writes may come a moment late, and then stands in the next stream: the lines of `around`
-    are found by the request's id. A stream without REPORT is being written while it is read.
+    are found by the request's id.
     """
     got: dict[str, dict[str, Any]] = {}
     streams: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -180,13 +189,12 @@ def invocations(events: Sequence[dict[str, Any]]) -> list[Invocation]:
         streams[event["logStreamName"]].append(event)
         if told := _document(event["message"]).get(LINE):
             got[told["requestId"]] = told
-    ended = ((lines, _REPORT.match(lines[-1]["message"])) for lines in streams.values())
-    return [_invocation(lines, report, got) for lines, report in ended if report]
+    return [_invocation(lines, got) for lines in streams.values()]
 
 
-def _invocation(
-    lines: Sequence[dict[str, Any]], report: re.Match[str], got: Mapping[str, dict[str, Any]]
-) -> Invocation:
+def _invocation(lines: Sequence[dict[str, Any]], got: Mapping[str, dict[str, Any]]) -> Invocation:
+    report = _REPORT.match(lines[-1]["message"])
+    assert report, lines
     ended_ms, told = lines[-1]["timestamp"], got.get(report[1], {})
     began_ms = told.get("atMs", ended_ms - int(report[2]))
     return Invocation(
