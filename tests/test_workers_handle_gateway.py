@@ -70,6 +70,19 @@ def test_a_notification_says_what_happened_and_by_which_key_it_is_known(
     assert request.headers["Idempotency-Key"] == "event-0001"
 
 
+def test_a_gateway_that_answers_drop_by_drop_costs_no_more_than_its_timeout(
+    httpserver: HTTPServer, event: FanEvent
+) -> None:
+    def drops(_: Request) -> Response:
+        return Response(time.sleep(0.1) or b"x" for _ in range(50))
+
+    httpserver.expect_request(PATH).respond_with_handler(drops)
+    begun_s = time.monotonic()
+    with pytest.raises(GatewayError, match=r"no answer in 0\.3 s"):
+        of(httpserver, timeout_s=0.3, attempts=1).tell(event, 20)
+    assert time.monotonic() - begun_s < 3
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_what_passes_is_asked_again(httpserver: HTTPServer, event: FanEvent, status: int) -> None:
     answers = Answers(httpserver, status, status, 202)
