@@ -1,4 +1,4 @@
-"""The eight faults, as they happen in an account: each to one worker, after all have worked for a while."""
+"""The eight faults, as they happen in an account: each to one worker, after all have worked."""
 
 import time
 from collections import Counter
@@ -47,11 +47,15 @@ class Faults:
         self._proxy = proxy
         self.began: dict[str, float] = {}
 
+    def poison(self) -> None:
+        """Let the first of them happen."""
+        self._traffic.poison(self._fleet["poison record"])
+        self.began["poison record"] = time.time()
+
     def begin(self, folder: Path) -> None:
-        """Let all of them happen at once."""
+        """Let all others happen at once."""
         lambdas = self._deployment.client("lambda")
         happen: dict[str, Callable[[Member], object]] = {
-            "poison record": self._traffic.poison,
             "missing table": lambda one: self._deployment.client("dynamodb").delete_table(
                 TableName=one.table
             ),
