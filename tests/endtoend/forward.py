@@ -172,7 +172,7 @@ def invocations(events: Sequence[dict[str, Any]]) -> list[Invocation]:
     """Read a function's invocations out of its lines; ministack has a log stream for each.
 
     What a function writes may come a moment late, and then stands in the next stream: the lines of `around`
-    are found by the request's id.
+    are found by the request's id. A stream without REPORT is being written while it is read.
     """
     got: dict[str, dict[str, Any]] = {}
     streams: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -180,12 +180,13 @@ def invocations(events: Sequence[dict[str, Any]]) -> list[Invocation]:
         streams[event["logStreamName"]].append(event)
         if told := _document(event["message"]).get(LINE):
             got[told["requestId"]] = told
-    return [_invocation(lines, got) for lines in streams.values()]
+    ended = ((lines, _REPORT.match(lines[-1]["message"])) for lines in streams.values())
+    return [_invocation(lines, report, got) for lines, report in ended if report]
 
 
-def _invocation(lines: Sequence[dict[str, Any]], got: Mapping[str, dict[str, Any]]) -> Invocation:
-    report = _REPORT.match(lines[-1]["message"])
-    assert report, lines
+def _invocation(
+    lines: Sequence[dict[str, Any]], report: re.Match[str], got: Mapping[str, dict[str, Any]]
+) -> Invocation:
     ended_ms, told = lines[-1]["timestamp"], got.get(report[1], {})
     began_ms = told.get("atMs", ended_ms - int(report[2]))
     return Invocation(
