@@ -12,7 +12,7 @@ from redrive_fakes import FakeDestination, FakeQueue, fault, held, ids
 from opskit.aws.sqs import AlteredError
 from opskit.redrive.ledger import Fate, Ledger, State
 from opskit.redrive.letter import Held
-from opskit.redrive.mover import LOAD, NOT_REACHED, Mover
+from opskit.redrive.mover import LOAD, LOAD_CHARACTERS, NOT_REACHED, Mover
 from opskit.redrive.outcome import Outcome, Status
 from opskit.redrive.pace import Pace
 from opskit.redrive.tally import Progress, Tally
@@ -98,6 +98,20 @@ def test_a_thread_hands_over_several_batches_with_one_note_in_the_ledger(
     )
     ramp(mover(FakeQueue(batches=tens(LOAD // 10 + 1)), ledger, FakeDestination(), limit=LOAD))
     assert (noted, ledger.counts()["moved"]) == ([LOAD], LOAD)
+
+
+def test_large_letters_are_handed_over_in_smaller_loads(ledger: Ledger) -> None:
+    large = [[held(10 * ten + n, body="x" * (LOAD_CHARACTERS // 10)) for n in range(1, 11)] for ten in (0, 1)]
+    to = FakeDestination()
+    ramp(mover(FakeQueue(batches=large), ledger, to, limit=20))
+    assert sorted(letters for _, letters in to.log) == [ids(*range(1, 11)), ids(*range(11, 21))]
+
+
+def test_what_is_not_sent_costs_nothing_of_the_pace(ledger: Ledger) -> None:
+    pace = Pace(1.0, 0.0, lambda: 0.0)  # one letter, for its clock stands still
+    ours = mover(FakeQueue(), ledger, FakeDestination(), limit=1)
+    ours.ramp(pace, lambda _: None)
+    assert pace.take(1) == (1, 0.0)
 
 
 def test_of_a_fifo_queue_one_batch_is_handed_over_at_a_time(ledger: Ledger) -> None:

@@ -79,6 +79,17 @@ def test_a_collector_that_hangs_costs_a_second_and_is_told_in_a_line(collector: 
     assert any("export" in line.message and line.level != "INFO" for line in said(written))
 
 
+def test_a_collector_that_answers_drop_by_drop_costs_no_more(collector: HTTPServer) -> None:
+    def drops(_: object) -> Iterator[bytes]:
+        for _ in range(60):
+            time.sleep(0.2)
+            yield b"x"
+
+    collector.expect_request("/v1/traces").respond_with_handler(lambda request: Response(drops(request)))
+    _, took_s = ran(collector)
+    assert took_s < 3
+
+
 def test_without_time_left_nothing_is_sent(collector: HTTPServer) -> None:
     collector.expect_request("/v1/traces").respond_with_data(b"")
     ran(collector, timeout_s=0.9)

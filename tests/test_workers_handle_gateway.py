@@ -9,6 +9,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from conftest import EmbeddedAws
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
@@ -68,6 +69,19 @@ def test_a_notification_says_what_happened_and_by_which_key_it_is_known(
     (request,) = answers.asked
     assert request.get_json() == event.document()
     assert request.headers["Idempotency-Key"] == "event-0001"
+
+
+def test_a_gateway_that_answers_drop_by_drop_costs_no_more_than_its_timeout(
+    httpserver: HTTPServer, event: FanEvent
+) -> None:
+    def drops(_: Request) -> Response:
+        return Response(time.sleep(0.1) or b"x" for _ in range(50))
+
+    httpserver.expect_request(PATH).respond_with_handler(drops)
+    begun_s = time.monotonic()
+    with pytest.raises(GatewayError, match=r"no answer in 0\.3 s"):
+        of(httpserver, timeout_s=0.3, attempts=1).tell(event, 20)
+    assert time.monotonic() - begun_s < 3
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
@@ -210,6 +224,28 @@ def test_a_profile_that_could_not_be_told_comes_again_and_is_told_then(
     assert marks(aws) == {"COMPLETED": 1}
     assert invoke(batch) == []
     assert (len(answers.asked), len(records(aws)), set(profiles(aws))) == (2, 1, {"fan-1"})
+
+
+def test_a_notification_has_its_share_of_the_time_and_no_more(
+    aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares: list[float] = []
+    monkeypatch.setattr(Gateway, "tell", lambda _self, _event, within_s: shares.append(within_s))
+    assert invoke(sqs(*[profile(n) for n in range(1, 11)])) == []
+    assert len(shares) == 10
+    assert shares[0] <= 21 / 10  # of 30 s: 1 for the end of the invocation, 8 for the marks
+
+
+def test_a_notification_that_leaves_no_time_for_its_mark_is_not_begun(
+    aws: EmbeddedAws, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKER_NEED_MS", "1")
+    answers = Answers(httpserver, 202)
+    # Two marks may take 5.5 s each, a notification 1 s at least, the end of the invocation 1 s.
+    with pytest.raises(BatchProcessingError):
+        invoke(sqs(profile(1)), timeout_s=12.5)
+    assert answers.asked == []
+    assert set(profiles(aws)) == {"fan-1"}
 
 
 def test_a_superseded_profile_is_not_told(aws: EmbeddedAws, httpserver: HTTPServer) -> None:

@@ -19,6 +19,7 @@ from workers.common.deadline import DeadlineNear
 from workers.common.poison import TooManyUnreadableError
 from workers.publish_scores.changes import Change, read
 from workers.publish_scores.handler import BatchFailedError
+from workers.publish_scores.message import entry
 from workers.publish_scores.publishing import Fate, Topic
 
 EVENTS = Path(__file__).parents[1] / "workers" / "publish_scores" / "events"
@@ -146,6 +147,12 @@ def test_a_fifo_topic_gets_groups_and_deduplication(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("WORKER_TOPIC__NAME", f"{TOPIC}.fifo")
     assert invoke(batch(record(1, 10, user="a"), record(2, 20, 10, user="a"))) == {"batchItemFailures": []}
     assert [(body["score"], group) for body, _, group in published(f"{TOPIC}.fifo")] == [(10, "a"), (20, "a")]
+
+
+def test_a_fifo_topic_tells_each_change_of_a_fan_from_the_others() -> None:
+    changes = [read(record(1, 10)), read(record(2, 20, 10))]
+    entries = [entry(one, one.carried, fifo=True) for one in changes if one]
+    assert [one["MessageDeduplicationId"] for one in entries] == [f"{n:032x}" for n in (1, 2)]
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in EVENTS.glob("*.json")))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
@@ -21,6 +22,7 @@ from opskit import inventory, settings
 from workers.common import settings as common
 from workers.common.shaping import SettingsError
 from workers.validate_token import handler
+from workers.validate_token.revocation import revoked
 from workers.validate_token.settings import ValidateSettings
 
 TABLE = "prd2011-prod-us-east-1-identity-tokens"
@@ -219,6 +221,13 @@ def confused(signer: Key, claims: dict[str, Any]) -> str:
     return b".".join([*parts, base64.urlsafe_b64encode(signature).rstrip(b"=")]).decode()
 
 
+def test_a_token_that_was_revoked_a_moment_ago_is_seen_as_such() -> None:
+    asked: list[dict[str, Any]] = []
+    table = SimpleNamespace(get_item=lambda **names: asked.append(names) or {})
+    assert not revoked(table, "tokens", "token-0001")
+    assert [one["ConsistentRead"] for one in asked] == [True]
+
+
 def test_no_algorithm_but_those_of_the_settings_is_accepted(aws: EmbeddedAws, provider: HTTPServer) -> None:
     claims = jwt.decode(key().token(), options={"verify_signature": False})
     forged = [
@@ -239,7 +248,10 @@ def test_a_token_that_cannot_be_valid_makes_nobody_fetch_keys(
     aws: EmbeddedAws, httpserver: HTTPServer
 ) -> None:
     claims = {"sub": "fan-0001"}
-    for one in ("", "a.b.c", "e30.e30.", jwt.encode(claims, "", "none"), jwt.encode(claims, "s" * 32)):
+    named = {"kid": "key-1"}
+    unsigned = [jwt.encode(claims, "", "none"), jwt.encode(claims, "", "none", named)]
+    secret = [jwt.encode(claims, "s" * 32), jwt.encode(claims, "s" * 32, "HS256", named)]
+    for one in ("", "a.b.c", "e30.e30.", *unsigned, *secret):
         assert ask(rest({"token": one}))[0] in (400, 401)
     assert httpserver.log == []
 

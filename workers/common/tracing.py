@@ -7,6 +7,7 @@ the exporter is imported only when there is one.
 import contextlib
 import functools
 import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 
 from opentelemetry import context as otel
@@ -22,6 +23,8 @@ from workers.common.deadline import Deadline
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 EXPORT_TIMEOUT_S = 1.0
 """A collector that hangs may cost an invocation this much, once; spans it does not take are dropped."""
+_LONGEST_S = 1.2
+"""The exporter's own timeout, and what it takes to say so in a line."""
 _QUEUE = 2048
 """Spans kept until the invocation ends; one request takes them all, so that the timeout is paid once."""
 _W3C = TraceContextTextMapPropagator()
@@ -52,9 +55,17 @@ def _export(made: TracerProvider) -> None:
 
 
 def flush(deadline: Deadline) -> bool:
-    """Send what spans there are, if there is time for it; those left go with the next invocation."""
-    # The processor's own timeout is not heeded by force_flush: the exporter's is.
-    return not deadline.near(round(EXPORT_TIMEOUT_S * 1000)) and provider().force_flush()
+    """Send what spans there are, if there is time for it; those left go with the next invocation.
+
+    In a thread that is waited for just so long: force_flush heeds no timeout, and the exporter's is that of
+    each read, so that an answer which comes drop by drop would outlast the function.
+    """
+    if deadline.near(round(_LONGEST_S * 1000)):
+        return False
+    sending = threading.Thread(target=provider().force_flush, name="spans", daemon=True)
+    sending.start()
+    sending.join(_LONGEST_S)
+    return not sending.is_alive()
 
 
 @contextlib.contextmanager

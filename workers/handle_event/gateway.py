@@ -92,8 +92,13 @@ class Gateway:
 
         timeout_s = max(0.001, min(self._rules.timeout_s, ends_at - time.monotonic()))
         headers = {**tracing.carried().headers(), "Idempotency-Key": event.id}
+        until = time.monotonic() + timeout_s  # httpx's own timeout is that of each read, not of all
+        document = event.document()
         try:
-            answer = client.post(PATH, json=event.document(), headers=headers, timeout=timeout_s)
+            with client.stream("POST", PATH, json=document, headers=headers, timeout=timeout_s) as answer:
+                for _ in answer.iter_raw():
+                    if time.monotonic() > until:
+                        raise GatewayError(f"the notification gateway: no answer in {timeout_s:.1f} s")
         except httpx.HTTPError as error:
             raise GatewayError(f"the notification gateway: {type(error).__name__}") from error
         _check(answer)
