@@ -19,6 +19,8 @@ import boto3
 import botocore.session
 import pytest
 
+from opskit.cli import collect_rarely
+
 REGION = "us-east-1"
 
 
@@ -120,6 +122,7 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector what stays until the end: all modules, and thousands of tests."""
     gc.collect()
     gc.freeze()
+    collect_rarely()  # as the command line does
 
 
 def pytest_unconfigure() -> None:

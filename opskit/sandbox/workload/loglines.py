@@ -16,6 +16,7 @@ from typing import Protocol
 
 from opskit.sandbox.workload.execution import KILLED, TIMEOUT
 
+DAY_MS, MINUTE_MS = 86_400_000, 60_000
 STREAMS = 8
 """Log streams that one version's executions of a day are spread over."""
 
@@ -63,8 +64,7 @@ class Writer:
         for run in chain.from_iterable(repeat(run, getattr(run, "stands_for", 1)) for run in executions):
             request = _uuid(random)
             begin = int((start + run.at_s) * 1000)
-            day = _second(begin // 1000)[:10].replace("-", "/")
-            stream = f"{day}/[{run.version}]{int(random.random() * STREAMS):032x}"
+            stream = _stream(begin // DAY_MS, run.version, int(random.random() * STREAMS))
             for offset, text in write(run, request, begin):
                 yield stream, begin + offset, text
 
@@ -121,12 +121,12 @@ class Writer:
         head = (
             f'{{"timestamp": "{_iso(end_ms)}", "level": "{"ERROR" if run.error else "INFO"}", '
             f'"requestId": "{request}", {self._correlation(run)}"functionName": "{self.function}", '
-            f'"message": {json.dumps(message)}, '
+            f'"message": {_quoted(message)}, '
         )
         if not run.error:
             return f'{head}"records": {run.records}, "duration": {round(run.duration_ms)}}}'
         kind, _, text = run.error.partition(": ")
-        return f'{head}"errorType": {json.dumps(kind)}, "errorMessage": {json.dumps(text)}}}'
+        return f'{head}"errorType": {_quoted(kind)}, "errorMessage": {_quoted(text)}}}'
 
     def _correlation(self, run: Execution) -> str:
         # By the model's time, which does not move when the sandbox's past does.
@@ -164,10 +164,23 @@ def _shaped(digits: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-def _iso(ms: int) -> str:
-    return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
+@lru_cache(maxsize=4096)
+def _quoted(text: str) -> str:
+    return json.dumps(text)
 
 
 @lru_cache(maxsize=4096)
-def _second(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+def _stream(day: int, version: int, number: int) -> str:
+    """Return a log stream's name; `day` is counted from 1970 on."""
+    date = datetime.fromtimestamp(day * DAY_MS // 1000, UTC)
+    return f"{date:%Y/%m/%d}/[{version}]{number:032x}"
+
+
+def _iso(ms: int) -> str:
+    in_minute = ms % MINUTE_MS
+    return f"{_minute(ms // MINUTE_MS)}:{in_minute // 1000:02d}.{in_minute % 1000:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _minute(number: int) -> str:
+    return datetime.fromtimestamp(number * MINUTE_MS // 1000, UTC).strftime("%Y-%m-%dT%H:%M")
