@@ -59,11 +59,12 @@ def reset(service: str = "", action: str = "", times: int | None = None) -> Rule
 class FaultProxy:
     """A proxy before `upstream`; the first rule that fits a call decides. Use it with `with`.
 
-    `endpoint` is its URL, `fired` lists (service, action, fault) of the faults so far.
+    `endpoint` is its URL, `fired` lists (service, action, fault) of the faults so far. `resign` signs each
+    call anew with this process's credentials, for an upstream that checks signatures.
     """
 
-    def __init__(self, upstream: str, rules: Iterable[Rule] = ()) -> None:
-        self._burst = Microburst(upstream, rules=list(rules), resign=False)
+    def __init__(self, upstream: str, rules: Iterable[Rule] = (), *, resign: bool = False) -> None:
+        self._burst = Microburst(upstream, rules=list(rules), resign=resign)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.endpoint = ""
@@ -71,6 +72,11 @@ class FaultProxy:
     @property
     def fired(self) -> list[tuple[str, str, str]]:
         return [(event.service, event.operation, event.action) for event in self._burst.fired]
+
+    @property
+    def fired_at(self) -> list[float]:
+        """When they fired, in epoch seconds; the newest 2,000."""
+        return [event.ts for event in self._burst.fired]
 
     def set_rules(self, *rules: Rule) -> None:
         """Replace the rules of a running proxy."""

@@ -53,6 +53,7 @@ def settle(
 
 
 _MASKS = (
+    (r"http://(127\.0\.0\.1|localhost):\d+", "ENDPOINT"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
     (r"\b(?!00000000)[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b", "REQUEST"),
     (r"init [\d.,]+ m?s\b", "init N ms"),

@@ -25,7 +25,10 @@ class Clock:
 
 @dataclass
 class FakeQueue:
-    """Gives batches in turn, and answers hide and delete by `refuses` (reasons by handle) and `fault`."""
+    """Gives batches in turn, and answers hide and delete by `refuses` (reasons by handle) and `fault`.
+
+    The receive number `breaks_at`, from 1, raises `broken`.
+    """
 
     log: Log = field(default_factory=list)
     batches: list[list[Held]] = field(default_factory=list)
@@ -34,9 +37,13 @@ class FakeQueue:
     fault: Exception | None = None
     fifo: bool = False
     name: str = "dead"
+    breaks_at: int = 0
+    broken: Exception | None = None
 
     def receive(self, limit: int, *, hidden_s: int, wait_s: int) -> list[Held]:
         self.log.append(("receive", limit))
+        if self.broken and sum(call == "receive" for call, _ in self.log) == self.breaks_at:
+            raise self.broken
         return self.batches.pop(0) if self.batches else []
 
     def depth(self) -> Depth:

@@ -106,8 +106,9 @@ def evaluate(places: Mapping[str, Mapping[str, str]], data: Path) -> Mapping[str
     """Return what the modules without a provider make of the workers in each place."""
     values = data / "places.tfvars.json"
     values.write_text(json.dumps({"places": places}))
-    state = f"-state={data / 'evaluated.tfstate'}"
+    state = data / "evaluated.tfstate"
     terraform(EVALUATED, data, "init", "-input=false", "-no-color")
-    terraform(EVALUATED, data, "apply", "-auto-approve", "-no-color", state, f"-var-file={values}")
-    outputs = json.loads(terraform(EVALUATED, data, "output", "-json", state))
+    how = ("-auto-approve", "-no-color", "-backup=-", f"-state={state}", f"-var-file={values}")
+    terraform(EVALUATED, data, "apply", *how)
+    outputs = json.loads(state.read_text("utf-8"))["outputs"]
     return {name: output["value"] for name, output in outputs.items()}

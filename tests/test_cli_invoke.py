@@ -3,7 +3,10 @@
 import io
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -237,7 +240,7 @@ def test_an_aws_of_its_own_has_what_the_manifest_names_and_is_gone_afterwards(
         "topics": ["qa-told"],
     }
     assert code == 0
-    assert document["endpoint"].startswith("http://127.0.0.1:")
+    assert document["endpoint"] == "ENDPOINT"  # masked: on loopback
     assert dict(os.environ) == before
 
 
@@ -257,6 +260,25 @@ def handle(event, context):
     _, out, _ = run(capfd, "tryIt", "--event", "sample")
     assert "refused   notify.example: nothing leaves this machine without --network\n" in out
     assert '"status": 403' in out
+
+
+@pytest.mark.usefixtures("aws")
+def test_with_the_network_open_other_hosts_are_reached_through_the_callers_proxy(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "inside.example")
+    code = """
+import os
+def handle(event, context):
+    return {name: os.environ[name] for name in ("HTTPS_PROXY", "no_proxy")}
+"""
+    settle(tmp_path, code)
+    _, out, _ = run(capfd, "tryIt", "--event", "sample", "--network", "--output", "json")
+    assert json.loads(out)["result"] == {
+        "HTTPS_PROXY": "http://proxy.example:3128",
+        "no_proxy": "127.0.0.1,localhost,::1,inside.example",
+    }
 
 
 @pytest.mark.usefixtures("aws")
@@ -392,6 +414,32 @@ def test_an_asynchronous_letter_is_the_event_whatever_the_trigger(
     (tmp_path / "async.json").write_text(to_text(async_letter('{"plain": 1}')))
     code, out, _ = run(capfd, "tryIt", "async.json", "--output", "json")
     assert (code, json.loads(out)["result"]) == (0, {"plain": 1})
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ended_by_a_signal_it_leaves_no_handler_behind(
+    aws: EmbeddedAws, tmp_path: Path, number: int, code: int
+) -> None:
+    began, goes_on = tmp_path / "began", tmp_path / "goes_on"
+    handler = f"""
+import pathlib, time
+def handle(event, context):
+    pathlib.Path({str(began)!r}).touch()
+    time.sleep(4)
+    pathlib.Path({str(goes_on)!r}).touch()
+"""
+    settle(tmp_path, handler)
+    words = [sys.executable, "-m", "opskit", "invoke", "tryIt", "--event", "sample"]
+    running = subprocess.Popen(words, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(DOCS.parent)})
+    deadline = time.monotonic() + 60
+    while not began.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert began.exists()
+    running.send_signal(number)
+    assert running.wait(timeout=30) == code
+    time.sleep(5)
+    assert not goes_on.exists()
+    assert aws.endpoint
 
 
 def test_an_aws_that_does_not_answer_is_no_look(

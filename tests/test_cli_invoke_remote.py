@@ -65,7 +65,7 @@ def test_the_answer_is_shown_with_the_tail_of_its_log(
 tryIt ok in N ms
 event     sample, 3 records
 function  {FUNCTION}, version 7
-where     account 123456789012, us-east-1, prod
+where     account 123456789012, us-east-1, prod, ENDPOINT
 request   REQUEST
 time      init N ms, handler N ms of 20 s
 memory    N of 256 MB
@@ -141,8 +141,14 @@ def test_a_log_without_a_report_leaves_its_measures_unknown(
     deployed("done", tail="")
     code, out, _ = run(capfd, "tryIt", "--event", "sample", "--remote", "--yes")
     assert code == 1  # a text is no partial batch response
-    assert "time      no cold start, handler unknown of 20 s\nmemory    N of 256 MB\n" in out
+    assert "time      init unknown, handler unknown of 20 s\nmemory    N of 256 MB\n" in out
     assert "log\n  no line\n" in out
+
+
+def test_a_warm_start_has_no_init(capfd: pytest.CaptureFixture[str], deployed: Callable[..., None]) -> None:
+    deployed(None, tail=TAIL.replace("Init Duration: 310.20 ms", ""))
+    _, out, _ = run(capfd, "tryIt", "--event", "sample", "--remote", "--yes")
+    assert "time      no cold start, handler N ms of 20 s\n" in out
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_version_imports_not_even_typer() -> None:
 
 
 ON_CALL = ["cases", "demo", "diagnose", "dlq", "find-resources", "health"]
-KNOW = ["iam-policy", "logs", "query", "redrive-dlq", "runbooks", "sandbox", "signals"]
+KNOW = ["iam-policy", "invoke", "logs", "query", "redrive-dlq", "runbooks", "sandbox", "signals"]
 
 
 @pytest.mark.parametrize(

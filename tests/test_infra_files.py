@@ -173,3 +173,15 @@ def test_the_function_runs_what_the_package_is_built_for() -> None:
     assert body["runtime"] == f"python{libraries.PYTHON}"
     assert body["architectures"] == [package.ARCHITECTURE]
     assert body["handler"] == "workers.${var.worker.folder}.handler.handle"
+
+
+def test_the_addresses_in_the_guide_are_those_of_resources() -> None:
+    guide = (INFRA.parent.parent / "docs" / "deployment.md").read_text("utf-8")
+    addresses = re.findall(r"\bto = (\S+)", guide)
+    assert len(addresses) > 3
+    for address in addresses:
+        *path, kind, name = address.split(".")
+        folder = INFRA / "stacks" / "scoring"
+        for module in path[1::2]:
+            folder = _source(folder, dict(labelled(folder, "module"))[(module,)])
+        assert (kind, name) in {labels for labels, _ in labelled(folder, "resource")}, address

@@ -49,6 +49,7 @@ def test_a_value_that_does_not_fit_is_refused(values: dict[str, str | int], mess
         library.read("one", FILE).render(**values)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_nothing_breaks_out_even_of_a_careless_pattern(value: str) -> None:
     template = library.read("one", FILE.replace("[0-9a-f-]{36}", "(?s).*"))
@@ -236,3 +237,14 @@ def test_stream_errors_groups_json_logs() -> None:
     )
     rows = values(connection, library.load("stream-errors").text)
     assert [row[:2] for row in rows] == [["KeyError: 'user'", "2"], ["timeout", "1"]]
+
+
+def test_stream_errors_tells_the_exception_of_a_stack_trace_rather_than_what_came_of_it() -> None:
+    raised = "gateway.GatewayError: the gateway: ReadTimeout"
+    trace = (
+        "Traceback (most recent call last):\n  raise GatewayError(text)\nTimeoutError: timed out\n\n"
+        f"The above exception was the direct cause of the following exception:\n\n{raised}"
+    )
+    line = {"level": "ERROR", "message": "record failed", "exception": trace, "errorType": "GatewayError"}
+    rows = values(events([json.dumps(line)]), library.load("stream-errors").text)
+    assert [row[:2] for row in rows] == [[raised, "1"]]

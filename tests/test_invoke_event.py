@@ -212,6 +212,11 @@ def test_a_partial_batch_response_is_read_as_lambda_reads_it(
     assert unprocessed(result, IDS, trigger, reports=True) == left
 
 
+def test_a_failure_is_told_though_no_record_of_the_event_has_an_id() -> None:
+    left = unprocessed(failed("1"), (), "sqs", reports=True)
+    assert left == Unprocessed((), True, "itemIdentifier '1' is no record of the batch")
+
+
 def test_a_mapping_that_takes_no_partial_response_ignores_it() -> None:
     assert unprocessed(failed("1"), IDS, "sqs", reports=False) == Unprocessed()
 

@@ -184,11 +184,12 @@ def test_nothing_of_the_callers_aws_or_proxies_reaches_the_handler() -> None:
     assert found["WORKER_NOTIFY__URL"] == "http://127.0.0.1:9"
     assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_SQS", "MY_SECRET"} & set(found)
     assert found["HTTPS_PROXY"] == found["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:2"
-    assert found["NO_PROXY"] == "127.0.0.1,localhost,::1,intern"
+    assert found["NO_PROXY"] == found["no_proxy"] == "127.0.0.1,localhost,::1"
     assert (found["CONFIG_ENV"], found["AWS_REGION"]) == ("qa", "eu-west-1")
 
 
 def test_with_the_network_open_the_callers_proxies_hold() -> None:
-    found = environment(place(open=True), {"HTTPS_PROXY": "http://p:1"})
+    found = environment(place(open=True), {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "intern"})
     assert found["HTTPS_PROXY"] == "http://p:1"
+    assert found["NO_PROXY"] == "127.0.0.1,localhost,::1,intern"
     assert "HTTP_PROXY" not in found

@@ -327,3 +327,18 @@ def test_no_more_ids_are_followed_than_a_filter_pattern_has_room_for() -> None:
     kept = ids.fitting("first-request", longest)
     assert 0 < len(kept) < 20
     assert len(ids.pattern(["first-request", *kept])) <= 1024
+
+
+def test_a_line_of_embedded_metrics_says_so_and_its_values_are_its_fields() -> None:
+    document = {"_aws": {"Timestamp": 1, "CloudWatchMetrics": [{"Metrics": [{"Name": "Done"}]}]},
+                "Done": [2.0], "worker": "scoreUsers", "requestId": ID}  # fmt: skip
+    fields = {"Done": [2.0], "worker": "scoreUsers"}
+    assert understood(json.dumps(document)) == Said("metrics", Level.INFO, ID, fields=fields)
+
+
+@pytest.mark.parametrize("more", [{"_aws": 1}, {"_aws": {"CloudWatchMetrics": []}, "message": "own words"}])
+def test_a_line_with_words_of_its_own_keeps_all_that_it_says(more: dict[str, Any]) -> None:
+    found = understood(json.dumps({"Done": 2, **more}))
+    assert found.message == more.get("message", "")
+    assert found.fields == {"Done": 2, "_aws": more["_aws"]}
+    assert found.level is None

@@ -140,9 +140,9 @@ def test_masking_twice_is_masking_once(text: str) -> None:
 def test_masking_takes_time_linear_in_the_text(unit: str) -> None:
     def seconds(size: int) -> float:
         text = unit * (size // len(unit))
-        start = time.perf_counter()
+        start = time.thread_time()  # whatever else the machine has to do
         mask(text)
-        return time.perf_counter() - start
+        return time.thread_time() - start
 
     seconds(10_000)
     assert seconds(200_000) < 2.0
@@ -150,8 +150,8 @@ def test_masking_takes_time_linear_in_the_text(unit: str) -> None:
 
 def test_a_real_message_is_masked_quickly() -> None:
     line = '{"level":"INFO","requestId":"abc-123","userId":"user-456","message":"scored","score":85}'
-    start = time.perf_counter()
+    start = time.thread_time()
     for _ in range(1_000):
         mask(line)
-    assert time.perf_counter() - start < 1.0
+    assert time.thread_time() - start < 1.0
     assert re.search("user-456", mask(line)) is None

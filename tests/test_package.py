@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from opskit.errors import OpskitError, UsageError
-from workers import libraries, package
+from workers import bytecode, libraries, package
 
 FOLDERS = sorted(path.parent.name for path in package.WORKERS.glob("*/worker.yaml"))
 HANDLERS = [folder for folder in FOLDERS if (package.WORKERS / folder / "handler.py").exists()]
@@ -30,6 +30,51 @@ def test_a_second_build_elsewhere_gives_the_same_bytes(scorer: package.Package, 
     again = package.build("scoreUsers", tmp_path / "deeper" / "dist", installed=True)
     assert again.path != scorer.path
     assert again.path.read_bytes() == scorer.path.read_bytes()
+
+
+def test_a_workers_own_bytecode_is_the_same_each_time(tmp_path: Path) -> None:
+    files = package.own_files([package.WORKERS / "common", SCORER])
+    one, two = (bytecode.beside(files, tmp_path / folder) for folder in ("one", "two/deeper"))
+    assert one.keys() == two.keys()
+    assert [name for name in one if "score_users/__pycache__/handler." in name]
+    assert all(one[name].read_bytes() == two[name].read_bytes() for name in one)
+
+
+def test_bytecode_is_the_same_each_time_and_is_what_is_imported(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    names = {f"package/module{index}.py": source / f"module{index}.py" for index in range(4)}
+    for index, path in enumerate(names.values()):
+        path.write_text(
+            f"NAMES = {{'a', 'b', 'c{index}'}}\ndef seen(x):\n    return x in {{'z', 'y', 'x'}}\n"
+        )
+    built = []
+    for folder in ("one", "two/deeper"):
+        files = bytecode.beside(names, tmp_path / folder)
+        path = tmp_path / folder / "out.zip"
+        package.write_zip(files, path)
+        built.append(path.read_bytes())
+    assert built[0] == built[1]
+    assert sum(name.endswith(".pyc") for name in files) == 4
+    compiled = next(path for name, path in files.items() if "module0." in name and name.endswith(".pyc"))
+    assert b"/var/task/package/module0.py" in compiled.read_bytes()
+    assert str(tmp_path).encode() not in compiled.read_bytes()
+    assert compiled.read_bytes()[4:8] == b"\x01\x00\x00\x00", "by hash, and never compared with the source"
+
+
+def test_bytecode_of_another_python_than_lambdas_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(libraries, "PYTHON", "3.99")
+    with pytest.raises(UsageError, match=r"--bytecode needs Python 3\.99, as Lambda runs, not 3\."):
+        package.build("scoreUsers", tmp_path, with_bytecode=True)
+
+
+def test_what_does_not_compile_is_named(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("def (:\n")
+    with pytest.raises(OpskitError, match="byte-code: "):
+        bytecode.beside({"wrong.py": wrong}, tmp_path / "into")
 
 
 def test_bytes_do_not_depend_on_times_modes_or_what_was_run(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import subprocess
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -139,6 +140,12 @@ def test_opskit_takes_the_gates_options() -> None:
     for arguments in _commands("opskit"):
         assert arguments[0] == "health"
         assert {one for one in arguments if one.startswith("--")} <= known
+
+
+def test_scripts_are_what_a_shell_can_read() -> None:
+    for name in jobs():
+        done = subprocess.run(["sh", "-n"], input=scripts(name), capture_output=True, text=True, check=False)
+        assert not done.stderr, f"{name}: {done.stderr}"
 
 
 # --- what it promises --------------------------------------------------------------------------------

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 from letters import message_id
-from redrive_fakes import FakeDestination, FakeQueue, held, ids
+from redrive_fakes import FakeDestination, FakeQueue, fault, held, ids
 
+from opskit.aws.sqs import AlteredError
 from opskit.redrive.ledger import Fate, Ledger, State
-from opskit.redrive.mover import NOT_REACHED, Mover
+from opskit.redrive.letter import Held
+from opskit.redrive.mover import LOAD, NOT_REACHED, Mover
 from opskit.redrive.outcome import Outcome, Status
 from opskit.redrive.pace import Pace
+from opskit.redrive.tally import Progress, Tally
 
 
 @pytest.fixture
@@ -22,8 +25,15 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     made.close()
 
 
-def mover(queue: FakeQueue, ledger: Ledger, to: FakeDestination, limit: int | None = None) -> Mover:
-    at_s = count(0.0, 5.0)
+def mover(
+    queue: FakeQueue,
+    ledger: Ledger,
+    to: FakeDestination,
+    limit: int | None = None,
+    step_s: float = 5.0,
+) -> Mover:
+    """Each look at its clock finds it `step_s` later."""
+    at_s = count(0.0, step_s)
     return Mover(
         queue,
         to,
@@ -72,3 +82,58 @@ def test_what_is_in_the_ledger_alone_and_not_taken_is_still_open(ledger: Ledger)
     assert ours.tally.halt is not None
     assert "in the ledger alone" in ours.tally.halt.reason
     assert ours.tally.progress.failed == 0
+
+
+def tens(count: int) -> list[list[Held]]:
+    return [[held(10 * ten + n) for n in range(1, 11)] for ten in range(count)]
+
+
+def test_a_thread_hands_over_several_batches_with_one_note_in_the_ledger(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[int] = []
+    real = Ledger.sending
+    monkeypatch.setattr(
+        Ledger, "sending", lambda self, letters, _: noted.append(len(letters)) or real(self, letters)
+    )
+    ramp(mover(FakeQueue(batches=tens(LOAD // 10 + 1)), ledger, FakeDestination(), limit=LOAD))
+    assert (noted, ledger.counts()["moved"]) == ([LOAD], LOAD)
+
+
+def test_of_a_fifo_queue_one_batch_is_handed_over_at_a_time(ledger: Ledger) -> None:
+    to = FakeDestination()
+    ramp(mover(FakeQueue(batches=tens(4), fifo=True), ledger, to, limit=40))
+    assert sorted(letters for _, letters in to.log) == [ids(*range(n + 1, n + 11)) for n in (0, 10, 20, 30)]
+
+
+@pytest.mark.parametrize("broken", [fault(), AlteredError("its MD5OfBody does not fit")])
+def test_what_is_received_before_a_fault_is_not_lost_sight_of(ledger: Ledger, broken: Exception) -> None:
+    queue, to = FakeQueue(batches=tens(2), breaks_at=3, broken=broken), FakeDestination()
+    ours = mover(queue, ledger, to, limit=LOAD, step_s=0.0)
+    ramp(ours)
+    ours.finish()
+    assert ours.tally.halt is not None
+    assert to.log == []
+    assert ledger.reasons_left() == {NOT_REACHED: 20}
+    assert [handles for call, handles in queue.log if call == "hide 0"] == [
+        tuple(f"handle-{n}" for n in range(1, 21))
+    ]
+
+
+def test_no_thread_receives_what_another_has_room_for(ledger: Ledger) -> None:
+    queue = FakeQueue(batches=[[held(n)] for n in range(1, 31)])
+    ramp(mover(queue, ledger, FakeDestination(), limit=3))
+    counts = ledger.counts()
+    assert (counts["moved"], counts.get("left")) == (3, None)
+    assert sum(call == "receive" for call, _ in queue.log) == 3
+
+
+def test_room_that_is_not_used_is_free_again() -> None:
+    tally = Tally(Progress(), limit=60)
+    with tally.reserved(LOAD) as first, tally.reserved(LOAD) as second, tally.reserved(LOAD) as third:
+        assert (first, second, third) == (LOAD, 10, 0)
+        assert all(tally.claim() for _ in range(10))
+    with tally.reserved(LOAD) as again, tally.reserved(LOAD) as rest:
+        assert (again, rest) == (LOAD, 0)
+    with Tally(Progress()).reserved(LOAD) as unlimited:
+        assert unlimited == LOAD

@@ -11,7 +11,8 @@ from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingErro
 from workers_kit import TRACE, context, fan_event, kinesis, measured, said, sqs
 
 from workers.common import settings, tracing
-from workers.common.batch import Answer, Record, process, record_id
+from workers.common.batch import Answer, Record, process
+from workers.common.events import record_id
 from workers.common.settings import Settings
 from workers.common.worker import Run, worker
 

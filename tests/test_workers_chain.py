@@ -25,6 +25,7 @@ from opskit.invoke.model import Ended, Span
 from opskit.invoke.process import Asked, Ran, run
 from opskit.invoke.queue_event import event_of
 from opskit.invoke.receiver import receiving
+from opskit.logs.line import understood
 from opskit.redrive.records import Batch
 from opskit.redrive.stream_event import parts_of
 from opskit.settings import Settings
@@ -214,9 +215,19 @@ def test_its_trace_is_one_tree_in_which_each_worker_follows_from_the_last(chain:
     assert not [one.error for all_of in chain.spans.values() for one in all_of if one.error]
 
 
-def test_no_line_of_any_worker_names_the_fan(chain: Chain) -> None:
-    logs = chain.aws.client("logs")
-    for worker in chain.workers.values():
-        lines = [one["message"] for one in logs.filter_log_events(logGroupName=worker.log_group)["events"]]
-        assert len(lines) >= 4
-        assert not [line for line in lines if "fan-0001" in line]
+def lines_of(chain: Chain, name: str) -> list[str]:
+    group = chain.workers[name].log_group
+    return [
+        one["message"] for one in chain.aws.client("logs").filter_log_events(logGroupName=group)["events"]
+    ]
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_every_line_has_the_handbooks_fields_and_none_names_the_fan(chain: Chain, name: str) -> None:
+    lines = lines_of(chain, name)
+    assert len(lines) >= 5
+    assert not [line for line in lines if "fan-0001" in line]
+    for said in map(understood, lines):
+        assert said.level, said
+        assert said.message, said
+        assert said.request_id == chain.requests[name]

@@ -16,9 +16,9 @@ from opskit.redrive.kinds import Kind, kind_of_text
 from opskit.redrive.records import Batch
 from workers.common import clients
 from workers.common.deadline import DeadlineNear
+from workers.common.poison import TooManyUnreadableError
 from workers.publish_scores.changes import Change, read
 from workers.publish_scores.handler import BatchFailedError
-from workers.publish_scores.poison import TooManyUnreadableError
 from workers.publish_scores.publishing import Fate, Topic
 
 EVENTS = Path(__file__).parents[1] / "workers" / "publish_scores" / "events"
@@ -247,3 +247,16 @@ def test_poison_behind_a_failure_is_left_for_the_next_time(monkeypatch: pytest.M
     bad = [record(n, image({"S": "n/a"}), user=f"fan-{n}") for n in (1, 4)]
     invoke(batch(bad[0], record(2, 10, user="fan-2"), record(3, 10, user="fan-3"), bad[1]))
     assert [one["DDBStreamBatchInfo"]["startSequenceNumber"] for one in letters()] == [sequence(1)]
+
+
+def test_poison_is_set_aside_once_however_often_the_topic_takes_nothing(
+    shared_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [record(1, image({"S": "n/a"}), user="a"), record(2, 10, user="b")]
+    with FaultProxy(shared_aws.endpoint, [denied("sns", "PublishBatch")]) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        assert invoke(batch(*records)) == {"batchItemFailures": [{"itemIdentifier": sequence(2)}]}
+        with pytest.raises(BatchFailedError):
+            invoke(batch(*records[1:]))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", shared_aws.endpoint)
+    assert len(letters()) == 1

@@ -139,6 +139,7 @@ def test_metrics_have_the_worker_and_the_environment_as_dimensions(
             "http",
         ),
         (sqs({}, attributes={"x-correlation-id": CORRELATION, "traceparent": TRACEPARENT}), "sqs"),
+        (sqs(fan_event(1), fan_event(2)), "sqs"),
         (kinesis(fan_event(1), fan_event(2)), "kinesis"),
         (
             {

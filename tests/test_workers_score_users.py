@@ -16,8 +16,8 @@ from opskit.redrive.kinds import Kind, kind_of_text
 from opskit.redrive.records import Batch
 from workers.common import clients
 from workers.common.events import WrongEventError
+from workers.common.poison import TooManyUnreadableError
 from workers.score_users.handler import BatchFailedError
-from workers.score_users.poison import TooManyUnreadableError
 
 EVENTS = Path(__file__).parents[1] / "workers" / "score_users" / "events"
 
@@ -98,6 +98,8 @@ def test_every_correlation_id_of_a_fan_is_in_a_line(capsys: pytest.CaptureFixtur
         ([1], "data is not a JSON object"),
         (fan_event(1, id=""), "id is not text of 1 to 256 characters"),
         (fan_event(1, userId=7), "userId is not text of 1 to 256 characters"),
+        (fan_event(1, userId="\ud800"), "userId is not text of 1 to 256 characters"),
+        (fan_event(1, id="\udfff"), "id is not text of 1 to 256 characters"),
         (fan_event(1, type="t" * 257), "type is not text of 1 to 256 characters"),
         (fan_event(1, occurredAt="yesterday"), "occurredAt is not an ISO 8601 time"),
         (fan_event(1, occurredAt="2026-01-05T10:00:00"), "occurredAt has no time zone"),

@@ -148,6 +148,7 @@ def test_keys_are_usable_as_long_as_they_serve() -> None:
         json.dumps({"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "secret", "alg": "HS256"}]}).encode(),
         json.dumps({"keys": [{**OLD.public, "use": "enc"}]}).encode(),
         json.dumps({"keys": [{**OLD.public, "kid": ""}]}).encode(),
+        json.dumps({"keys": [{**OLD.public, "kid": ["old"]}]}).encode(),
     ],
 )
 def test_what_holds_no_key_that_signs_is_no_key_set(document: bytes) -> None:
@@ -166,12 +167,12 @@ def test_of_a_set_only_keys_that_sign_by_an_accepted_algorithm_are_kept() -> Non
 
 def test_a_set_comes_over_http(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/jwks.json").respond_with_json(key_set(OLD))
-    document = fetcher(httpserver.url_for("/jwks.json"))(1.0)
+    document = fetcher(httpserver.url_for("/jwks.json"))(9.0)
     assert set(signing_keys(document, RULES.algorithms)) == {"old"}
 
 
 def _slow(request: Request) -> Response:
-    time.sleep(0.6)
+    time.sleep(3)
     return Response("{}")
 
 
@@ -192,7 +193,7 @@ def test_a_slow_provider_costs_no_more_than_the_timeout(
     begun = time.monotonic()
     with pytest.raises(FetchError):
         fetcher(httpserver.url_for("/jwks.json"))(0.3)
-    assert time.monotonic() - begun < 0.6
+    assert time.monotonic() - begun < 2.5
 
 
 @pytest.mark.parametrize("status", [302, 404, 500, 503])

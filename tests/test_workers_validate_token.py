@@ -45,6 +45,8 @@ def aws(made: EmbeddedAws, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPat
     """The table, the queue and an identity provider; nothing is remembered of a test before."""
     monkeypatch.setenv("CONFIG_ENV", "prod")
     monkeypatch.setenv("WORKER_IDENTITY_PROVIDER__JWKS_URL", httpserver.url_for("/jwks.json"))
+    monkeypatch.setenv("WORKER_IDENTITY_PROVIDER__TIMEOUT_S", "5")  # however busy this machine is
+    monkeypatch.setenv("WORKER_AWS__READ_TIMEOUT_S", "3")
     monkeypatch.setenv("WORKER_AWS__ATTEMPTS", "1")
     for cached in (handler._keys, handler._health_of):
         cached.cache_clear()

@@ -69,6 +69,7 @@ def installed_files(distributions: Mapping[str, Distribution]) -> dict[str, Path
 
 def fetched_files(pinned: list[str], machine: str, into: Path) -> dict[str, Path]:
     """Return the files of wheels for Lambda's platform, which pip gets into the folder `into`."""
+    into.mkdir(parents=True, exist_ok=True)
     if pinned:
         _pip(pinned, machine, into)
     return {

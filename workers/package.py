@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from opskit.errors import OpskitError, UsageError
 from opskit.inventory.reader import WorkerFile, read_all
 from opskit.settings import ENVIRONMENTS, printable, suggestion
-from workers import libraries
+from workers import bytecode, libraries
 
 WORKERS = Path(__file__).parent
 ARCHITECTURE = "arm64"
@@ -50,12 +50,22 @@ class Package:
         return f"{self.worker} {self.path} {self.code_sha256} ({sizes})"
 
 
-def build(worker: str, out: Path, *, installed: bool = False, architecture: str = ARCHITECTURE) -> Package:
+def build(
+    worker: str,
+    out: Path,
+    *,
+    installed: bool = False,
+    with_bytecode: bool = False,
+    architecture: str = ARCHITECTURE,
+) -> Package:
     """Write `<out>/<worker>.zip`, libraries included.
 
     `installed` takes the libraries from the running environment, so they fit its Python and machine only;
-    otherwise pip gets the wheels for Lambda's. UsageError for what the caller can put right.
+    otherwise pip gets the wheels for Lambda's. `with_bytecode` compiles for the running Python, which must be
+    the one that will run it. UsageError for what the caller can put right.
     """
+    if with_bytecode and not installed and _python() != libraries.PYTHON:
+        raise UsageError(f"--bytecode needs Python {libraries.PYTHON}, as Lambda runs, not {_python()}")
     file = _find(worker)
     machine = libraries.ARCHITECTURES[architecture]
     folders = (WORKERS / "common", WORKERS / file.folder)
@@ -65,10 +75,11 @@ def build(worker: str, out: Path, *, installed: bool = False, architecture: str 
         theirs = (
             libraries.installed_files(needed)
             if installed
-            else libraries.fetched_files(pinned, machine, Path(folder))
+            else libraries.fetched_files(pinned, machine, Path(folder, "wheels"))
         )
         path = out / f"{file.name}.zip"
-        write_zip({**theirs, **own_files(folders)}, path)
+        files = {**theirs, **own_files(folders)}
+        write_zip(bytecode.beside(files, Path(folder, "task")) if with_bytecode else files, path)
     return _checked(file.name, path)
 
 
@@ -103,7 +114,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = options.workers or [file.name for file in _all()]
     try:
         for name in names:
-            built = build(name, options.out, installed=options.installed, architecture=options.architecture)
+            built = build(
+                name,
+                options.out,
+                installed=options.installed,
+                with_bytecode=options.bytecode,
+                architecture=options.architecture,
+            )
             print(built)  # noqa: T201 - the result
     except OpskitError as error:
         print(f"package: {printable(str(error))}", file=sys.stderr)  # noqa: T201
@@ -120,8 +137,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--installed", action="store_true", help="libraries of this environment: for tests, not for Lambda"
     )
+    parser.add_argument(
+        "--bytecode", action="store_true", help="compiled modules too: cold starts take half as long"
+    )
     parser.add_argument("--architecture", choices=libraries.ARCHITECTURES, default=ARCHITECTURE)
     return parser
+
+
+def _python() -> str:
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def _all() -> tuple[WorkerFile, ...]:

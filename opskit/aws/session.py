@@ -150,8 +150,12 @@ def _moment(value: Any) -> datetime:
 
 def _config(service: str, tries: int = TRIES, wait_s: float = 0) -> Config:
     return Config(
-        # Where nothing is tried again the older mode does the same, in less time a call.
-        retries={"mode": "standard" if tries > 1 else "legacy", "total_max_attempts": tries},
+        # Where nothing is tried again the older mode does the same, in less time a call. So it does for SQS,
+        # of whose faults both modes try the same ones again.
+        retries={
+            "mode": "standard" if tries > 1 and service != "sqs" else "legacy",
+            "total_max_attempts": tries,
+        },
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S + wait_s,
         max_pool_connections=CONNECTIONS,

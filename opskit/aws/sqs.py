@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from opskit.aws.session import Aws
-from opskit.redrive.letter import TRACE_HEADER, Held, Letter, md5_of_attributes, md5_of_body
+from opskit.redrive.letter import (
+    TRACE_HEADER,
+    Held,
+    Letter,
+    from_message,
+    md5_of_attributes,
+    md5_of_body,
+)
 
 BATCH = 10
 """Entries in a request, at most (SQS Developer Guide, "Amazon SQS message quotas")."""
@@ -119,19 +126,7 @@ def in_tens(entries: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 def _held(message: Mapping[str, Any]) -> Held:
-    system = message.get("Attributes", {})
-    letter = Letter(
-        message_id=message["MessageId"],
-        body=message["Body"],
-        attributes=message.get("MessageAttributes", {}),
-        sent_at_ms=int(system.get("SentTimestamp", 0)),
-        receives=int(system.get("ApproximateReceiveCount", 0)),
-        source_arn=system.get("DeadLetterQueueSourceArn", ""),
-        group=system.get("MessageGroupId", ""),
-        deduplication_id=system.get("MessageDeduplicationId", ""),
-        sequence=system.get("SequenceNumber", ""),
-        trace_header=system.get(TRACE_HEADER, ""),
-    )
+    letter = from_message(message)
     check_whole(message, letter)
     return Held(letter, message["ReceiptHandle"])
 

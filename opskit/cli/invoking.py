@@ -138,8 +138,11 @@ def _decoded(name: str, raw: bytes) -> str:
 
 
 def _local(chosen: Chosen, asked: Asked, name: str, read: Read) -> Invocation:
+    from opskit.sandbox.process import ended_by_signals
+
     chosen.code.check()
-    with _endpoint() as (endpoint, lasting):
+    around = dict(os.environ)  # beside the embedded AWS there are none of the user's proxies
+    with ended_by_signals(), _endpoint() as (endpoint, lasting):
         aws = Aws(chosen.worker.region)
         try:
             account = _account(aws)
@@ -152,9 +155,7 @@ def _local(chosen: Chosen, asked: Asked, name: str, read: Read) -> Invocation:
             aws.close()
         subject = _subject(chosen, name, payload, account, endpoint, **local.described(chosen.worker))
         with out.working(f"running {chosen.worker.name}"):
-            return local.invoke(
-                chosen.code, chosen.worker, payload, subject, os.environ, network=asked.network
-            )
+            return local.invoke(chosen.code, chosen.worker, payload, subject, around, network=asked.network)
 
 
 @contextmanager

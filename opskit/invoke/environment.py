@@ -43,8 +43,8 @@ def environment(place: Place, around: Mapping[str, str]) -> dict[str, str]:
         for name, value in around.items()
         if name in KEPT or name.startswith(KEPT_BEGINNINGS) or (place.open and name in PROXIES)
     }
-    direct = ",".join(filter(None, (DIRECT, around.get("no_proxy") or around.get("NO_PROXY"))))
-    hosts = {"NO_PROXY": direct, "no_proxy": direct}
+    theirs = (around.get("no_proxy") or around.get("NO_PROXY")) if place.open else None
+    hosts = dict.fromkeys(("NO_PROXY", "no_proxy"), f"{DIRECT},{theirs}" if theirs else DIRECT)
     return {**kept, **_of_lambda(place), **_of_this_machine(place), **hosts}
 
 

@@ -18,7 +18,7 @@ def unprocessed(result: Json, ids: Sequence[str], trigger: str, *, reports: bool
 
     Of a stream that is everything from the first record named on, for Lambda begins there again.
     """
-    if not reports or not ids or result is None:
+    if not reports or result is None:
         return Unprocessed()
     failures = result.get(FAILURES) or [] if isinstance(result, dict) else None
     if not isinstance(failures, list):

@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opskit.model import Json
-from opskit.redrive.letter import TRACE_HEADER, Letter, from_document, md5_of_attributes, md5_of_body
+from opskit.redrive.letter import (
+    TRACE_HEADER,
+    Letter,
+    from_document,
+    from_message,
+    md5_of_attributes,
+    md5_of_body,
+)
 
 
 def letter_of(document: Json) -> Letter | None:
@@ -29,19 +36,8 @@ def letter_of(document: Json) -> Letter | None:
 
 
 def _received(message: Mapping[str, Any]) -> Letter:
-    system = message.get("Attributes") or {}
-    return Letter(
-        message_id=message["MessageId"],
-        body=message["Body"],
-        attributes={name: _attribute(one) for name, one in (message.get("MessageAttributes") or {}).items()},
-        sent_at_ms=int(system.get("SentTimestamp", 0)),
-        receives=int(system.get("ApproximateReceiveCount", 0)),
-        source_arn=system.get("DeadLetterQueueSourceArn", ""),
-        group=system.get("MessageGroupId", ""),
-        deduplication_id=system.get("MessageDeduplicationId", ""),
-        sequence=system.get("SequenceNumber", ""),
-        trace_header=system.get(TRACE_HEADER, ""),
-    )
+    attributes = {name: _attribute(one) for name, one in (message.get("MessageAttributes") or {}).items()}
+    return from_message({**message, "MessageAttributes": attributes})
 
 
 def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:

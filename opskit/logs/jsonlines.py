@@ -22,6 +22,8 @@ REQUESTS = (
     "request_id",
 )
 TIMES = ("timestamp", "time", "@timestamp")
+METRICS = "_aws"
+"""The member that makes a line one of metrics."""
 _PLATFORM = "platform."
 _KINDS = {
     "start": Kind.START,
@@ -50,6 +52,15 @@ def read(text: str) -> Said | None:
     return _said(document)
 
 
+def _is_metrics(document: Mapping[str, Json]) -> bool:
+    """Tell a line that CloudWatch makes metrics of.
+
+    Form: CloudWatch user guide, "Specification: Embedded metric format".
+    """
+    directive = document.get(METRICS)
+    return isinstance(directive, Mapping) and isinstance(directive.get("CloudWatchMetrics"), list)
+
+
 def _finite(text: str) -> float | str:
     """Return a number, and what no JSON can say again, such as 1e999, as its text."""
     number = float(text)
@@ -61,9 +72,11 @@ def _said(document: Mapping[str, Json]) -> Said:
     message = next((name for name in MESSAGES if isinstance(document.get(name), str)), "")
     request = next((name for name in REQUESTS if isinstance(document.get(name), str)), "")
     taken = {level, message, request, next((name for name in TIMES if name in document), "")}
+    metrics = _is_metrics(document) and not message
+    taken |= {METRICS} if metrics else set()
     return Said(
-        message=str(document.get(message, "")).rstrip(),
-        level=level_of(document.get(level)),
+        message="metrics" if metrics else str(document.get(message, "")).rstrip(),
+        level=Level.INFO if metrics and not level else level_of(document.get(level)),
         request_id=str(document.get(request, "")),
         fields={name: value for name, value in document.items() if name not in taken},
     )

@@ -43,6 +43,23 @@ class Letter:
         )
 
 
+def from_message(message: Mapping[str, Any]) -> Letter:
+    """Return the letter that SQS's ReceiveMessage gives, as botocore has it."""
+    system = message.get("Attributes") or {}
+    return Letter(
+        message_id=message["MessageId"],
+        body=message["Body"],
+        attributes=message.get("MessageAttributes") or {},
+        sent_at_ms=int(system.get("SentTimestamp", 0)),
+        receives=int(system.get("ApproximateReceiveCount", 0)),
+        source_arn=system.get("DeadLetterQueueSourceArn", ""),
+        group=system.get("MessageGroupId", ""),
+        deduplication_id=system.get("MessageDeduplicationId", ""),
+        sequence=system.get("SequenceNumber", ""),
+        trace_header=system.get(TRACE_HEADER, ""),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A letter in flight with us; its receipt handle is good until its visibility timeout is over."""
@@ -86,10 +103,12 @@ def to_text(letter: Letter, *, still_in: str = "") -> str:
 
     `still_in` is the queue that it was not taken from, noted for whoever would send the copy.
     """
-    said = {name: getattr(letter, name) for name in _PLAIN if getattr(letter, name)}
-    attributes = {name: _written(value) for name, value in letter.attributes.items()}
-    said |= {"attributes": attributes} if attributes else {}
-    return json.dumps(said | ({STILL_IN: still_in} if still_in else {}), ensure_ascii=False)
+    said: dict[str, Any] = {name: value for name in _PLAIN if (value := getattr(letter, name))}
+    if letter.attributes:
+        said["attributes"] = {name: _written(value) for name, value in letter.attributes.items()}
+    if still_in:
+        said[STILL_IN] = still_in
+    return _AS_JSON(said)
 
 
 def from_text(text: str) -> Letter:
@@ -104,6 +123,7 @@ def from_document(document: Mapping[str, Any]) -> Letter:
     return Letter(**{"body": "", **said}, attributes=attributes)
 
 
+_AS_JSON = json.JSONEncoder(ensure_ascii=False).encode
 _PLAIN = (
     *("message_id", "body", "sent_at_ms", "receives", "source_arn"),
     *("group", "deduplication_id", "sequence", "trace_header"),

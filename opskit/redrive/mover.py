@@ -24,9 +24,14 @@ from opskit.redrive.sorting import Choose, Sorted, Sorter, own_id_only
 from opskit.redrive.tally import Progress, Tally
 
 BATCH = 10
+LOAD = 50
+LOAD_CHARACTERS = 500_000
+"""What one thread hands over at a time: its batches share the ledger's two writes, and the wait for them."""
 HIDDEN_S = 60
 AWAY_S = 900
 """How long a message that stays is hidden when it is met again in one run."""
+OTHERS_S = 0.05
+"""What --limit still allows may be in the hands of other threads, who may give it back."""
 MAX_WORKERS = 16
 PER_WORKER = 40.0
 """Messages a second that one thread moves where a call takes some tens of milliseconds."""
@@ -112,16 +117,39 @@ class Mover:
 
     def _work(self, pace: Pace) -> None:
         while self._goes_on():
-            # What others have not claimed yet; when it is nothing, letters of a process before are open.
-            permits, wait_s = pace.take(self.tally.remaining(BATCH) or BATCH)
-            if not permits:
-                self.tally.stopped.wait(min(wait_s, 0.5))
-                continue
-            found = self._sorter.sort(self.hand.next(permits) or self.reader.receive(permits))
-            pace.give_back(permits - len(found.chosen))
-            self._settle(found)
-            if found.chosen:
-                self._hand_over(found.chosen, found.doubtful)
+            with self.tally.reserved(LOAD) as free:
+                found = self._found(pace, free)
+            if found is not None:
+                self._settle(found)
+                if found.chosen:
+                    self._hand_over(found.chosen, found.doubtful)
+
+    def _found(self, pace: Pace, free: int) -> Sorted | None:
+        """Return what may go now, of `free` letters; None if none may yet."""
+        permits, wait_s = 0, OTHERS_S
+        if free or self._missing:  # when nothing is free, letters of a process before are open
+            permits, wait_s = pace.take(free or BATCH)
+        if not permits:
+            self.tally.stopped.wait(min(wait_s, 0.5))
+            return None
+        found = self._sorter.sort(self.hand.next(permits) or self._load(permits))
+        pace.give_back(permits - len(found.chosen))
+        return found
+
+    def _load(self, permits: int) -> list[Held]:
+        """Receive up to `permits` letters: of a FIFO queue one batch, so that what it holds up is little."""
+        load: list[Held] = []
+        try:
+            while received := self.reader.receive(min(BATCH, permits - len(load))):
+                load += received
+                size = sum(len(held.letter.body) for held in load)
+                enough = self._queue.fifo or size >= LOAD_CHARACTERS or len(load) >= permits
+                if enough or len(received) < BATCH or self.tally.stopped.is_set():
+                    break
+        except (*FAULTS, AlteredError):
+            self.hand.wait(load)  # they stay, and are shown again at the end
+            raise
+        return load
 
     def _hand_over(self, chosen: Sequence[tuple[Held, str]], doubtful: set[str]) -> Sent | None:
         ids = {held.letter.message_id for held, _ in chosen}

@@ -1,6 +1,8 @@
 """How far a redrive is, whether it goes on, and why not; shared by its threads."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from opskit.errors import OpskitError
@@ -42,6 +44,7 @@ class Tally:
         self._progress = start
         self._limit = limit
         self._claimed = start.moved + start.returned + open_
+        self._reserved = 0
 
     @property
     def progress(self) -> Progress:
@@ -70,6 +73,22 @@ class Tally:
     def remaining(self, most: int) -> int:
         """Return how many of `most` messages --limit still allows."""
         return most if self._limit is None else max(0, min(most, self._limit - self._claimed))
+
+    @contextmanager
+    def reserved(self, most: int) -> Iterator[int]:
+        """Set aside up to `most` of the --limit messages for one thread, which claims them; yield how many.
+
+        So no thread receives what another has room for already.
+        """
+        with self._lock:
+            some = most if self._limit is None else self._limit - self._claimed - self._reserved
+            some = max(0, min(most, some))
+            self._reserved += some
+        try:
+            yield some
+        finally:
+            with self._lock:
+                self._reserved -= some
 
     def stop(self, what: str, reason: str) -> None:
         """Stop after the batches in hand; the first reason counts."""

@@ -66,7 +66,8 @@ def _facts(one: Invocation) -> Iterator[str]:
     version = f", version {subject.version}" if subject.version else ""
     place = f"account {subject.account}, {subject.region}, {subject.env}"
     yield f"function  {subject.function}{version}"
-    yield f"where     {place}{'' if subject.remote else ', on this machine'}"
+    here = f", {subject.endpoint}" if subject.endpoint else ""
+    yield f"where     {place}{here if subject.remote else ', on this machine'}"
     yield f"request   {one.request_id}"
     yield f"time      {', '.join(_times(one))}"
     yield f"memory    {_memory(one)}"
@@ -75,7 +76,8 @@ def _facts(one: Invocation) -> Iterator[str]:
 
 
 def _times(one: Invocation) -> Iterator[str]:
-    yield f"init {_ms(one.init_ms)}" if one.init_ms is not None or not one.subject.remote else "no cold start"
+    warm = one.subject.remote and one.init_ms is None and one.handler_ms is not None
+    yield "no cold start" if warm else f"init {_ms(one.init_ms)}"
     yield f"handler {_ms(one.handler_ms)} of {duration(one.subject.timeout_s)}"
 
 

@@ -107,7 +107,7 @@ def start(
     """
     check_extra()
     wanted = DEFAULT_PORT if port is None else port
-    with _ended_by_signals(), state.one_at_a_time():
+    with ended_by_signals(), state.one_at_a_time():
         port, child = _spawned(wanted)
         ready = False
         try:
@@ -129,7 +129,7 @@ def passing(incident: str | None, seed: int = 1, strength: str = PLAIN) -> Itera
     of `start`.
     """
     check_extra()
-    with _ended_by_signals():
+    with ended_by_signals():
         port, child = _spawned(0)
         try:
             yield _prepared(port, child, incident, seed, strength)
@@ -188,7 +188,7 @@ def status() -> list[Running]:
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def ended_by_signals() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end this process by SystemExit, so that what it started ends in order."""
 
     def end(number: int, _frame: FrameType | None) -> None:

@@ -27,6 +27,17 @@ module "alarm_plan" {
   dead_letter_queues = compact([each.value.dead_letter_queue, try(each.value.trigger.on_failure, "")])
 }
 
+module "checks" {
+  source   = "../../workers/infra/modules/checks"
+  for_each = local.workers
+
+  worker = each.value
+}
+
+output "problems" {
+  value = { for name, checks in module.checks : name => checks.problems }
+}
+
 output "workers" {
   value = local.workers
 }

@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 
 from workers.common import metrics, tracing
 from workers.common.deadline import DeadlineNear
-from workers.common.events import record_carried
+from workers.common.events import record_carried, record_id
 from workers.common.worker import Run
 
 Record = Mapping[str, Any]
@@ -101,9 +101,3 @@ class _Each:
             self._run.log.warning("record not begun, reported as failed: %s", error, extra=said)
         else:
             self._run.log.error("record failed", exc_info=error, extra=said)
-
-
-def record_id(record: Record) -> str:
-    """Return the id that a record is reported by."""
-    change = record.get("kinesis") or record.get("dynamodb") or {}
-    return str(record.get("messageId") or change.get("sequenceNumber") or change.get("SequenceNumber") or "")

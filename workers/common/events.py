@@ -59,13 +59,28 @@ def record_carried(record: Mapping[str, Any]) -> Carried:
         return from_names(document.get("meta"))
     if isinstance(change := record.get("dynamodb"), Mapping):
         return from_attributes(change.get("NewImage") or change.get("OldImage"))
-    return from_attributes(record.get("messageAttributes"))
+    if attributes := record.get("messageAttributes"):
+        return from_attributes(attributes)
+    return from_names(_object(record.get("body")).get("meta"))  # who sent it set no attributes
 
 
 def payload(stream: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the JSON object in a Kinesis record's data; an empty one if there is none."""
     try:
-        document = json.loads(base64.b64decode(stream.get("data") or "", validate=True))
-    except (binascii.Error, ValueError, TypeError, RecursionError):
+        return _object(base64.b64decode(stream.get("data") or "", validate=True))
+    except (binascii.Error, ValueError, TypeError):
+        return {}
+
+
+def _object(text: Any) -> Mapping[str, Any]:
+    try:
+        document = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
         return {}
     return document if isinstance(document, Mapping) else {}
+
+
+def record_id(record: Mapping[str, Any]) -> str:
+    """Return the id that a record is reported by."""
+    change = record.get("kinesis") or record.get("dynamodb") or {}
+    return str(record.get("messageId") or change.get("sequenceNumber") or change.get("SequenceNumber") or "")

@@ -60,7 +60,7 @@ def _document(body: Any, largest_bytes: int) -> Mapping[str, Any]:
         if len(body.encode()) > largest_bytes:
             raise Poison(f"the body has more than {largest_bytes} bytes")
         document = json.loads(body, parse_constant=_no_number)
-        json.dumps(document, ensure_ascii=False).encode()
+        json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
     except (AttributeError, ValueError, RecursionError) as error:
         raise Poison(f"the body is no JSON that can be passed on ({type(error).__name__})") from None
     if not isinstance(document, dict):

@@ -59,6 +59,7 @@ class Gateway:
 
         GatewayError, GatewayOpenError or GatewayRefusedError if it did not take it.
         """
+        client = clients.http(self._rules.url)  # made at first use, which takes a while of its own
         ends_at = time.monotonic() + within_s
         for attempt in stamina.retry_context(
             functools.partial(self._again, ends_at),
@@ -69,7 +70,7 @@ class Gateway:
             wait_jitter=_PAUSE_S,
         ):
             with attempt:
-                self._guarded(functools.partial(self._send, event, ends_at))
+                self._guarded(functools.partial(self._send, client, event, ends_at))
 
     def _guarded(self, send: Callable[[], None]) -> None:
         try:
@@ -78,23 +79,21 @@ class Gateway:
             raise GatewayOpenError("the notification gateway failed too often and is left alone") from None
 
     def _again(self, ends_at: float, error: Exception) -> bool | float:
-        """Tell whether to try once more, and after which pause; not when the pause would outlast the time."""
-        if not isinstance(error, GatewayError):
+        """Tell whether to try once more, and after which pause; not when that would outlast the time."""
+        if not isinstance(error, GatewayError) or self._breaker.current_state == pybreaker.STATE_OPEN:
             return False
         left_s = ends_at - time.monotonic()
         if error.pause_s is None:
             return left_s > self._rules.longest_pause_s
         return error.pause_s if error.pause_s < left_s else False
 
-    def _send(self, event: FanEvent, ends_at: float) -> None:
+    def _send(self, client: "httpx.Client", event: FanEvent, ends_at: float) -> None:
         import httpx  # noqa: PLC0415 - half of a cold start, and only profiles need it
 
         timeout_s = max(0.001, min(self._rules.timeout_s, ends_at - time.monotonic()))
         headers = {**tracing.carried().headers(), "Idempotency-Key": event.id}
         try:
-            answer = clients.http(self._rules.url).post(
-                PATH, json=event.document(), headers=headers, timeout=timeout_s
-            )
+            answer = client.post(PATH, json=event.document(), headers=headers, timeout=timeout_s)
         except httpx.HTTPError as error:
             raise GatewayError(f"the notification gateway: {type(error).__name__}") from error
         _check(answer)

@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from workers.common import clients, logs, metrics, tracing
+from workers.common.answered import NOT_ANSWERED
 from workers.common.carry import from_names
 from workers.common.worker import Run
 from workers.handle_event import events, profiles, stream
-from workers.handle_event.answered import NOT_ANSWERED
 from workers.handle_event.events import FanEvent, Poison
 from workers.handle_event.gateway import gateway
 from workers.handle_event.handled import Handled
 from workers.handle_event.settings import HandleSettings
-from workers.handle_event.stream import Activity, NotTakenError
+from workers.handle_event.stream import Activity
 
 _SHORTEST_MS = 1000
 """A notification with less time than this is not begun: its failure would say nothing of the gateway."""
@@ -80,9 +80,9 @@ class Batch:
 
         What marks events as done, and puts the activities, is kept.
         """
-        kept_ms = 2 * clients.longest_ms(self._run.settings.aws)
-        self._run.deadline.check(kept_ms + _SHORTEST_MS, "a notification")
-        share_ms = (self._run.deadline.left_ms() - kept_ms) / (self._left + 1)
+        settings, deadline = self._run.settings, self._run.deadline
+        deadline.check(2 * clients.longest_ms(settings.aws) + _SHORTEST_MS, "a notification")
+        share_ms = (deadline.left_ms() - settings.need_ms) / (self._left + 1)
         return max(_SHORTEST_MS, share_ms) / 1000
 
     @contextlib.contextmanager
@@ -114,15 +114,9 @@ class Batch:
         return [one.message_id for one in self._waiting if not self._taken(one, refused)]
 
     def _put(self, activities: list[Activity]) -> Mapping[str, str]:
-        """Return why activities were not taken, by their event's id."""
         settings = self._run.settings
-        try:
-            kinesis = clients.aws("kinesis", settings)
-            within_s = self._run.deadline.left_ms() / 1000
-            stream.put(kinesis, settings.stream.name, activities, settings.stream.attempts, within_s)
-        except NotTakenError as error:
-            return {one.event.id: error.code for one in error.left}
-        return {}
+        kinesis, within_s = clients.aws("kinesis", settings), self._run.deadline.left_ms() / 1000
+        return stream.put(kinesis, settings.stream.name, activities, settings.stream.attempts, within_s)
 
     def _taken(self, one: Waiting, refused: Mapping[str, str]) -> bool:
         """Tell whether an activity was taken, and write it down among the lines of its own request."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import stamina
 
-from workers.handle_event.answered import NOT_ANSWERED
+from workers.common.answered import NOT_ANSWERED
 from workers.handle_event.events import FanEvent
 
 MOST = 500
@@ -29,23 +29,26 @@ class Activity:
         return {"Data": document.encode(), "PartitionKey": self.event.user_id}
 
 
-class NotTakenError(Exception):
-    """The stream did not take some records: by its answer, such as ProvisionedThroughputExceededException."""
-
-    def __init__(self, left: Sequence[Activity], code: str) -> None:
-        super().__init__(f"the stream did not take {len(left)} records: {code}")
-        self.left = left
-        self.code = code
+class _NotTaken(Exception):  # noqa: N818 - the rest was
+    """The stream did not take some records, by its answer such as ProvisionedThroughputExceededException."""
 
 
-def put(kinesis: Any, stream: str, activities: Sequence[Activity], attempts: int, within_s: float) -> None:
-    """Put all activities; NotTakenError has those that the stream does not take, in whatever time there is.
+def put(
+    kinesis: Any, stream: str, activities: Sequence[Activity], attempts: int, within_s: float
+) -> dict[str, str]:
+    """Put activities; return why the stream did not take some, by their event's id, after all attempts."""
+    refused: dict[str, str] = {}
+    for at in range(0, len(activities), MOST):
+        refused |= _put(kinesis, stream, activities[at : at + MOST], attempts, within_s)
+    return refused
 
-    PutRecords answers entry by entry, in the order of the request (API reference, PutRecords).
-    """
-    left = list(activities)
+
+def _put(
+    kinesis: Any, stream: str, activities: Sequence[Activity], attempts: int, within_s: float
+) -> dict[str, str]:
+    left, why = activities, ""
     again = stamina.retry_context(
-        NotTakenError,
+        _NotTaken,
         attempts=attempts,
         timeout=within_s,
         wait_initial=_PAUSE_S,
@@ -55,21 +58,26 @@ def put(kinesis: Any, stream: str, activities: Sequence[Activity], attempts: int
     try:
         for attempt in again:
             with attempt:
-                left, code = _once(kinesis, stream, left)
-                if left:
-                    raise NotTakenError(left, code)
+                left, why = _once(kinesis, stream, left)
+                _all_taken(left, why)
+    except _NotTaken:
+        pass
     except NOT_ANSWERED as error:
-        raise NotTakenError(left, f"{type(error).__name__}: {error}") from error
+        why = f"{type(error).__name__}: {error}"
+    return {one.event.id: why for one in left} if why else {}
 
 
-def _once(kinesis: Any, stream: str, activities: list[Activity]) -> tuple[list[Activity], str]:
-    """Return what was not taken, and the last reason."""
-    left, code = [], ""
-    for at in range(0, len(activities), MOST):
-        some = activities[at : at + MOST]
-        answer = kinesis.put_records(StreamName=stream, Records=[one.entry() for one in some])
-        for one, result in zip(some, answer["Records"], strict=True):
-            if "ErrorCode" in result:
-                left.append(one)
-                code = result["ErrorCode"]
-    return left, code
+def _all_taken(left: Sequence[Activity], why: str) -> None:
+    if left:
+        raise _NotTaken(why)
+
+
+def _once(kinesis: Any, stream: str, activities: Sequence[Activity]) -> tuple[Sequence[Activity], str]:
+    """Return what was not taken, and a reason.
+
+    PutRecords answers entry by entry, in the order of the request (API reference, PutRecords).
+    """
+    answer = kinesis.put_records(StreamName=stream, Records=[one.entry() for one in activities])
+    pairs = zip(activities, answer["Records"], strict=True)
+    failed = [(one, str(result["ErrorCode"])) for one, result in pairs if "ErrorCode" in result]
+    return [one for one, _ in failed], failed[-1][1] if failed else ""

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workers.common import clients, logs, metrics, tracing
+from workers.common.events import records_of
+from workers.common.poison import Poison, isolated
 from workers.common.worker import Run, worker
 from workers.publish_scores.changes import Change, Record, UnreadableError, is_told, read, sequence
-from workers.publish_scores.poison import Poison, isolated
 from workers.publish_scores.publishing import Fate, Told, Topic
 from workers.publish_scores.settings import PublishSettings
 
@@ -24,21 +25,24 @@ class BatchFailedError(Exception):
 
 
 @worker("publishScores", "publish_scores", PublishSettings, warm=("sns",))
-def handle(event: Mapping[str, Any], run: _Run) -> Mapping[str, Any]:
+def handle(event: Any, run: _Run) -> Mapping[str, Any]:
     """Publish the changes of a batch and return the partial batch response."""
-    records: Sequence[Record] = event["Records"]
+    records = records_of(event, "aws:dynamodb")
     changes, unreadable = sorted_out(records, run.settings)
     told = list(_topic(run).publish(changes))
     for one in told:
         _log(one, run)
     failed = {one.change.sequence for one in told if one.fate in _FAILED}
     by_sequence = {sequence(record): record for record in records}
-    refused = [(by_sequence[one.change.sequence], one.said) for one in told if one.fate is Fate.REFUSED]
+    refused = [Poison(by_sequence[one.change.sequence], one.said) for one in told if one.fate is Fate.REFUSED]
     _count(told, len(records), len(unreadable) + len(refused), run)
-    failed |= isolated([*unreadable, *refused], min(failed, default=None), run)
+    poison, isolate = [*unreadable, *refused], run.settings.features.isolate_poison
+    failed |= isolated(poison, min(failed, default=None), run, run.settings.poison, isolate=isolate)
     metrics.count(run.metrics, "RecordsHandled", len(records) - len(failed))
     metrics.count(run.metrics, "RecordsFailed", len(failed))
-    return answer(failed, all_failed=bool(told) and all(one.fate in _FAILED for one in told))
+    none_well = bool(told) and all(one.fate in _FAILED for one in told)
+    set_aside = any(one.sequence not in failed for one in poison)
+    return answer(failed, all_failed=none_well and not set_aside)
 
 
 def sorted_out(records: Sequence[Record], settings: PublishSettings) -> tuple[list[Change], list[Poison]]:
@@ -49,7 +53,7 @@ def sorted_out(records: Sequence[Record], settings: PublishSettings) -> tuple[li
         try:
             change = read(record)
         except UnreadableError as reason:
-            unreadable.append((record, str(reason)))
+            unreadable.append(Poison(record, str(reason)))
             continue
         if change is not None and is_told(change, settings):
             changes.append(change)
@@ -60,7 +64,7 @@ def answer(failed: set[int], *, all_failed: bool) -> Mapping[str, Any]:
     """Return the partial batch response: the lowest failed sequence number.
 
     Raises BatchFailedError if no change could be published: a response alone would not show in the function's
-    Errors.
+    Errors. Not when poison was set aside: all of the batch would come again, and be set aside again.
     """
     if all_failed:
         raise BatchFailedError("no change could be published; the lines above say why")
@@ -92,7 +96,7 @@ def _log(told: Told, run: _Run) -> None:
                 "%s held back, reported as failed", change.type, extra=said | {"reason": told.said}
             )
         else:
-            run.log.error("%s not published: %s", change.type, told.fate, extra=said | {"reason": told.said})
+            run.log.error("%s not published: %s", change.type, told.said, extra=said | {"fate": told.fate})
 
 
 def _count(told: Sequence[Told], records: int, unreadable: int, run: _Run) -> None:

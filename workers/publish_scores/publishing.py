@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from opentelemetry.trace import SpanKind
 
 from workers.common import tracing
+from workers.common.answered import NOT_ANSWERED
 from workers.common.carry import Carried
 from workers.common.deadline import DeadlineNear
 from workers.publish_scores import message
@@ -75,13 +75,9 @@ class Topic:
         entries = [message.entry(c, ids, fifo=self.fifo) for c, ids in zip(wave, carried, strict=True)]
         try:
             answer = self._called(entries)
-        except DeadlineNear as error:
-            yield from (
-                Told(c, Fate.HELD_BACK, ids, str(error)) for c, ids in zip(wave, carried, strict=True)
-            )
-            return
-        except (BotoCoreError, ClientError) as error:
-            yield from (Told(c, Fate.FAILED, ids, str(error)) for c, ids in zip(wave, carried, strict=True))
+        except NOT_ANSWERED as error:
+            fate = Fate.HELD_BACK if isinstance(error, DeadlineNear) else Fate.FAILED
+            yield from (Told(c, fate, ids, str(error)) for c, ids in zip(wave, carried, strict=True))
             return
         ids_of = {one["Id"]: str(one.get("MessageId", "")) for one in answer.get("Successful", ())}
         faults = {one["Id"]: one for one in answer.get("Failed", ())}

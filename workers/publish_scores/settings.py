@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from workers.common.poison import Aside
 from workers.common.settings import Settings
 
 
@@ -26,14 +27,6 @@ class Filter:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Poison:
-    """`[poison]`: where records go that nobody can read, and how many of a batch at most."""
-
-    queue: str
-    most_per_batch: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Features:
     """`[features]`."""
 
@@ -49,5 +42,5 @@ class PublishSettings(Settings):
 
     topic: Topic
     filter: Filter
-    poison: Poison
+    poison: Aside
     features: Features

@@ -12,16 +12,15 @@ from workers.common import clients, logs, metrics, tracing
 from workers.common.carry import Carried
 from workers.common.deadline import DeadlineNear
 from workers.common.events import record_carried, records_of
+from workers.common.poison import Poison, isolated
 from workers.common.threads import each
 from workers.common.worker import Run, worker
 from workers.score_users.model import FanEvent
-from workers.score_users.poison import isolated
 from workers.score_users.records import Record, UnreadableError, read, sequence
 from workers.score_users.settings import ScoreSettings
 from workers.score_users.store import Store
 
 _Run = Run[ScoreSettings]
-_Unreadable = tuple[Record, UnreadableError]
 
 
 class BatchFailedError(Exception):
@@ -45,21 +44,23 @@ def handle(event: Any, run: _Run) -> Mapping[str, Any]:
     fans, unreadable = folded(records, run.settings.poison.future_s)
     failed = _score(fans, run)
     metrics.count(run.metrics, "RecordsUnreadable", len(unreadable))
-    failed |= isolated(unreadable, min(failed, default=None), run)
+    settings = run.settings
+    isolate = settings.features.isolate_poison
+    failed |= isolated(unreadable, min(failed, default=None), run, settings.poison, isolate=isolate)
     metrics.count(run.metrics, "RecordsHandled", len(records) - len(failed))
     metrics.count(run.metrics, "RecordsFailed", len(failed))
     return answer(failed, len(records))
 
 
-def folded(records: Sequence[Record], future_s: int) -> tuple[list[Fan], list[_Unreadable]]:
+def folded(records: Sequence[Record], future_s: int) -> tuple[list[Fan], list[Poison]]:
     """Return the batch by fan, and the records that nobody can read with the reason."""
     fans: dict[str, Fan] = {}
-    unreadable: list[_Unreadable] = []
+    unreadable: list[Poison] = []
     for record in records:
         try:
             event = read(record, future_s)
         except UnreadableError as reason:
-            unreadable.append((record, reason))
+            unreadable.append(Poison(record, str(reason)))
             continue
         fan = fans.setdefault(event.user_id, Fan(event.user_id))
         fan.events.append(event)

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,8 @@ from workers.score_users.model import FanEvent
 
 LONGEST = 256
 """Characters of an id or a type at most."""
+_TEXT = re.compile(rf"[^\ud800-\udfff]{{1,{LONGEST}}}")
+"""JSON can name half a surrogate pair, which no table or log can hold."""
 Record = Mapping[str, Any]
 
 
@@ -54,7 +57,7 @@ def _document(data: Any) -> Mapping[str, Any]:
 
 def _text(said: Mapping[str, Any], name: str) -> str:
     value = said.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST:
+    if not isinstance(value, str) or not _TEXT.fullmatch(value):
         raise UnreadableError(f"{name} is not text of 1 to {LONGEST} characters")
     return value
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from workers.common.poison import Aside
 from workers.common.settings import Settings
 from workers.score_users.model import Scoring
 
@@ -17,11 +18,9 @@ class Table:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Poison:
-    """`[poison]`: where records go that nobody can read, and how many of a batch at most."""
+class Poison(Aside):
+    """`[poison]`: where records go that nobody can read."""
 
-    queue: str
-    most_per_batch: int
     future_s: int
     """How far after its arrival in the stream an event may say that it occurred: clocks differ."""
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from workers.common import clients, logs, metrics, tracing
+from workers.common.answered import NOT_ANSWERED
 from workers.common.deadline import DeadlineNear
 from workers.common.worker import Run, worker
 from workers.validate_token import request as requests
@@ -14,7 +15,7 @@ from workers.validate_token.health import Health
 from workers.validate_token.keys import Keys, KeysUnavailableError
 from workers.validate_token.problems import Problem, Refused
 from workers.validate_token.request import Request
-from workers.validate_token.revocation import NOT_ANSWERED, revoked
+from workers.validate_token.revocation import revoked
 from workers.validate_token.settings import IdentityProvider, ValidateSettings
 from workers.validate_token.tokens import Claims, verified
 

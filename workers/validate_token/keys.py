@@ -93,7 +93,10 @@ def signing_keys(document: bytes, algorithms: tuple[str, ...]) -> Mapping[str, j
     signing = {
         key.key_id: key
         for key in keys
-        if key.key_id and key.public_key_use in (None, "sig") and key.algorithm_name in algorithms
+        if key.key_id
+        and isinstance(key.key_id, str)
+        and key.public_key_use in (None, "sig")
+        and key.algorithm_name in algorithms
     }
     if not signing:
         raise FetchError(f"no key in the set signs by {', '.join(algorithms)}")

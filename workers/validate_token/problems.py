@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import Enum
+from http import HTTPStatus
 
 
 class Problem(Enum):
@@ -49,7 +50,10 @@ class Refused(Exception):  # noqa: N818 - it is an answer, no error
 
 
 def _headers(problem: Problem, detail: str) -> dict[str, str]:
-    """Return what RFC 6750 (section 3) asks of an answer about a bearer token."""
-    if problem.status in (401, 403):
+    """Return what RFC 6750 (section 3) asks of an answer about a bearer token.
+
+    A REST API hands it on as x-amzn-Remapped-WWW-Authenticate (API Gateway guide, "important notes").
+    """
+    if problem.status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{detail}"'}
     return {}

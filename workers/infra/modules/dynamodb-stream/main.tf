@@ -67,10 +67,5 @@ resource "aws_lambda_event_source_mapping" "this" {
   lifecycle {
     # A mapping that was disabled in an incident stays so: nobody wants it back before its cause is known.
     ignore_changes = [enabled]
-
-    precondition {
-      condition     = local.trigger.max_retries >= 0 && local.trigger.max_record_age_s > 0
-      error_message = "${var.worker.name}: without max_retries and max_record_age_s one bad record blocks its shard."
-    }
   }
 }

@@ -5,6 +5,12 @@ resource "aws_cloudwatch_log_group" "this" {
   retention_in_days = var.worker.log_retention_days
 }
 
+module "checks" {
+  source = "../checks"
+
+  worker = var.worker
+}
+
 resource "aws_lambda_function" "this" {
   function_name                  = var.worker.function
   description                    = var.worker.description
@@ -40,6 +46,13 @@ resource "aws_lambda_function" "this" {
 
   tracing_config {
     mode = "Active"
+  }
+
+  lifecycle {
+    precondition {
+      condition     = length(module.checks.problems) == 0
+      error_message = join("\n", module.checks.problems)
+    }
   }
 
   # An event source mapping is refused while the role has no right to its source.

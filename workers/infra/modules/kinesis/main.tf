@@ -83,17 +83,5 @@ resource "aws_lambda_event_source_mapping" "this" {
   lifecycle {
     # A mapping that was disabled in an incident stays so: nobody wants it back before its cause is known.
     ignore_changes = [enabled]
-
-    precondition {
-      condition = (
-        var.worker.reserved_concurrency == null || local.trigger.shards == null ||
-        try(var.worker.reserved_concurrency >= local.trigger.shards * local.trigger.parallelization, true)
-      )
-      error_message = "${var.worker.name}: reserved_concurrency is below shards x parallelization: the stream would be throttled."
-    }
-    precondition {
-      condition     = local.trigger.max_retries >= 0 && local.trigger.max_record_age_s > 0
-      error_message = "${var.worker.name}: without max_retries and max_record_age_s one bad record blocks its shard."
-    }
   }
 }

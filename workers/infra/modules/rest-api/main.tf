@@ -45,13 +45,6 @@ resource "aws_api_gateway_rest_api" "this" {
   endpoint_configuration {
     types = ["REGIONAL"]
   }
-
-  lifecycle {
-    precondition {
-      condition     = var.worker.timeout_s * 1000 < local.trigger.integration_timeout_ms
-      error_message = "${var.worker.name}: timeout_s reaches the API's: it would answer 504 while the function is still at work."
-    }
-  }
 }
 
 # A stage that points at a deployment keeps it from being deleted: the new one comes first.

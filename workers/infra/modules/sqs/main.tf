@@ -19,15 +19,6 @@ resource "aws_sqs_queue" "this" {
 
   lifecycle {
     prevent_destroy = true
-
-    precondition {
-      condition     = local.trigger.visibility_timeout_s >= 6 * var.worker.timeout_s + local.trigger.batch_window_s
-      error_message = "${var.worker.name}: visibility_timeout_s is below 6 x timeout_s + batch_window_s: messages would come back while they are handled."
-    }
-    precondition {
-      condition     = local.trigger.max_receive_count >= 5
-      error_message = "${var.worker.name}: max_receive_count is below 5: throttling alone would dead-letter good messages."
-    }
   }
 }
 
@@ -88,10 +79,5 @@ resource "aws_lambda_event_source_mapping" "this" {
   lifecycle {
     # A mapping that was disabled in an incident stays so: nobody wants it back before its cause is known.
     ignore_changes = [enabled]
-
-    precondition {
-      condition     = try(var.worker.reserved_concurrency >= local.trigger.max_concurrency, true)
-      error_message = "${var.worker.name}: reserved_concurrency is below max_concurrency: a throttled batch counts as a receive."
-    }
   }
 }

@@ -1,0 +1,4 @@
+variable "worker" {
+  description = "A worker of the settings module."
+  type        = any
+}
