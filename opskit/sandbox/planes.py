@@ -64,7 +64,7 @@ class Planes:
     def close(self) -> None:
         """Let waiting receives and log queries go; the stores are freed with the last call in them.
 
-        A played world is some hundred megabytes: what goes round in a circle would keep it until a collection.
+        A played world is some hundred megabytes: a circle would keep it until the next collection.
         """
         self.queues.close()
         self.logs.close()

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from opskit.sandbox.workload.execution import KILLED, TIMEOUT
 
-DAY_MS, MINUTE_MS = 86_400_000, 60_000
+DAY_MS = 86_400_000
 STREAMS = 8
 """Log streams that one version's executions of a day are spread over."""
 
@@ -107,19 +107,19 @@ class Writer:
 
     def _json(self, run: Execution, request: str, begin: int) -> Iterator[tuple[int, str]]:
         end = round(run.init_ms + run.duration_ms)
-        yield 0, _platform(begin, "start", f'{{"requestId": "{request}", "version": "{run.version}"}}')
+        stamp = _iso(begin + end)
+        yield 0, _platform(_iso(begin), "start", f'{{"requestId": "{request}", "version": "{run.version}"}}')
         if run.error != TIMEOUT:
-            yield end, self._said(run, request, begin + end)
+            yield end, self._said(run, request, stamp)
         elif self.old:
-            text = f"{_iso(begin + end)} {request} Task timed out after {self.timeout_s:.2f} seconds"
-            yield end, text + "\n\n"
-        yield end, _platform(begin + end, "report", self._record(run, request))
+            yield end, f"{stamp} {request} Task timed out after {self.timeout_s:.2f} seconds\n\n"
+        yield end, _platform(stamp, "report", self._record(run, request))
 
-    def _said(self, run: Execution, request: str, end_ms: int) -> str:
+    def _said(self, run: Execution, request: str, stamp: str) -> str:
         """Return what the worker's own logger writes, with the handbook's fields."""
         message = run.error or f"processed {run.records} records"
         head = (
-            f'{{"timestamp": "{_iso(end_ms)}", "level": "{"ERROR" if run.error else "INFO"}", '
+            f'{{"timestamp": "{stamp}", "level": "{"ERROR" if run.error else "INFO"}", '
             f'"requestId": "{request}", {self._correlation(run)}"functionName": "{self.function}", '
             f'"message": {_quoted(message)}, '
         )
@@ -146,8 +146,8 @@ class Writer:
         return f'{{"requestId": "{request}", "metrics": {metrics}{outcome}}}'
 
 
-def _platform(at_ms: int, kind: str, record: str) -> str:
-    return f'{{"time": "{_iso(at_ms)}", "type": "platform.{kind}", "record": {record}}}'
+def _platform(stamp: str, kind: str, record: str) -> str:
+    return f'{{"time": "{stamp}", "type": "platform.{kind}", "record": {record}}}'
 
 
 def _uuid(draw: Random) -> str:
@@ -177,10 +177,14 @@ def _stream(day: int, version: int, number: int) -> str:
 
 
 def _iso(ms: int) -> str:
-    in_minute = ms % MINUTE_MS
-    return f"{_minute(ms // MINUTE_MS)}:{in_minute // 1000:02d}.{in_minute % 1000:03d}Z"
+    return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _second(at: int) -> str:
+    return f"{_minute(at // 60)}:{at % 60:02d}"
 
 
 @lru_cache(maxsize=4096)
 def _minute(number: int) -> str:
-    return datetime.fromtimestamp(number * MINUTE_MS // 1000, UTC).strftime("%Y-%m-%dT%H:%M")
+    return datetime.fromtimestamp(number * 60, UTC).strftime("%Y-%m-%dT%H:%M")
