@@ -24,6 +24,8 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
+from opskit.cli import collect_rarely
+
 REGION = "us-east-1"
 
 
@@ -125,6 +127,7 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector what stays until the end: all modules, and thousands of tests."""
     gc.collect()
     gc.freeze()
+    collect_rarely()  # as the command line does
 
 
 def pytest_unconfigure() -> None:

@@ -1,6 +1,7 @@
 """Read a YAML file into plain values, keeping the line of every key, so that a mistake can be pointed at."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +53,23 @@ class Document:
 
 def read(path: Path, shown: str) -> Document:
     """Return the document in `path`, called `shown` in messages; ManifestError if it is no YAML mapping."""
-    from ruamel.yaml import YAML  # noqa: PLC0415 - only inventory commands read YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
-
     try:
-        loaded = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise _broken(shown, 1, f"expected UTF-8 text: {error.reason} at byte {error.start}") from error
     except OSError as error:
         raise _broken(shown, 1, f"cannot be read: {error.strerror}") from error
+    return _document(text, shown)
+
+
+@lru_cache(maxsize=64)
+def _document(text: str, shown: str) -> Document:
+    """Return a text's document: who watches reads the same manifests at each look."""
+    from ruamel.yaml import YAML  # noqa: PLC0415 - only inventory commands read YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
+
+    try:
+        loaded = YAML(typ="rt").load(text)
     except RecursionError as error:
         raise _broken(shown, 1, "nested too deep to be read") from error
     except MarkedYAMLError as error:

@@ -188,9 +188,10 @@ def _answer(admin: Admin, request: Request) -> Response:
         _check_local(request)
         action, params = _route(request)
         call = Call("opskit", "", params, request.args.get("region", DEFAULT_REGION), request.host)
-        if request.method == "POST" and action not in _OWN_TIME and admin.planes.live:
+        live = admin.planes.live
+        if request.method == "POST" and action not in _OWN_TIME and live:
             # What is set holds from now on; until now, things were as they were.
-            admin.planes.live.caught_up()
+            live.caught_up()
         return _json(200, action(admin, call, _body(request)))
     except RefusedError as error:
         return _json(error.status, {"error": error.code, "message": error.message})

@@ -86,9 +86,10 @@ class Gateway:
             return 500, _BROKEN
         if found.reserved_concurrency == 0:
             return 500, _BROKEN
-        if self._planes.live is None:
+        live = self._planes.live
+        if live is None:
             return 502, _BROKEN  # what runs no code gives no answer that the API could pass on
-        status = self._planes.live.health(function["name"], path)
+        status = live.health(function["name"], path)
         return _NO_CODE if status is None else (status, _BODIES.get(status, _BROKEN))
 
 

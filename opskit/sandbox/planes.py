@@ -62,9 +62,13 @@ class Planes:
                 plane.shift(seconds)
 
     def close(self) -> None:
-        """Let waiting receives and log queries go; the stores are freed with the last call in them."""
+        """Let waiting receives and log queries go; the stores are freed with the last call in them.
+
+        A played world is some hundred megabytes: a circle would keep it until the next collection.
+        """
         self.queues.close()
         self.logs.close()
+        self.watch, self.live, self.app = NOBODY, None, _not_served
 
 
 def _not_served(*_: Any) -> Iterable[bytes]:

@@ -1,7 +1,6 @@
 """The embedded AWS's process: moto behind our planes, served by threads on loopback."""
 
 import argparse
-import gc
 import logging
 import os
 import sys
@@ -9,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from opskit.sandbox.admin import Admin
@@ -20,7 +19,9 @@ from opskit.sandbox.process import STAY
 from opskit.sandbox.serving import LOOPBACK, listen
 
 
+@cache
 def _moto() -> Wsgi:
+    """Return moto's application, which keeps the routes of each service that was asked, and no state."""
     # A browser's page must not read the sandbox; moto would invite it.
     os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
     from moto.core.config import default_user_config  # noqa: PLC0415
@@ -55,8 +56,6 @@ class Sandbox:
         old = self._planes
         self._serve(Planes(self._now))
         old.close()
-        del old
-        gc.collect()  # A played world is some hundred megabytes, in circles.
 
     def _serve(self, planes: Planes) -> None:
         from moto.moto_api._internal.models import moto_api_backend  # noqa: PLC0415
@@ -67,11 +66,11 @@ class Sandbox:
         moto_api_backend.reset()
         planes.endpoint = self.endpoint
         front = Front(planes.handlers(), planes.control.tables.behind(self._moto), planes)
-        planes.app = Gateway(planes, front)
+        planes.app = self._app = Gateway(planes, front)
         self._planes = planes
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        return self._planes.app(environ, start_response)
+        return self._app(environ, start_response)
 
     def run(self) -> None:
         """Serve until stopped."""

@@ -4,7 +4,7 @@ import math
 from random import Random
 from statistics import NormalDist
 
-from opskit.sandbox.workload.execution import KILLED, TIMEOUT, memory_mb, used_mb
+from opskit.sandbox.workload.execution import KILLED, TIMEOUT, memory_mb
 from opskit.sandbox.workload.parts import Function, StreamWorker, Table
 from opskit.sandbox.workload.shard import Lane
 from opskit.sandbox.workload.table import PATIENCE_S, TableModel
@@ -43,11 +43,12 @@ class Executions:
         if lane.free_at < t - COLD_AFTER_S or lane.version != p.version:
             init_ms, lane.version = p.init_ms * self._random.lognormvariate(0.0, 0.15), p.version
         error, duration_ms, failed = self._outcome(t, records, poisoned, p)
-        if memory_mb(p, records) > p.memory_mb:
+        needs_mb = memory_mb(p, records)
+        if needs_mb > p.memory_mb:
             error, failed = KILLED, records
         if duration_ms >= p.timeout_s * 1000:
             error, duration_ms, failed = TIMEOUT, p.timeout_s * 1000, records
-        return duration_ms, init_ms, error, failed, used_mb(p, records)
+        return duration_ms, init_ms, error, failed, min(p.memory_mb, int(needs_mb))
 
     def _outcome(self, t: float, records: int, poisoned: int, p: StreamWorker) -> tuple[str, float, int]:
         """Return (error, duration in ms, records that go back) without what time and memory end."""

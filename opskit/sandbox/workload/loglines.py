@@ -16,6 +16,7 @@ from typing import Protocol
 
 from opskit.sandbox.workload.execution import KILLED, TIMEOUT
 
+DAY_MS = 86_400_000
 STREAMS = 8
 """Log streams that one version's executions of a day are spread over."""
 
@@ -63,8 +64,7 @@ class Writer:
         for run in chain.from_iterable(repeat(run, getattr(run, "stands_for", 1)) for run in executions):
             request = _uuid(random)
             begin = int((start + run.at_s) * 1000)
-            day = _second(begin // 1000)[:10].replace("-", "/")
-            stream = f"{day}/[{run.version}]{int(random.random() * STREAMS):032x}"
+            stream = _stream(begin // DAY_MS, run.version, int(random.random() * STREAMS))
             for offset, text in write(run, request, begin):
                 yield stream, begin + offset, text
 
@@ -107,26 +107,26 @@ class Writer:
 
     def _json(self, run: Execution, request: str, begin: int) -> Iterator[tuple[int, str]]:
         end = round(run.init_ms + run.duration_ms)
-        yield 0, _platform(begin, "start", f'{{"requestId": "{request}", "version": "{run.version}"}}')
+        stamp = _iso(begin + end)
+        yield 0, _platform(_iso(begin), "start", f'{{"requestId": "{request}", "version": "{run.version}"}}')
         if run.error != TIMEOUT:
-            yield end, self._said(run, request, begin + end)
+            yield end, self._said(run, request, stamp)
         elif self.old:
-            text = f"{_iso(begin + end)} {request} Task timed out after {self.timeout_s:.2f} seconds"
-            yield end, text + "\n\n"
-        yield end, _platform(begin + end, "report", self._record(run, request))
+            yield end, f"{stamp} {request} Task timed out after {self.timeout_s:.2f} seconds\n\n"
+        yield end, _platform(stamp, "report", self._record(run, request))
 
-    def _said(self, run: Execution, request: str, end_ms: int) -> str:
+    def _said(self, run: Execution, request: str, stamp: str) -> str:
         """Return what the worker's own logger writes, with the handbook's fields."""
         message = run.error or f"processed {run.records} records"
         head = (
-            f'{{"timestamp": "{_iso(end_ms)}", "level": "{"ERROR" if run.error else "INFO"}", '
+            f'{{"timestamp": "{stamp}", "level": "{"ERROR" if run.error else "INFO"}", '
             f'"requestId": "{request}", {self._correlation(run)}"functionName": "{self.function}", '
-            f'"message": {json.dumps(message)}, '
+            f'"message": {_quoted(message)}, '
         )
         if not run.error:
             return f'{head}"records": {run.records}, "duration": {round(run.duration_ms)}}}'
         kind, _, text = run.error.partition(": ")
-        return f'{head}"errorType": {json.dumps(kind)}, "errorMessage": {json.dumps(text)}}}'
+        return f'{head}"errorType": {_quoted(kind)}, "errorMessage": {_quoted(text)}}}'
 
     def _correlation(self, run: Execution) -> str:
         # By the model's time, which does not move when the sandbox's past does.
@@ -146,8 +146,8 @@ class Writer:
         return f'{{"requestId": "{request}", "metrics": {metrics}{outcome}}}'
 
 
-def _platform(at_ms: int, kind: str, record: str) -> str:
-    return f'{{"time": "{_iso(at_ms)}", "type": "platform.{kind}", "record": {record}}}'
+def _platform(stamp: str, kind: str, record: str) -> str:
+    return f'{{"time": "{stamp}", "type": "platform.{kind}", "record": {record}}}'
 
 
 def _uuid(draw: Random) -> str:
@@ -164,10 +164,27 @@ def _shaped(digits: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
+@lru_cache(maxsize=4096)
+def _quoted(text: str) -> str:
+    return json.dumps(text)
+
+
+@lru_cache(maxsize=4096)
+def _stream(day: int, version: int, number: int) -> str:
+    """Return a log stream's name; `day` is counted from 1970 on."""
+    date = datetime.fromtimestamp(day * DAY_MS // 1000, UTC)
+    return f"{date:%Y/%m/%d}/[{version}]{number:032x}"
+
+
 def _iso(ms: int) -> str:
     return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
 
 
 @lru_cache(maxsize=4096)
 def _second(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{_minute(at // 60)}:{at % 60:02d}"
+
+
+@lru_cache(maxsize=4096)
+def _minute(number: int) -> str:
+    return datetime.fromtimestamp(number * 60, UTC).strftime("%Y-%m-%dT%H:%M")

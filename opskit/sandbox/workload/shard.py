@@ -122,12 +122,11 @@ def parents(shard: int, of: int, old: Iterable[Lane], were: int) -> tuple[Lane, 
 
 def most_at_once(t0: float, t1: float, running: Iterable[float], spans: Iterable[tuple[float, float]]) -> int:
     """Return the most executions at once from `t0` to `t1`: some ran already (their ends), others began."""
-    turns = [(end, -1) for end in running]
-    most = now = len(turns)
-    for begin, end in spans:
-        turns += [(begin, 1), (end, -1)]
-    for at, turn in sorted(turns):
-        if t0 <= at < t1:
-            now += turn
-            most = max(most, now)
+    ends = list(running)
+    most = now = len(ends)
+    began = list(spans)
+    turns = [(begin, 1) for begin, _ in began] + [(end, -1) for end in [*ends, *(end for _, end in began)]]
+    for _, turn in sorted([turn for turn in turns if t0 <= turn[0] < t1]):
+        now += turn
+        most = max(most, now)
     return most
