@@ -20,11 +20,11 @@ import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
 
+from opskit.cli import collect_rarely
+
 # A timing decides no test: how fast a machine makes examples says nothing about the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
-
-from opskit.cli import collect_rarely
 
 REGION = "us-east-1"
 
