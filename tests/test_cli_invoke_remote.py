@@ -138,11 +138,11 @@ def test_the_json_is_as_its_schema_says(
 def test_a_log_without_a_report_leaves_its_measures_unknown(
     capfd: pytest.CaptureFixture[str], deployed: Callable[..., None]
 ) -> None:
-    deployed("done", tail="")
+    deployed("done", tail="a line\n")
     code, out, _ = run(capfd, "tryIt", "--event", "sample", "--remote", "--yes")
     assert code == 1  # a text is no partial batch response
     assert "time      init unknown, handler unknown of 20 s\nmemory    N of 256 MB\n" in out
-    assert "log\n  no line\n" in out
+    assert out.endswith(" a line\n")
 
 
 def test_a_warm_start_has_no_init(capfd: pytest.CaptureFixture[str], deployed: Callable[..., None]) -> None:
@@ -212,12 +212,20 @@ def test_another_account_than_the_one_that_is_meant_is_refused(
     assert "binds prod to account 999999999999" in err
 
 
+def test_an_aws_that_runs_no_code_is_no_success(capfd: pytest.CaptureFixture[str], aws: EmbeddedAws) -> None:
+    hint = "an embedded AWS runs no function; without --remote the handler runs here"
+    said = f"{aws.endpoint} answered without its log; {hint}"
+    assert run(capfd, "tryIt", "--event", "sample", "--remote", "--yes") == (
+        3, "", f"opskit: whether {FUNCTION} ran is not known: {said}\n"
+    )  # fmt: skip
+
+
 @pytest.mark.usefixtures("aws")
 def test_an_account_that_nobody_named_is_refused_but_on_this_machine(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ("tryIt", "--event", "sample", "--remote", "--yes")
-    assert run(capfd, *words)[0] == 0
+    assert "binds prod" not in run(capfd, *words)[2]
     monkeypatch.setattr("opskit.cli.invoking.endpoint_of", lambda *_: "")
     code, _, err = run(capfd, *words)
     said = "opskit.toml binds prod to no account; say which one is meant: --account 123456789012"

@@ -120,3 +120,16 @@ def test_what_could_not_be_looked_at_is_not_live(
     assert error.startswith("live: could not look: ")
     assert error.count("\n") == 1
     assert live.main(["--packages", str(tmp_path / "none"), *place]) == 3
+
+
+@pytest.mark.parametrize("written", [None, "{", "[]", "{}", '{"packages": 1}', "\xff"])
+def test_a_list_of_packages_that_is_none_is_one_line_with_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], written: str | None
+) -> None:
+    packages = tmp_path / "packages.tfvars.json"
+    if written is not None:
+        packages.write_text(written, "latin-1")
+    place = ["--stack", "scoring", "--env", "prod", "--region", "us-east-1"]
+    assert live.main(["--packages", str(packages), *place]) == 3
+    said = "No such file or directory" if written is None else 'expected {"packages": ...}'
+    assert capsys.readouterr().err == f"live: {packages}: {said}\n"

@@ -256,3 +256,10 @@ def test_a_package_that_lambda_would_refuse_is_not_left_behind(
 def test_a_misspelt_worker_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert package.main(["scoreUser"]) == 2
     assert capsys.readouterr().err == "package: no worker scoreUser, did you mean scoreUsers?\n"
+
+
+def test_a_folder_that_cannot_be_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "dist"
+    assert package.main(["scoreUsers", "--installed", "--out", str(out)]) == 2
+    assert capsys.readouterr().err == f"package: {out}: Not a directory\n"

@@ -70,8 +70,10 @@ def test_stream_records_are_reported_by_sequence_number() -> None:
 
 
 def test_a_batch_that_failed_whole_is_an_error_of_the_function(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(BatchProcessingError):
+    with pytest.raises(BatchProcessingError) as raised:
         handled(sqs({}, {}), failing("message-0000", "message-0001"), kind=EventType.SQS)
+    line = "all records of the batch failed, 2 LookupError; each one's log line says why"
+    assert str(raised.value).strip() == line
     written = capsys.readouterr().out
     assert measured(written)["RecordsFailed"] == 2
     assert said(written)[-1].message == "invocation failed"

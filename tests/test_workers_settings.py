@@ -105,6 +105,13 @@ def test_what_does_not_fit_is_named_in_one_line(
     assert str(raised.value) == f"workers/one/config/qa.toml: {line}"
 
 
+def test_a_wrong_value_of_a_variable_is_not_laid_on_the_file_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError) as raised:
+        loaded(monkeypatch, WORKER_FEATURES__ANNOUNCE="perhaps")
+    where = "workers/one/config/local-dev.toml under WORKER_FEATURES__ANNOUNCE"
+    assert str(raised.value) == f"{where}: features.announce: expected true or false, got text"
+
+
 def test_a_missing_setting_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "base.toml").write_text(BASE.replace("[table]\nname", "[table]\n#"))
     with pytest.raises(SettingsError, match='table: "name" is missing'):

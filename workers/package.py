@@ -113,6 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     names = options.workers or [file.name for file in _all()]
     try:
+        options.out.mkdir(parents=True, exist_ok=True)
         for name in names:
             built = build(
                 name,
@@ -125,6 +126,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OpskitError as error:
         print(f"package: {printable(str(error))}", file=sys.stderr)  # noqa: T201
         return int(error.exit)
+    except OSError as error:
+        print(f"package: {printable(str(error.filename))}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return int(UsageError.exit)
     return 0
 
 

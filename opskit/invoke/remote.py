@@ -75,6 +75,12 @@ def invoke(aws: Aws, function: Function, worker: Worker, event: Payload, subject
         body = answer["Payload"].read()
     except FAULTS as error:
         raise _refused(error, function) from error
+    if subject.endpoint and not (answer.get("LogResult") or answer.get("FunctionError")):
+        # An AWS that runs no code gives the event back, which would look like a success.
+        raise CannotLookError(
+            f"whether {function.name} ran is not known: {subject.endpoint} answered without its log",
+            "an embedded AWS runs no function; without --remote the handler runs here",
+        )
     said = {
         "error": answer.get("FunctionError", ""),
         "version": answer.get("ExecutedVersion", ""),

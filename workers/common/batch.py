@@ -9,11 +9,13 @@ Errors tell of it; Lambda then tries all of them again.
 
 import contextlib
 import functools
+from collections import Counter
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
+from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
 from workers.common import metrics, tracing
 from workers.common.deadline import DeadlineNear
@@ -48,10 +50,19 @@ def process(
     try:
         with processor(records, each):
             processor.process()
+    except BatchProcessingError:
+        raise _all_failed(processor) from None
     finally:
         metrics.count(run.metrics, "RecordsHandled", len(processor.success_messages))
         metrics.count(run.metrics, "RecordsFailed", len(processor.fail_messages))
     return processor.response()
+
+
+def _all_failed(processor: BatchProcessor) -> BatchProcessingError:
+    """Return Powertools' error with one line: its own message holds every record's stack trace."""
+    failed = Counter(kind.__name__ for kind, _, _ in processor.exceptions if kind)
+    kinds = ", ".join(f"{count} {name}" for name, count in failed.most_common())
+    return BatchProcessingError(f"all records of the batch failed, {kinds}; each one's log line says why")
 
 
 class _Each:

@@ -80,7 +80,12 @@ def _load(
     region = str(table.pop("resources_region", "")) or region
     table |= {"env": env, "region": region}
     places = {"{env}": env, "{region}": region}
-    return shaped(shape, table, f"workers/{folder}/config/{env}.toml", places)
+    return shaped(shape, table, _named(f"workers/{folder}/config/{env}.toml", overrides), places)
+
+
+def _named(file: str, overrides: tuple[tuple[str, str], ...]) -> str:
+    """Return where a wrong setting may be written: the file, and the variables over it by their names."""
+    return " under ".join([file, *(name for name, _ in overrides)])
 
 
 def _read(path: Path) -> dict[str, Any]:

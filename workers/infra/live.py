@@ -17,7 +17,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from opskit import inventory
-from opskit.errors import OpskitError, UsageError
+from opskit.errors import CannotLookError, OpskitError, UsageError
 from opskit.inventory import Worker
 from opskit.settings import Settings, printable
 
@@ -73,18 +73,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print what is wrong, a line each; 1 if anything is."""
     options = _parser().parse_args(arguments)
     try:
-        packages = json.loads(options.packages.read_text("utf-8"))["packages"]
+        packages = _listed(options.packages)
         workers = stack_workers(options.stack, options.env, options.region)
         wrong = check(workers, packages, boto3.client("lambda", region_name=options.region))
     except OpskitError as error:
         return _say(f"live: {error}", int(error.exit))
-    except (BotoCoreError, ClientError, OSError, ValueError, KeyError) as error:
+    except (BotoCoreError, ClientError, KeyError) as error:
         return _say(f"live: could not look: {error!r}", 3)
     for text in wrong:
         _say(text, 1)
     if not wrong:
         print(f"live in {options.region}: {', '.join(worker.name for worker in workers)}")  # noqa: T201
     return 1 if wrong else 0
+
+
+def _listed(file: Path) -> Mapping[str, Any]:
+    """Return the packages that a file of artifacts lists; CannotLookError if it is none."""
+    try:
+        packages = json.loads(file.read_text("utf-8"))["packages"]
+    except OSError as error:
+        raise CannotLookError(f"{file}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise CannotLookError(f'{file}: expected {{"packages": ...}}') from error
+    if not isinstance(packages, Mapping):
+        raise CannotLookError(f'{file}: expected {{"packages": ...}}')
+    return packages
 
 
 def _say(text: str, code: int) -> int:
