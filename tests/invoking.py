@@ -36,6 +36,8 @@ SAMPLE = {
         for n in (1, 2, 3)
     ]
 }
+ONES_OF = {"dynamodb-stream": "dynamodb", "kinesis": "kinesis"}
+"""The key under which a stream's record has what is its own, by trigger."""
 ECHO = "def handle(event, context):\n    return event\n"
 
 
@@ -47,9 +49,14 @@ def settle(
     (own / "events").mkdir(parents=True)
     (own / "worker.yaml").write_text(MANIFEST.format(name=name, trigger=trigger, timeout_s=timeout_s))
     (own / "handler.py").write_text(code)
-    for event, document in {"sample": SAMPLE, **events}.items():
+    for event, document in {"sample": _sample(trigger), **events}.items():
         (own / "events" / f"{event}.json").write_text(json.dumps(document))
     return own.parent
+
+
+def _sample(trigger: str) -> dict[str, Any]:
+    own = next((key for word, key in ONES_OF.items() if word in trigger), "")
+    return {"Records": [{"eventSource": f"aws:{own}", own: {}}]} if own else SAMPLE
 
 
 _MASKS = (

@@ -107,6 +107,20 @@ def test_an_asynchronous_dead_letter_is_its_event() -> None:
     assert made([async_letter('{"userId": 7.0}')], "scoreUsers").text == '{"userId": 7.0}'
 
 
+@pytest.mark.parametrize("name", ["validateToken", "handleEvent", "publishScores"])
+def test_records_of_another_trigger_are_refused_and_nobody_answers_them(name: str) -> None:
+    text = '{"Records": [{"eventSource": "aws:kinesis", "kinesis": {"sequenceNumber": "5"}}]}'
+    assert event.of_event(text, worker("scoreUsers"), "f.json") == Payload(text, ("5",))
+    invoked = worker(name).trigger
+    with pytest.raises(UsageError, match=f"f.json: records of kinesis, and {name} is invoked by {invoked}"):
+        event.of_event(text, worker(name), "f.json")
+
+
+@pytest.mark.parametrize("text", ["[]", "7", '{"Records": 1}', '{"Records": [1, {}]}', '{"userId": 7}'])
+def test_what_says_of_no_trigger_goes_to_the_handler_as_it_is(text: str) -> None:
+    assert event.of_event(text, worker("validateToken"), "f.json").text == text
+
+
 @pytest.mark.parametrize("by_letter", [True, False])
 def test_a_destinations_record_carries_its_event(by_letter: bool) -> None:
     text = invocation('{"userId": 7.0}')

@@ -219,7 +219,7 @@ def _payload(
 ) -> Payload:
     """Return the event; a batch that a letter only names is read back from its stream, if `aws` has it."""
     if not read.letters:
-        return event.payload(read.event)
+        return event.of_event(read.event, worker, name)
     other = event.names_function(read.letters, worker)
     if other:
         out.note(f"{name} is of function {other}, and {worker.function} is invoked")

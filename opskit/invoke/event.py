@@ -22,6 +22,8 @@ from opskit.redrive.stream_event import PAYLOAD_BYTES
 from opskit.redrive.to_function import event_of as asynchronous_event
 from opskit.redrive.to_subscriber import function_event
 
+TRIGGERS = {"aws:sqs": "sqs", "aws:kinesis": "kinesis", "aws:dynamodb": "dynamodb-stream"}
+"""The triggers whose records say by eventSource whose they are."""
 STREAMS = {Kind.KINESIS: "kinesis", Kind.DYNAMODB: "dynamodb-stream"}
 _RECORDS = (Kind.DESTINATION, Kind.KINESIS, Kind.DYNAMODB, Kind.S3, Kind.SNS)
 
@@ -128,6 +130,22 @@ def chosen(letters: Sequence[Letter], number: int | None, name: str) -> tuple[Le
     if not 1 <= number <= len(letters):
         raise UsageError(f"--letter {number}: {name} has {len(letters)}")
     return (letters[number - 1],)
+
+
+def of_event(text: str, worker: Worker, name: str) -> Payload:
+    """Return an event as it is; UsageError for records of another trigger than the worker's.
+
+    A handler that knows no records may answer them as if all were well.
+    """
+    document = json.loads(text)
+    records = document.get("Records") if isinstance(document, dict) else None
+    for record in records if isinstance(records, list) else ():
+        trigger = TRIGGERS.get(str(record.get("eventSource", ""))) if isinstance(record, dict) else None
+        if trigger and trigger != worker.trigger:
+            raise UsageError(
+                f"{name}: records of {trigger}, and {worker.name} is invoked by {worker.trigger}"
+            )
+    return payload(text)
 
 
 def of_letters(letters: Sequence[Letter], worker: Worker, name: str, account: str) -> Payload | Batch:
