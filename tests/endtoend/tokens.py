@@ -20,13 +20,13 @@ class Tokens:
         public = json.loads(RSAAlgorithm.to_jwk(self._key.public_key()))
         self.keys: dict[str, Any] = {"keys": [{**public, "kid": KEY, "use": "sig", "alg": "RS256"}]}
 
-    def valid(self) -> str:
-        """A token of a fan, good for an hour."""
+    def valid(self, fan: str = "") -> str:
+        """A token of this fan, or of one of seven; good for an hour."""
         now = int(time.time())
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
-            "sub": f"fan-{now % 7}",
+            "sub": fan or f"fan-{now % 7}",
             "jti": str(uuid.uuid4()),
             "iat": now,
             "exp": now + 3600,

@@ -16,6 +16,8 @@ from endtoend.outside import now_iso
 
 SAMPLED_S = 10
 POISON = b"\xff\x00 no JSON"
+ALONE = "fan-of-the-followed-request"
+"""A fan of whom nothing else comes: their first score is always published, and under that request's ids."""
 ACTIVITY, PROFILE = "content.viewed", "profile.updated"
 
 
@@ -27,9 +29,9 @@ def event(kind: str, user: str, data: dict[str, Any] | None = None) -> dict[str,
 
 
 class Traffic:
-    """Sends to a deployed fleet, one `tick` a second; `token` makes a token for a request."""
+    """Sends to a deployed fleet, one `tick` a second; `token` makes a token of a fan, or of any."""
 
-    def __init__(self, deployment: Deployment, fleet: Iterable[Member], token: Callable[[], str]) -> None:
+    def __init__(self, deployment: Deployment, fleet: Iterable[Member], token: Callable[[str], str]) -> None:
         self._deployment = deployment
         self._fleet = tuple(fleet)
         self._token = token
@@ -87,12 +89,12 @@ class Traffic:
     def _request(self, member: Member, second: int) -> None:
         self.request(member)
 
-    def request(self, member: Member, headers: dict[str, str] | None = None) -> int:
+    def request(self, member: Member, fan: str = "", headers: dict[str, str] | None = None) -> int:
         """Ask the API to validate a token; measure the answer and return its status."""
         path = member.worker.expected["path"]
         asked = urllib.request.Request(
             f"{self._deployment.api}{path}",
-            data=json.dumps({"token": self._token()}).encode(),
+            data=json.dumps({"token": self._token(fan)}).encode(),
             headers={"Content-Type": "application/json", **(headers or {})},
         )
         began = time.time()
@@ -107,9 +109,9 @@ class Traffic:
         return status
 
     def follow(self, correlation_id: str) -> bool:
-        """Send a request with an id of its own; tell whether it was answered well."""
+        """Send a request with an id and a fan of its own; tell whether it was answered well."""
         member = next(one for one in self._fleet if one.worker.sources[0].trigger == "rest-api")
-        return self.request(member, {"x-correlation-id": correlation_id}) == 200
+        return self.request(member, ALONE, {"x-correlation-id": correlation_id}) == 200
 
     def _sample(self) -> None:
         sqs = self._deployment.client("sqs")
