@@ -6,6 +6,7 @@ A call that is no signal, such as one that reads log lines, stands as the descri
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from opskit.dlq import asks as dead_letters
+from opskit.dlq import filling
 from opskit.drift import asks
 from opskit.foresight import FUNCTION, TABLE, anyone
 from opskit.health import alarms, asking
@@ -84,6 +85,7 @@ def _grouping(settings: Settings) -> Iterator[Signal]:
     yield Describe("lambda", "ListEventSourceMappings")
     yield Describe("logs", "DescribeLogGroups")
     yield LogQuery(("<group>",), "", ())
+    yield from filling.signals("<queue>")
 
 
 def _redrive(settings: Settings) -> Iterator[Signal]:
