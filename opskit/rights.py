@@ -10,6 +10,7 @@ from opskit.dlq import filling
 from opskit.drift import asks
 from opskit.foresight import FUNCTION, TABLE, anyone
 from opskit.health import alarms, asking
+from opskit.iam import TO_EITHER
 from opskit.inventory.fleet import Fleet
 from opskit.inventory.worker import Source, Worker
 from opskit.model import Describe, LogQuery, Reading, Readings, Signal, Status, Window
@@ -79,6 +80,12 @@ def _drop(settings: Settings) -> Iterator[Signal]:
     yield from _grouping(settings)
 
 
+def _restore(_: Settings) -> Iterator[Signal]:
+    """Yield what a restore asks of the queue that it sends to: the undo of a drop is to where it was."""
+    yield from (Describe("sqs", call) for call in _LETTERBOX)
+    yield TO_EITHER
+
+
 def _grouping(settings: Settings) -> Iterator[Signal]:
     """Yield what tells who reads a queue, and what the consumers' logs say of its letters."""
     yield from anyone(settings).signals().values()
@@ -133,6 +140,7 @@ COMMANDS: Mapping[str, Callable[[Settings], Iterable[Signal]]] = {
 ACTING: Mapping[str, Callable[[Settings], Iterable[Signal]]] = {
     "dlq-peek": _peek,
     "dlq-drop": _drop,
+    "dlq-restore": _restore,
     "invoke-remote": _invoke,
     "redrive-dlq": _redrive,
     "redrive-dlq-events": _events,
