@@ -240,6 +240,7 @@ class Redrive:
         self._ledger.note(
             after=self._depths(),
             unreached=mover.reader.unreached,
+            drained=mover.reader.drained.is_set(),
             halt=[halt.what, halt.reason] if halt else None,
             seconds=facts.get("seconds", 0.0) + seconds,
             ended=True,
