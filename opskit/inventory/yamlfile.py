@@ -1,7 +1,6 @@
 """Read a YAML file into plain values, keeping the line of every key, so that a mistake can be pointed at."""
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +61,18 @@ def read(path: Path, shown: str) -> Document:
     return _document(text, shown)
 
 
-@lru_cache(maxsize=64)
 def _document(text: str, shown: str) -> Document:
-    """Return a text's document: who watches reads the same manifests at each look."""
-    from ruamel.yaml import YAML  # noqa: PLC0415 - only inventory commands read YAML
+    from opskit.inventory.quickyaml import Odd, read_quickly  # noqa: PLC0415 - only inventory commands read YAML
+
+    try:
+        return Document(shown, *read_quickly(text))
+    except Odd:
+        return _exact(text, shown)
+
+
+def _exact(text: str, shown: str) -> Document:
+    """Return a text's document by YAML 1.2, or what is wrong with it."""
+    from ruamel.yaml import YAML  # noqa: PLC0415 - only an odd manifest, or a wrong one, needs it
     from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
 
     try:
