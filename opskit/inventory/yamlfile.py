@@ -11,6 +11,10 @@ Keys = tuple[str | int, ...]
 """Keys and list positions from a document's top."""
 
 
+_UNREADABLE = (AssertionError, AttributeError, LookupError, NotImplementedError, ValueError)
+"""What escapes from ruamel: for `2024-13-45`, an integer of 5,000 digits, some places of comments."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One mistake in one file."""
@@ -84,6 +88,10 @@ def _exact(text: str, shown: str) -> Document:
         raise _broken(shown, mark.line + 1 if mark else 1, _reason(error)) from error
     except YAMLError as error:
         raise _broken(shown, 1, f"not YAML: {_one_line(str(error))}") from error
+    except _UNREADABLE as error:
+        raise _broken(
+            shown, 1, f"has a value or comment that cannot be read: {_one_line(str(error))}"
+        ) from error
     if not isinstance(loaded, dict):
         raise _broken(shown, 1, "expected a mapping of fields, such as name: scoreUsers")
     lines: dict[Keys, int] = {(): 1}
