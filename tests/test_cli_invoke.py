@@ -110,6 +110,36 @@ def test_records_that_failed_are_named_by_their_place_and_exit_1(
     assert "to be tried again\n  record 2 of 3: 00000000-0000-4000-8000-000000000002\n" in out
 
 
+ASIDE = """
+import json
+def handle(event, context):
+    metric = {"Metrics": [{"Name": "RecordsSetAside", "Unit": "Count"}]}
+    print(json.dumps({"_aws": {"CloudWatchMetrics": [metric]}, "RecordsSetAside": 2}))
+    return {"batchItemFailures": []}
+"""
+
+
+@pytest.mark.usefixtures("aws")
+def test_records_set_aside_are_no_success_though_lambda_takes_them_for_one(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    settle(tmp_path, ASIDE)
+    code, out, _ = run(capfd, "tryIt", "--event", "sample")
+    assert code == 1
+    assert out.startswith(head("FAILED: 2 of 3 records set aside as poison in N ms"))
+    said = "2 records are in the failed queue; to Lambda all is well, and nothing comes again"
+    assert f"\nset aside\n  {said}\n" in out
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_batch_without_a_record_proves_nothing(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    settle(tmp_path, ECHO.replace("event\n", "None\n"), empty={"Records": []})
+    code, out, _ = run(capfd, "tryIt", "--event", "empty")
+    assert code == 3
+    assert out.startswith(head("proves nothing (the event has no record): returned in N ms", "empty"))
+    assert run(capfd, "tryIt", "--event", "sample")[0] == 0
+
+
 @pytest.mark.usefixtures("aws")
 def test_an_exception_is_shown_with_its_trace_once(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     settle(tmp_path, "def handle(event, context):\n    raise ValueError('no team for a@b.example')\n")
@@ -188,7 +218,7 @@ def test_spans_are_shown_as_a_tree_and_metrics_as_values(
 
 
 @pytest.mark.usefixtures("aws")
-@pytest.mark.parametrize("code", [TRACED, FAILING, LOGGING, "raise OSError('no')"])
+@pytest.mark.parametrize("code", [TRACED, FAILING, ASIDE, LOGGING, "raise OSError('no')"])
 def test_the_json_is_as_its_schema_says(capfd: pytest.CaptureFixture[str], tmp_path: Path, code: str) -> None:
     settle(tmp_path, code)
     exit_code, out, _ = run(capfd, "tryIt", "--event", "sample", "--output", "json")

@@ -12,6 +12,7 @@ from faults import FaultProxy, denied, throttled
 from scoring import TABLE, invoke, items, letters, prepare, reported, scores
 from workers_kit import CORRELATION, TRACE, fan_event, kinesis, measured, said, spans
 
+from opskit.invoke.model import SET_ASIDE
 from opskit.redrive.kinds import Kind, kind_of_text
 from opskit.redrive.records import Batch
 from workers.common import clients
@@ -122,7 +123,7 @@ def test_a_poison_record_is_set_aside_and_its_neighbours_are_scored(
     told = next(line for line in said(written) if line.level == "ERROR")
     assert told.message == "record unreadable, written to the failed queue"
     assert (told.fields["reason"], told.fields["recordId"]) == (reason, sequence(batch, 1))
-    assert measured(written)["RecordsUnreadable"] == 1
+    assert measured(written)["RecordsUnreadable"] == measured(written)[SET_ASIDE] == 1
 
 
 def test_data_that_is_no_base64_is_set_aside() -> None:
@@ -134,7 +135,7 @@ def test_data_that_is_no_base64_is_set_aside() -> None:
 
 
 def test_a_poison_record_that_the_failed_queue_does_not_take_is_reported(
-    shared_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+    shared_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     batch = kinesis(fan_event(1), b"{", fan_event(2))
     with FaultProxy(shared_aws.endpoint, [denied("sqs", "SendMessage")]) as proxy:
@@ -143,6 +144,7 @@ def test_a_poison_record_that_the_failed_queue_does_not_take_is_reported(
     monkeypatch.setenv("AWS_ENDPOINT_URL", shared_aws.endpoint)
     assert scores() == {"fan-1": 40}
     assert letters() == []
+    assert SET_ASIDE not in measured(capsys.readouterr().out)
 
 
 def test_without_the_feature_a_poison_record_is_left_to_the_mapping(monkeypatch: pytest.MonkeyPatch) -> None:

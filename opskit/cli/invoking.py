@@ -72,7 +72,9 @@ def run(shared: SharedOptions, asked: Asked) -> int:
     name, read = _read(asked, chosen.code)
     invocation = _remote(chosen, asked, name, read) if asked.remote else _local(chosen, asked, name, read)
     out.result(_rendered(invocation, out.form(settings.output), shared))
-    return Exit.FINDINGS if invocation.failure else Exit.CLEAN
+    if invocation.failure:
+        return Exit.FINDINGS
+    return Exit.UNDETERMINED if invocation.unproved else Exit.CLEAN
 
 
 def _check(asked: Asked) -> None:
@@ -259,6 +261,7 @@ def _subject(
         endpoint=endpoint,
         event=name,
         ids=payload.ids,
+        empty=payload.empty,
         timeout_s=timeout_s,
         memory_mb=memory_mb,
         remote=remote,

@@ -49,14 +49,14 @@ def _fenced(sections: Sequence[tuple[str, list[str]]]) -> Iterator[str]:
 
 
 def _headline(one: Invocation, look: Look) -> str:
-    how = f"FAILED: {one.failure}" if one.failure else "ok"
+    how, style = "ok", "bold"
+    if one.failure:
+        how, style = f"FAILED: {one.failure}", "bold red"
+    elif one.unproved:
+        how, style = f"proves nothing ({one.unproved}): returned", "bold yellow"
     took = f"{how} in {_ms(one.handler_ms)}" if one.handler_ms is not None else how
     plain = clean(f"{one.subject.worker} {took}")
-    return (
-        plain
-        if look.output is Output.MARKDOWN
-        else styled(plain, "bold red" if one.failure else "bold", look)
-    )
+    return plain if look.output is Output.MARKDOWN else styled(plain, style, look)
 
 
 def _facts(one: Invocation) -> Iterator[str]:
@@ -100,6 +100,8 @@ def _sections(one: Invocation, look: Look) -> Iterator[tuple[str, Iterator[str]]
         yield "result", iter(map(clean, encoded(one.result).split("\n")))
     if one.unprocessed.whole or one.unprocessed.ids:
         yield "to be tried again", _unprocessed(one)
+    if one.set_aside:
+        yield "set aside", iter([_aside(one)])
     yield f"log{_last(one)}", _log(one, look)
     if one.spans:
         traces = {span.trace_id for span in one.spans}
@@ -138,6 +140,11 @@ def _unprocessed(one: Invocation) -> Iterator[str]:
     of = len(one.subject.ids)
     for name in one.unprocessed.ids:
         yield f"record {one.subject.ids.index(name) + 1} of {of}: {clean(name)}"
+
+
+def _aside(one: Invocation) -> str:
+    which = counted(one.set_aside, "record is", "records are")
+    return f"{which} in the failed queue; to Lambda all is well, and nothing comes again"
 
 
 def _last(one: Invocation) -> str:

@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from workers.common import clients, tracing
+from workers.common import clients, metrics, tracing
 from workers.common.events import record_carried, record_id
 from workers.common.threads import each
 from workers.common.worker import Run
 
 Record = Mapping[str, Any]
 CONDITION = "UnreadableRecord"
+SET_ASIDE = "RecordsSetAside"
+"""The metric by which `opskit invoke` knows of them: the answer to Lambda says that all is well."""
 UNKNOWN_SHARD = "unknown"
 """A table stream's event does not say which shard it is of."""
 
@@ -76,6 +78,7 @@ def isolated(
     for one, error in zip(due, errors, strict=True):
         _told(one, error, run)
     well = {one.sequence for one, error in zip(due, errors, strict=True) if error is None}
+    metrics.count(run.metrics, SET_ASIDE, len(well))
     return {one.sequence for one in found} - well
 
 
