@@ -40,7 +40,8 @@ HEAD = """\
 tryIt {headline}
 event     {event}
 function  prd2011-local-dev-us-east-1-tryIt
-where     account 123456789012, us-east-1, local-dev, on this machine
+where     on this machine, with the settings and names of local-dev in us-east-1
+aws       embedded, not AWS: ENDPOINT plays account 123456789012
 request   REQUEST
 time      init N ms, handler N ms of {timeout} s
 memory    N of 256 MB
@@ -80,9 +81,9 @@ result
   }
 
 log
-  TIME tryIt WARN  mail to ***  correlationId=c-12345678
-  TIME tryIt -     plain
-  TIME tryIt ERROR no
+  TIME WARN  mail to ***  correlationId=c-12345678
+  TIME -     plain
+  TIME ERROR no
       Traceback
         File 1
       KeyError: ***
@@ -147,14 +148,14 @@ def test_an_exception_is_shown_with_its_trace_once(capfd: pytest.CaptureFixture[
     assert code == 1
     assert out == (
         head("FAILED: ValueError in N ms")
-        + f"""
+        + """
 error
   ValueError: no team for ***
-      File "{tmp_path}/fleet/try_it/handler.py", line 2, in handle
-        raise ValueError('no team for a@b.example')
+      fleet/try_it/handler.py:2 in handle
+          raise ValueError('no team for a@b.example')
 
 log
-  TIME tryIt ERROR no team for ***  errorType=ValueError
+  TIME ERROR no team for ***  errorType=ValueError
 
 trace
   no span was exported
@@ -170,7 +171,7 @@ def test_a_timeout_is_enforced_and_told_as_lambda_tells_it(
     code, out, _ = run(capfd, "tryIt", "--event", "sample")
     assert code == 1
     assert out.startswith(head("FAILED: timed out in N ms", timeout=1))
-    assert "  TIME tryIt ERROR Task timed out after 1.00 seconds\n" in out
+    assert "  TIME ERROR Task timed out after 1.00 seconds\n" in out
 
 
 TRACED = """
@@ -237,7 +238,7 @@ def test_markdown_quotes_what_the_handler_says(capfd: pytest.CaptureFixture[str]
     assert code == 1  # a text is no partial batch response
     assert out.startswith("# tryIt FAILED: the whole batch failed in N ms\n\n- event")
     assert '## result\n\n```\n"# no heading"\n```\n' in out
-    assert "## log\n\n````\nTIME tryIt -     ```\n````\n" in out
+    assert "## log\n\n````\nTIME -     ```\n````\n" in out
 
 
 ASKING = """

@@ -262,6 +262,7 @@ def _subject(
         event=name,
         ids=payload.ids,
         empty=payload.empty,
+        package=chosen.code.workers.name,
         timeout_s=timeout_s,
         memory_mb=memory_mb,
         remote=remote,

@@ -96,6 +96,8 @@ class Subject:
     """The version that ran, where Lambda says it."""
     empty: bool = False
     """Whether its event is a batch without a record."""
+    package: str = "workers"
+    """The folder that its code is in, with the other workers'."""
 
 
 @dataclass(frozen=True, slots=True)
