@@ -191,7 +191,8 @@ def test_a_process_of_another_session_is_not_waited_for_and_said(tmp_path: Path)
 import subprocess, sys
 def handle(event, context):
     print("one")
-    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True).pid
+    words = [sys.executable, "-c", "import time; time.sleep(600)"]
+    return subprocess.Popen(words, start_new_session=True).pid
 """
     ran = call(tmp_path, code)
     os.kill(ran.result, signal.SIGKILL)  # ProcessLookupError if it had been waited for
