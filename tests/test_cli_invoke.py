@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import jsonschema
 import pytest
 from conftest import EmbeddedAws
+from faults import FaultProxy, denied, throttled
 from invoking import ECHO, KINESIS, SAMPLE, TABLE, run, settle
 from letters import letter
 from redrive_letters import async_letter, batch, invocation
@@ -473,6 +474,21 @@ def handle(event, context):
     assert aws.endpoint
 
 
+def test_an_aws_that_throttles_is_asked_again_and_one_that_denies_is_no_look(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(tmp_path, ECHO.replace("event\n", "None\n"))
+    with FaultProxy(aws.endpoint, [throttled("dynamodb")]) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        assert run(capfd, "tryIt", "--event", "sample")[0] == 0
+        assert [one[:2] for one in proxy.fired] == [("dynamodb", "CreateTable")]
+        proxy.set_rules(denied("dynamodb", "CreateTable"))
+        code, out, err = run(capfd, "tryIt", "--event", "sample")
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    beginning = "opskit: nothing was run: table local-dev-fans could not be made in the embedded AWS: "
+    assert err.startswith(beginning)
+
+
 def test_an_aws_that_does_not_answer_is_no_look(
     capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -480,6 +496,6 @@ def test_an_aws_that_does_not_answer_is_no_look(
     settle(tmp_path, ECHO)
     code, out, err = run(capfd, "tryIt", "--event", "sample")
     assert (code, out) == (3, "")
-    assert err.startswith("opskit: ")
+    assert err.startswith("opskit: nothing was run: the embedded AWS: ")
     assert err.count("\n") == 1
     assert invoking.LOCAL_ENV == "local-dev"

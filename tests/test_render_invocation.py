@@ -111,5 +111,8 @@ def test_an_environment_that_is_played_is_said_to_be() -> None:
     text = shown(FAILED, Output.PLAIN)
     assert "where     on this machine, with the settings and names of prod in us-east-1\n" in text
     assert "aws       embedded, not AWS: http://127.0.0.1:4566 plays account 123456789012\n" in text
+    own = replace(FAILED, subject=replace(SUBJECT, passing=True))
+    said = "aws       embedded, not AWS: one of its own, gone by now, played account 123456789012\n"
+    assert said in shown(own, Output.PLAIN)
     there = replace(FAILED, subject=replace(SUBJECT, remote=True, endpoint=""))
     assert "where     account 123456789012, us-east-1, prod\nrequest" in shown(there, Output.PLAIN)

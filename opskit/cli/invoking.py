@@ -156,6 +156,7 @@ def _local(chosen: Chosen, asked: Asked, name: str, read: Read) -> Invocation:
         finally:
             aws.close()
         subject = _subject(chosen, name, payload, account, endpoint, **local.described(chosen.worker))
+        subject = replace(subject, passing=not lasting)
         with out.working(f"running {chosen.worker.name}"):
             return local.invoke(chosen.code, chosen.worker, payload, subject, around, network=asked.network)
 
@@ -178,7 +179,8 @@ def _account(aws: Aws) -> str:
     try:
         return str(aws.client("sts").get_caller_identity()["Account"])
     except FAULTS as error:
-        raise CannotLookError(explain(error, "sts", "GetCallerIdentity").text) from error
+        fault = explain(error, "sts", "GetCallerIdentity")
+        raise CannotLookError(f"nothing was run: the embedded AWS: {fault.text}") from error
 
 
 # --- where it is deployed ----------------------------------------------------------------------------

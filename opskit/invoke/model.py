@@ -92,6 +92,8 @@ class Subject:
     timeout_s: int
     memory_mb: int
     remote: bool = False
+    passing: bool = False
+    """Whether the AWS at the endpoint was made for this run, and is gone with it."""
     version: str = ""
     """The version that ran, where Lambda says it."""
     empty: bool = False

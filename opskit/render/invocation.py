@@ -76,7 +76,8 @@ def _where(subject: Subject) -> Iterator[str]:
         yield f"where     account {subject.account}, {subject.region}, {subject.env}{here}"
         return
     yield f"where     on this machine, with the settings and names of {subject.env} in {subject.region}"
-    yield f"aws       embedded, not AWS: {subject.endpoint} plays account {subject.account}"
+    which = "one of its own, gone by now, played" if subject.passing else f"{subject.endpoint} plays"
+    yield f"aws       embedded, not AWS: {which} account {subject.account}"
 
 
 def _times(one: Invocation) -> Iterator[str]:
