@@ -197,8 +197,10 @@ class Redrive:
 
     def _queue_of(self, letter: Letter) -> SourceQueue | None:
         """Return the queue that a letter went to; None if it went to a function."""
-        queues = self._plan.queues
-        if kind_of(letter) is not Kind.QUEUE or not queues:
+        queues, kind = self._plan.queues, kind_of(letter)
+        if kind is Kind.SNS and self._plan.subscribed:
+            return self._plan.subscribed.queue
+        if kind is not Kind.QUEUE or not queues:
             return None
         return next((one for one in queues if one.arn == letter.source_arn), queues[0])
 
@@ -222,8 +224,8 @@ class Redrive:
             decision = choice.decide(letter, group)
             if decision is not Decision.TAKEN:
                 return group, WHY_NOT[decision]
-            if self._plan.homewards and kind_of(letter) in OF_FUNCTIONS:
-                return group, FOREIGN
+            if kind_of(letter) in OF_FUNCTIONS and (self._plan.homewards or self._plan.untold):
+                return group, FOREIGN if self._plan.homewards else UNTOLD
             return group, route.why_not(letter) if route is not None else ""
 
         return choose
@@ -265,6 +267,7 @@ def destination_of(aws: Aws, planned: Plan, *, again: bool) -> Destination:
         function=terms.to_function,
         file=file,
         any_count=terms.any_count,
+        subscribers=planned.subscribed.endpoints if planned.subscribed else None,
     )
 
 
@@ -290,7 +293,8 @@ FATES = {
 TAKEN = "it was taken, and the answer said so"
 OF_FUNCTIONS = EVENTS | BATCHES
 FOREIGN = "a function gave it up, and no queue: say --to-function NAME or --to-file FILE"
-"""Why a letter stays in a queue that takes the dead letters of queues and of functions."""
+"""Why a letter stays in a queue that takes the dead letters of functions, and of queues or of SNS."""
+UNTOLD = "a function gave it up, which was not looked at: say --to-function NAME or --to-file FILE"
 WHY_NOT = {Decision.LEFT: "not chosen", Decision.UNJUDGED: "whether it is chosen cannot be told"}
 
 
