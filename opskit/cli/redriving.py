@@ -95,7 +95,7 @@ def server_side(
     """Let AWS move the messages; UsageError for what its move task cannot do."""
     from opskit.cli import serverside
 
-    others = {**given(asked), "--resume": resume, "--yes": yes or None, "--force": asked.force or None}
+    others = {**given(asked), "--resume": resume, "--force": asked.force or None}
     known = ("QUEUE", "--fn", "--to", "--rate")
     if extra := [name for name, value in others.items() if value is not None and name not in known]:
         raise UsageError(f"--server-side: AWS's move task knows no {', '.join(extra)}")
@@ -106,7 +106,8 @@ def server_side(
     else:
         text = asked.queue
     rate = None if asked.rate is None else int(asked.rate)
-    return serverside.run(shared, serverside.Asked(text, asked.to or "", rate, apply, cancel, asked.account))
+    said = serverside.Asked(text, asked.to or "", rate, apply, cancel, asked.account, yes)
+    return serverside.run(shared, said)
 
 
 def _queue(asked: Asked, settings: Settings) -> tuple[QueueName, Inventory]:

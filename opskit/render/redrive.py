@@ -27,7 +27,7 @@ def render(told: Told, output: Output, canvas: Canvas) -> str:
     if output is Output.JSON:
         return encoded(document(told))
     width = canvas.width if output is Output.TABLE else None
-    blocks = [[line for said in block for line in _wrapped(said, width)] for block in _blocks(told)]
+    blocks = [[line for said in block for line in fitted(said, width)] for block in _blocks(told)]
     if output is Output.MARKDOWN:
         return "\n\n".join("\n".join(f"{escaped(line)}  " for line in block) for block in blocks if block)
     return "\n\n".join("\n".join(block) for block in blocks if block)
@@ -218,7 +218,8 @@ def _next(told: Told) -> Iterator[str]:
         yield clean(f"{what}: {told.command}")
 
 
-def _wrapped(text: str, width: int | None) -> list[str]:
+def fitted(text: str, width: int | None) -> list[str]:
+    """Return a line of a plan or receipt as lines of at most `width` columns; None: as it is."""
     if width is None or len(text) <= width or "opskit " in text:
         return [text]  # a command is to be copied
     indent = " " * (MARGIN if text[:MARGIN].strip() != text[:MARGIN] or text.startswith(" ") else 0)
