@@ -31,6 +31,8 @@ class SourceQueue:
     retention_s: int
     max_bytes: int
     depth: Depth
+    dead_arn: str = ""
+    """Where its own dead letters go; "" without a redrive policy."""
 
     @property
     def name(self) -> str:
@@ -119,6 +121,7 @@ def source_queue(aws: Aws, url: str) -> SourceQueue:
         retention_s=int(attributes["MessageRetentionPeriod"]),
         max_bytes=int(attributes["MaximumMessageSize"]),
         depth=_depth(attributes),
+        dead_arn=str(policy.get("deadLetterTargetArn", "")),
     )
 
 

@@ -96,10 +96,12 @@ class Proof:
         )
 
     def _queue_of(self, letter: Letter) -> SourceQueue | None:
-        """Return the queue that a letter went to; None if it went to a function."""
-        queues, kind = self.plan.queues, kind_of(letter)
-        if kind is Kind.SNS and self.plan.subscribed:
-            return self.plan.subscribed.queue
-        if kind is not Kind.QUEUE or not queues:
+        """Return the queue that a letter went to; None if its counts prove nothing.
+
+        It is no queue, or one whose own dead letters go elsewhere: what fails there never comes back here.
+        """
+        queues = self.plan.queues
+        if kind_of(letter) is not Kind.QUEUE or not queues:
             return None
-        return next((one for one in queues if one.arn == letter.source_arn), queues[0])
+        queue = next((one for one in queues if one.arn == letter.source_arn), queues[0])
+        return queue if queue.dead_arn in ("", self.plan.box.arn) else None

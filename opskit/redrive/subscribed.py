@@ -37,11 +37,6 @@ class Subscribed:
     """The ARNs of both, as the subscriptions have them: nobody else was looked at."""
     gaps: tuple[Gap, ...] = ()
 
-    @property
-    def queue(self) -> SourceQueue | None:
-        """The queue that every letter goes to; None if there are several subscribers, or it is none."""
-        return self.queues[0] if self.queues and len(self.endpoints) == 1 else None
-
 
 def find(aws: Aws, box: Letterbox, asks: Asks) -> Subscribed:
     """Return the subscribers whose dead letters the queue gets; what cannot be read is a gap."""
