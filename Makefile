@@ -23,7 +23,7 @@ bench: $(READY)
 
 # Needs uv; run it after changing the dependencies in pyproject.toml.
 lock:
-	uv pip compile -q --universal --python-version 3.11 --extra dev --no-header \
+	uv pip compile -q --universal --python-version 3.11 --extra dev --no-header --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --upgrade -o requirements.lock pyproject.toml
 
 # ministack, whose SQS tests move messages on, needs another botocore: it has an environment of its own.

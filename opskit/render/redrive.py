@@ -94,6 +94,7 @@ def receipt_document(receipt: Receipt, queue: str) -> dict[str, Any]:
         "possible_duplicates": {"count": receipt.doubtful, "ids": list(receipt.duplicates)},
         "came_back": list(receipt.came_back),
         "unreached": receipt.unreached,
+        "not_read": receipt.not_read(queue),
         "before": {name: _depth(depth) for name, depth in receipt.before.items()},
         "after": {name: _depth(depth) for name, depth in receipt.after.items()},
         "difference": receipt.difference(queue),
@@ -154,6 +155,8 @@ def receipt_lines(receipt: Receipt, queue: str) -> Iterator[str]:
     yield f"{'returned':<{MARGIN}}{number(receipt.returned)}"
     yield f"{'left':<{MARGIN}}{number(receipt.staying)}{f': {left}' if left else ''}"
     yield f"{'failed':<{MARGIN}}{number(receipt.failed)}"
+    if unread := _not_read(receipt, queue):
+        yield clean(f"{'not read':<{MARGIN}}{unread}")
     if receipt.undeleted:
         yield f"{'undeleted':<{MARGIN}}{number(receipt.undeleted)}: at the destination and here"
     if receipt.unknown:
@@ -169,6 +172,14 @@ def receipt_lines(receipt: Receipt, queue: str) -> Iterator[str]:
         yield f"{'forced':<{MARGIN}}neither the consumer's health nor a canary was waited for (--force)"
     if receipt.resumed:
         yield f"{'resumed':<{MARGIN}}{counted(receipt.resumed, 'time', 'times')}"
+
+
+def _not_read(receipt: Receipt, queue: str) -> str:
+    """Return how many messages were never received, so in none of the lines above; "" if none were left."""
+    unread = receipt.not_read(queue)
+    if unread is None:
+        return f"unknown: {queue} could not be counted afterwards"
+    return f"about {number(unread)}: never received, by the queue's own count afterwards" if unread else ""
 
 
 def _ids(receipt: Receipt) -> str:
