@@ -211,6 +211,7 @@ def test_a_fan_whose_write_fails_is_reported_by_the_lowest_sequence_number(
 ) -> None:
     monkeypatch.setenv("WORKER_TABLE__WRITERS", "1")
     monkeypatch.setenv("WORKER_AWS__ATTEMPTS", "1")
+    monkeypatch.setenv("WORKER_AWS__READ_TIMEOUT_S", "10")  # however busy this machine is
     batch = kinesis(b"{", fan_event(1), b"{", fan_event(2, userId="fan-2"), fan_event(3))
     with FaultProxy(shared_aws.endpoint, [throttled("dynamodb", "UpdateItem", every=2)]) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
@@ -234,6 +235,7 @@ def test_unreadable_records_behind_a_failed_one_count_as_failed(
     shared_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORKER_AWS__ATTEMPTS", "1")
+    monkeypatch.setenv("WORKER_AWS__READ_TIMEOUT_S", "10")  # however busy this machine is
     with FaultProxy(shared_aws.endpoint, [throttled("dynamodb", "UpdateItem", every=1)]) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
         with pytest.raises(BatchFailedError):
@@ -264,6 +266,7 @@ def test_whatever_fails_on_the_way_the_scores_are_those_of_one_clean_run(
     once, aside = scores(), letters()
     prepare()
     monkeypatch.setenv("WORKER_AWS__ATTEMPTS", "1")
+    monkeypatch.setenv("WORKER_AWS__READ_TIMEOUT_S", "10")  # however busy this machine is
     with FaultProxy(shared_aws.endpoint, [throttled("dynamodb", "UpdateItem", every=every)]) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
         delivered(batch["Records"])
