@@ -1,19 +1,22 @@
 """Whom letters of SNS were for, found by the queue's policy before any letter is read."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+import redrive_plans
 from conftest import REGION, EmbeddedAws
 from faults import FaultProxy, Rule, denied
 
 from opskit.aws.session import Aws
 from opskit.dlq.policies import topics_in
 from opskit.gather import Gatherer
+from opskit.inventory import arns
 from opskit.inventory.queue_name import QueueName
-from opskit.model import Window
+from opskit.model import Describe, Gap, Reading, Status, Window
 from opskit.redrive import place, subscribed
 from opskit.redrive.subscribed import Subscribed
 
@@ -101,3 +104,27 @@ def test_what_is_denied_is_a_gap(shared_aws: EmbeddedAws, dead: str, action: str
 def test_a_queue_whose_policy_names_no_topic_has_no_subscribers(shared_aws: EmbeddedAws) -> None:
     shared_aws.queue("open-dlq", Policy=policy(SNS))
     assert found(shared_aws, "open-dlq") == Subscribed()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "where"),
+    [
+        ("arn:aws:lambda:us-east-1:210987654321:function:same", "account 210987654321"),
+        ("arn:aws:lambda:eu-west-1:123456789012:function:same", "eu-west-1"),
+        ("arn:aws:sqs:eu-west-1:123456789012:same", "eu-west-1"),
+    ],
+)
+def test_one_that_is_elsewhere_is_not_taken_for_its_namesake_here(endpoint: str, where: str) -> None:
+    box = redrive_plans.box("dead", topics=(TOPIC,))
+
+    def answers(asked: Sequence[Describe]) -> dict[Describe, Reading]:
+        one = {"arn": f"{TOPIC}:1", "protocol": endpoint.split(":")[2], "endpoint": endpoint}
+        said = {
+            "ListSubscriptionsByTopic": [one],
+            "GetSubscriptionAttributes": json.dumps({"deadLetterTargetArn": box.arn}),
+        }
+        return {asks: Reading(Status.OK, document=said[asks.operation]) for asks in asked}
+
+    who = subscribed.find(Mock(), box, Mock(gather=answers))
+    gap = Gap(f"subscriber {arns.resource_of(endpoint)}", f"it is in {where}", subscribed.AFFECTS)
+    assert who == Subscribed(gaps=(gap,))

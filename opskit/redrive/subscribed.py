@@ -50,6 +50,8 @@ def find(aws: Aws, box: Letterbox, asks: Asks) -> Subscribed:
         answer, endpoint = answers[asked[arn]], str(one["endpoint"])
         if answer.status is Status.FAILED:
             gaps.append(Gap(f"subscription {arns.resource_of(arn)}", answer.reason, AFFECTS))
+        elif _target(answer) == box.arn and (far := _far(one["protocol"], endpoint, box)):
+            gaps.append(Gap(f"subscriber {arns.resource_of(endpoint)}", far, AFFECTS))
         elif _target(answer) == box.arn and one["protocol"] == "lambda":
             functions[endpoint] = arns.parse_function(endpoint).name
         elif _target(answer) == box.arn and one["protocol"] == "sqs":
@@ -78,6 +80,16 @@ def _settings(subscription: str) -> Describe:
 def _target(answer: Reading) -> str:
     """Return the queue that gets a subscription's dead letters."""
     return str(json.loads(answer.document or "{}").get("deadLetterTargetArn", ""))
+
+
+def _far(protocol: Json, endpoint: str, box: Letterbox) -> str:
+    """Return why a subscriber cannot be looked at from here; one of its name here is another one."""
+    if protocol not in ("lambda", "sqs"):
+        return ""
+    region, account = endpoint.split(":")[3:5]
+    if region != box.region:
+        return f"it is in {region}"
+    return f"it is in account {account}" if protocol == "lambda" and account != box.account else ""
 
 
 def _queue(aws: Aws, arn: str, gaps: list[Gap]) -> Iterator[tuple[str, SourceQueue]]:
