@@ -96,24 +96,25 @@ def test_each_goes_to_its_function_and_is_deleted_then(bucket: Bucket, opskit: R
 
 
 def test_what_was_taken_and_not_deleted_is_gone_on_with(bucket: Bucket, opskit: Redrive) -> None:
-    bucket.fill(2)
+    bucket.fill(3)
     with FaultProxy(bucket.aws.endpoint, [denied("s3", "DeleteObject")]) as proxy:
-        told = opskit("redrive-dlq", bucket.url, *GO, endpoint=proxy.endpoint)
+        told = opskit("redrive-dlq", bucket.url, "--limit", "2", *GO, endpoint=proxy.endpoint)
     document = check(told.out)
     run = document["run"]
     resume = f"opskit redrive-dlq --resume {run} --apply"
-    assert (told.code, document["next"], len(bucket.keys)) == (1, [resume], 2)
+    assert (told.code, document["next"], len(bucket.keys)) == (1, [resume], 3)
     assert told.err == f"opskit: run {run}: if it is cut off, go on with {resume}\n"
     another = opskit("redrive-dlq", bucket.url, *GO)
     assert (another.code, another.err.count(run)) == (2, 2)
     dry = opskit("redrive-dlq", "--resume", run)
-    assert (dry.code, dry.out.splitlines()[-1], len(bucket.keys)) == (0, f"do it    {resume}", 2)
+    assert (dry.code, dry.out.splitlines()[-1], len(bucket.keys)) == (0, f"do it    {resume}", 3)
     listed = opskit("dlq", "receipts", "--output", "json")
     assert [one["receipt"]["undeleted"] for one in json.loads(listed.out)] == [1]
     again = opskit("redrive-dlq", "--resume", run, "--apply", "--yes")
-    assert (again.code, bucket.keys) == (0, [])
+    assert (again.code, len(bucket.keys)) == (0, 1)
     lines = again.out.splitlines()
     assert lines[0] == f"{bucket.url}: 2 of 2 failures taken and deleted"
+    assert "more     only the first 2 were looked at: again, or with a higher --limit" in lines
     assert lines[-1] == f"run      {run}; kept until: opskit dlq receipts {run} --sign-off"
     assert opskit("dlq", "receipts", run, "--sign-off").code == 0
 

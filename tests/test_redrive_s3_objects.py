@@ -21,6 +21,7 @@ from opskit.redrive.ledger import Ledger, State
 from opskit.redrive.letter import Letter
 from opskit.redrive.objects_run import ObjectsRun
 from opskit.redrive.outcome import Destination, Outcome, Status
+from opskit.redrive.receipt import added_up
 from opskit.redrive.s3_objects import CUT, Told, gathered, look
 from opskit.redrive.sinks import FileSink
 from opskit.redrive.tally import Halt
@@ -183,7 +184,7 @@ def test_a_run_has_its_limit_and_its_prefix(failures: Failures, redrive: Redrive
 
 
 def test_what_is_no_record_is_handed_to_nobody(
-    failures: Failures, monkeypatch: pytest.MonkeyPatch, redrive: Redrive
+    failures: Failures, monkeypatch: pytest.MonkeyPatch, redrive: Redrive, ledger: Ledger
 ) -> None:
     monkeypatch.setattr(s3_objects, "MOST_BYTES", 200)
     keys = [
@@ -198,6 +199,8 @@ def test_what_is_no_record_is_handed_to_nobody(
         "it is no record of a failure",
     ]
     assert failures.keys() == keys
+    receipt = added_up(ledger, "run")
+    assert (receipt.unreached, receipt.complete) == (2, False)
 
 
 def test_one_that_cannot_be_deleted_is_told_and_ends_the_run(failures: Failures, redrive: Redrive) -> None:
@@ -249,6 +252,18 @@ def test_what_was_in_hand_when_it_was_cut_off_is_handed_over_again_and_named(
     assert (done.receipt.read, done.receipt.moved, done.receipt.duplicates) == (3, 3, (keys[0],))
 
 
+def test_a_run_that_goes_on_keeps_to_its_limit_and_hands_nothing_over_twice(
+    failures: Failures, ledger: Ledger
+) -> None:
+    keys = [failures.put(_batch(number), write.batch(payload=EVENT)) for number in range(5)]
+    to = Scripted(Status.CONFIRMED, Status.DOUBTFUL)
+    ObjectsRun(failures.bucket, to, ledger, "run").perform(limit=3)
+    to = Scripted(Status.REFUSED, Status.CONFIRMED)
+    done = ObjectsRun(failures.bucket, to, ledger, "run").perform(limit=3)
+    assert (to.taken, failures.keys(), done.full) == (keys[1:3], [keys[1], *keys[3:]], True)
+    assert done.receipt.duplicates == (keys[1],)
+
+
 def test_what_was_confirmed_when_it_was_cut_off_is_only_deleted(failures: Failures, ledger: Ledger) -> None:
     key = failures.put(_batch(1), write.batch(payload=EVENT))
     with faults.FaultProxy(failures.embedded.endpoint, [faults.denied("s3", "DeleteObject")]) as proxy:
@@ -258,6 +273,16 @@ def test_what_was_confirmed_when_it_was_cut_off_is_only_deleted(failures: Failur
     done = ObjectsRun(failures.bucket, Scripted(), ledger, "run").perform()
     assert ([one.deleted for one in done.told], failures.keys()) == ([True], [])
     assert (done.receipt.moved, done.receipt.undeleted, done.receipt.duplicates) == (1, 0, ())
+
+
+def test_one_that_is_gone_when_it_is_to_be_deleted_is_moved(
+    failures: Failures, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures.put(_batch(1), write.batch(payload=EVENT))
+    gone = ClientError({"Error": {"Code": "NoSuchKey", "Message": "no"}}, "DeleteObject")
+    monkeypatch.setattr(failures.bucket, "delete", Mock(side_effect=gone))
+    done = ObjectsRun(failures.bucket, Scripted(Status.CONFIRMED), ledger, "run").perform()
+    assert (done.receipt.moved, done.receipt.undeleted, done.halt) == (1, 0, None)
 
 
 def test_another_object_of_its_name_is_not_taken_for_the_one_in_hand(
@@ -278,9 +303,10 @@ def test_what_is_in_the_ledger_alone_is_sent_from_there_and_stays_open_until_it_
     key = failures.put(_batch(1), write.batch(payload=EVENT))
     ObjectsRun(failures.bucket, Cut(Status.CONFIRMED), ledger, "run").perform()
     failures.s3.delete_object(Bucket="failures", Key=key)
-    done = ObjectsRun(failures.bucket, Scripted(fate), ledger, "run").perform()
+    failures.put(_batch(2), write.batch(payload=EVENT))
+    done = ObjectsRun(failures.bucket, Scripted(fate, fate), ledger, "run").perform()
     taken = fate is Status.CONFIRMED
-    assert (done.receipt.moved, done.receipt.unknown) == ((1, 0) if taken else (0, 1))
+    assert (done.receipt.moved, done.receipt.unknown, len(done.told)) == ((2, 0, 2) if taken else (0, 1, 1))
     assert done.told[0].problem == ("" if taken else "it is in the ledger alone, and not taken: ")
 
 

@@ -4,7 +4,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +114,8 @@ class _Work:
             ask(f"Hand over {most} of {self.asked.url}, and delete them there?")
         with lease.held(self.state, self.arn):
             self._refuse_unfinished()  # while this one asked, another may have begun and been cut off
-            to = (
-                self._to()
-            )  # what can be refused comes first: a ledger that is there is of a run that has begun
+            # What can be refused comes first: a ledger that is there is of a run that has begun.
+            to = self._to()
             run = self.asked.resumed or new_run(int(time.time()))
             ledger = self._ledger(run)
             try:
@@ -133,7 +132,8 @@ class _Work:
         out.note(f"run {going.run}: if it is cut off, go on with {_resume(going.run)}")
         done = going.perform(prefix=self.prefix, limit=self.asked.limit)
         again = _resume(going.run) if done.receipt.unknown or done.receipt.undeleted else ""
-        return self._objects(done.told, done.halt, again, going.run, done.receipt.duplicates)
+        shown = self._objects(done.told, done.halt, again, going.run, done.receipt.duplicates)
+        return replace(shown, full=done.full)
 
     def _objects(
         self,

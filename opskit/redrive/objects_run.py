@@ -32,6 +32,8 @@ class Done:
     told: tuple[Told, ...]
     halt: Halt | None
     receipt: Receipt
+    full: bool = False
+    """The run has looked at as many as it may: there may be more."""
 
 
 @dataclass
@@ -47,25 +49,32 @@ class ObjectsRun:
         """Hand objects over, by their keys, until the first that was not taken.
 
         One that its destination refuses for ever stays, and the next follows: it says nothing of the others.
-        One that failed, or of which nobody knows, is the last. CannotLookError if what was in hand when the
-        run was cut off cannot be read.
+        One that failed, or of which nobody knows, is the last. What a process before has taken counts towards
+        `limit`. CannotLookError if what was in hand when the run was cut off cannot be read.
         """
         began = time.monotonic()
-        told, halt = gathered(self._each(prefix, limit))
+        self.ledger.reopen()
+        allowed = max(0, limit - self.ledger.counts().get(State.MOVED, 0))
+        told, halt = gathered(self._each(prefix, allowed))
         if halt is None and told and _ends(told[-1]):
             halt = Halt("not-taken", f"{told[-1].stored.key}: {_why(told[-1])}")
         seconds = self.ledger.facts().get("seconds", 0.0) + time.monotonic() - began
-        self.ledger.note(ended=True, halt=[halt.what, halt.reason] if halt else None, seconds=seconds)
-        return Done(told, halt, added_up(self.ledger, self.run))
+        unread = sum(one.kind is None for one in told)
+        what = [halt.what, halt.reason] if halt else None
+        self.ledger.note(ended=True, halt=what, seconds=seconds, unreached=unread)
+        full = len(told) >= allowed
+        return Done(told, halt, added_up(self.ledger, self.run), full)
 
     def _each(self, prefix: str, limit: int) -> Iterator[Told]:
-        self.ledger.reopen()
+        again: list[Told] = []
         for row in self.ledger.in_state(State.SENT, State.SENDING):
-            told = self._again(row)
-            yield told
-            if _ends(told):
+            again.append(self._again(row))
+            yield again[-1]
+            if _ends(again[-1]):
                 return
-        for stored in self.bucket.objects(prefix, limit):
+        stays = {told.stored for told in again if not told.deleted}
+        objects = self.bucket.objects(prefix, max(0, limit - len(again)) + len(stays))
+        for stored in (one for one in objects if one not in stays):
             told, letter = read(self.bucket, stored)
             if letter is not None and told.kind is not None:
                 told = self._handed(letter, told.kind, stored)
@@ -79,7 +88,7 @@ class ObjectsRun:
         kind, stored = kind_of_text(letter.body), self._same(letter)
         if row.state is State.SENT:
             return self._deleted(letter, kind, stored, Outcome(Status.CONFIRMED, row.new_id))
-        return self._handed(letter, kind, stored, again=True)
+        return self._handed(letter, kind, stored)
 
     def _same(self, letter: Letter) -> Stored | None:
         """Return the object that a letter was read from; None if it is not there, or another one by now."""
@@ -91,9 +100,9 @@ class ObjectsRun:
                 return stored if found == letter else None
         return None
 
-    def _handed(self, letter: Letter, kind: Kind, stored: Stored | None, *, again: bool = False) -> Told:
+    def _handed(self, letter: Letter, kind: Kind, stored: Stored | None) -> Told:
         key = letter.message_id
-        self.ledger.sending([(Held(letter, ""), "")], [key] if again else [])
+        self.ledger.sending([(Held(letter, ""), "")])
         (outcome,) = self.to.deliver([letter], self.run)
         if outcome.status is Status.CONFIRMED:
             self.ledger.fates([Fate(key, State.SENT, outcome.new_id)])

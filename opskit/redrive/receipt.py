@@ -43,7 +43,7 @@ class Receipt:
     """Each queue's counts before the first letter was moved."""
     after: Mapping[str, Depth] = field(default_factory=dict, hash=False)
     unreached: int = 0
-    """Messages in flight with somebody else, or behind others of their group."""
+    """Messages in flight with somebody else, or behind others of their group; objects that cannot be read."""
     drained: bool = False
     """The dead-letter queue was read to its end."""
     halt: Halt | None = None

@@ -165,7 +165,8 @@ def receipt_lines(receipt: Receipt, queue: str) -> Iterator[str]:
     yield f"{'twice?':<{MARGIN}}{_ids(receipt)}"
     yield f"{'counts':<{MARGIN}}{_counts(receipt, queue)}"
     if receipt.unreached:
-        yield f"{'unreached':<{MARGIN}}{number(receipt.unreached)}: in flight elsewhere, or behind others"
+        why = "in flight elsewhere, behind others, or unreadable"
+        yield f"{'unreached':<{MARGIN}}{number(receipt.unreached)}: {why}"
     if receipt.canary:
         yield clean(f"{'canary':<{MARGIN}}{receipt.canary}")
     if receipt.forced:
