@@ -2,6 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+MINISTACK := .venv/ministack/.ready
+INSTALL := -m pip install --quiet --disable-pip-version-check
+# Both environments are made at the same time.
+MAKEFLAGS += --jobs=2
 
 .PHONY: demo test lint bench lock docs clean
 
@@ -10,7 +14,7 @@ demo: $(READY)
 
 # By file, because many share one embedded AWS; in the order of tests/conftest.py, the longest first. One worker more
 # than there are cores: a quarter of the time tests wait, for timeouts, polls and processes.
-test: $(READY) lint
+test: $(READY) $(MINISTACK) lint
 	$(BIN)/python -m pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
@@ -23,17 +27,20 @@ bench: $(READY)
 
 # Needs uv; run it after changing the dependencies in pyproject.toml.
 lock:
-	uv pip compile -q --universal --python-version 3.11 --extra dev --no-header \
+	uv pip compile -q --universal --python-version 3.11 --extra dev --no-header --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --upgrade -o requirements.lock pyproject.toml
 
-# ministack, whose SQS tests move messages on, needs another botocore: it has an environment of its own.
-$(READY): requirements.lock pyproject.toml tests/ministack.lock
+$(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "opskit needs Python 3.11 or newer; set PYTHON=")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python $(INSTALL) -r requirements.lock
+	$(BIN)/python $(INSTALL) --no-deps --no-build-isolation --editable .
+	touch $@
+
+# ministack, whose SQS tests move messages on, needs another botocore: it has an environment of its own.
+$(MINISTACK): tests/ministack.lock
 	$(PYTHON) -m venv .venv/ministack
-	.venv/ministack/bin/python -m pip install --quiet --disable-pip-version-check -r tests/ministack.lock
+	.venv/ministack/bin/python $(INSTALL) -r tests/ministack.lock
 	touch $@
 
 # Writes what the code knows into the documents, and the reports that tests compare; tests fail when they are

@@ -16,18 +16,20 @@ from opskit.aws.faults import iam_action
 from opskit.foresight import Foreseen
 from opskit.inventory import Worker, arns
 from opskit.inventory.worker import function_name
-from opskit.model import LogQuery, Metric, Probe, Signal
+from opskit.model import Describe, LogQuery, Metric, Probe, Signal
 from opskit.settings import Settings
 
 VERSION = "2012-10-17"
 """The version of the policy language (IAM User Guide, "IAM JSON policy elements: Version")."""
 ANY = "*"
-FUNCTIONS, STREAMS, TABLES, TABLE_STREAMS, QUEUES, TOPICS, LOG_GROUPS, DEAD_QUEUES, SOURCE_QUEUES = (
-    "Functions", "Streams", "Tables", "TableStreams", "Queues", "Topics", "LogGroups", "DeadLetterQueues",
-    "SourceQueues",
+FUNCTIONS, STREAMS, TABLES, TABLE_STREAMS, QUEUES, TOPICS, LOG_GROUPS = (
+    "Functions", "Streams", "Tables", "TableStreams", "Queues", "Topics", "LogGroups",
 )  # fmt: skip
-CHANGED = (DEAD_QUEUES, SOURCE_QUEUES)
+DEAD_QUEUES, SOURCE_QUEUES, EITHER_QUEUES = "DeadLetterQueues", "SourceQueues", "DeadLetterAndSourceQueues"
+CHANGED = (DEAD_QUEUES, SOURCE_QUEUES, EITHER_QUEUES)
 """What opskit does not only read."""
+TO_EITHER = Describe("sqs", "SendMessage", (("QueueUrl", "<dead-letter or source queue>"),))
+"""What is sent to a queue for dead letters, or to one that a worker reads; else it is to the latter alone."""
 RESOURCES = {
     "lambda:GetAlias": FUNCTIONS,
     "lambda:GetFunction": FUNCTIONS,
@@ -83,6 +85,7 @@ class Place:
             QUEUES: self._queues,
             DEAD_QUEUES: lambda: self._queues_named(self._dead),
             SOURCE_QUEUES: lambda: self._queues_named(self._read),
+            EITHER_QUEUES: lambda: self._queues_named([*self._dead, *self._read]),
             TOPICS: lambda: [self._arn("sns", name) for name in self._downstream("topic") or [ANY]],
             LOG_GROUPS: self._log_groups,
         }
@@ -168,10 +171,11 @@ def policy(foreseen: Iterable[Foreseen], place: Place, more: Iterable[Signal] = 
     `more` are the signals of other commands.
     """
     signals = [*(signal for one in foreseen for signal in one.signals), *more]
+    kinds = RESOURCES if TO_EITHER not in signals else {**RESOURCES, "sqs:SendMessage": EITHER_QUEUES}
     needed = {action for signal in signals for action in actions(signal)}
     by_kind: dict[str, list[str]] = defaultdict(list)
     for action in sorted(needed):
-        by_kind[RESOURCES.get(action, "")].append(action)
+        by_kind[kinds.get(action, "")].append(action)
     statements = [_statement(kind, by_kind[kind], place) for kind in sorted(by_kind)]
     return {"Version": VERSION, "Statement": statements}
 

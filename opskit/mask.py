@@ -4,7 +4,8 @@ Log lines are untrusted: no pattern reads a character more than a bounded number
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 
 from opskit.model import Json
 
@@ -74,13 +75,20 @@ def mask_row(row: Iterable[tuple[str, str]]) -> Mapping[str, str]:
 
 
 def mask_document(document: Json) -> Json:
-    """Return a JSON document with the secrets in its strings hidden."""
+    """Return a JSON document with the secrets in its strings hidden.
+
+    Equal strings are looked at once: of a whole fleet's series the times are all the same.
+    """
+    return _masked(document, cache(mask_secrets))
+
+
+def _masked(document: Json, hide: Callable[[str], str]) -> Json:
     if isinstance(document, str):
-        return mask_secrets(document)
+        return hide(document)
     if isinstance(document, Mapping):
-        return {key: mask_document(value) for key, value in document.items()}
+        return {key: _masked(value, hide) for key, value in document.items()}
     if isinstance(document, (list, tuple)):
-        return [mask_document(value) for value in document]
+        return [_masked(value, hide) for value in document]
     return document
 
 

@@ -6,9 +6,11 @@ A call that is no signal, such as one that reads log lines, stands as the descri
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from opskit.dlq import asks as dead_letters
+from opskit.dlq import filling
 from opskit.drift import asks
 from opskit.foresight import FUNCTION, TABLE, anyone
 from opskit.health import alarms, asking
+from opskit.iam import TO_EITHER
 from opskit.inventory.fleet import Fleet
 from opskit.inventory.worker import Source, Worker
 from opskit.model import Describe, LogQuery, Reading, Readings, Signal, Status, Window
@@ -78,12 +80,19 @@ def _drop(settings: Settings) -> Iterator[Signal]:
     yield from _grouping(settings)
 
 
+def _restore(_: Settings) -> Iterator[Signal]:
+    """Yield what a restore asks of the queue that it sends to: the undo of a drop is to where it was."""
+    yield from (Describe("sqs", call) for call in _LETTERBOX)
+    yield TO_EITHER
+
+
 def _grouping(settings: Settings) -> Iterator[Signal]:
     """Yield what tells who reads a queue, and what the consumers' logs say of its letters."""
     yield from anyone(settings).signals().values()
     yield Describe("lambda", "ListEventSourceMappings")
     yield Describe("logs", "DescribeLogGroups")
     yield LogQuery(("<group>",), "", ())
+    yield from filling.signals("<queue>")
 
 
 def _redrive(settings: Settings) -> Iterator[Signal]:
@@ -131,6 +140,7 @@ COMMANDS: Mapping[str, Callable[[Settings], Iterable[Signal]]] = {
 ACTING: Mapping[str, Callable[[Settings], Iterable[Signal]]] = {
     "dlq-peek": _peek,
     "dlq-drop": _drop,
+    "dlq-restore": _restore,
     "invoke-remote": _invoke,
     "redrive-dlq": _redrive,
     "redrive-dlq-events": _events,

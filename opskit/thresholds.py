@@ -78,7 +78,9 @@ def merge(
 
     A critical level that the worker sets itself is the level, whatever the function's timeout.
     """
-    return {name: _changed(limit, changes.get(name, {})) for name, limit in defaults.items()}
+    return {
+        name: _changed(limit, changes[name]) if name in changes else limit for name, limit in defaults.items()
+    }
 
 
 def _changed(limit: Threshold, change: Mapping[str, Any]) -> Threshold:
@@ -92,10 +94,9 @@ def _changed(limit: Threshold, change: Mapping[str, Any]) -> Threshold:
 
 @cache
 def _table() -> dict[str, Threshold]:
-    from ruamel.yaml import YAML  # noqa: PLC0415 - most commands' help needs no limits
+    from opskit.inventory.yamlfile import read  # noqa: PLC0415 - most commands' help needs no limits
 
-    rows = YAML(typ="safe").load(TABLE.read_text(encoding="utf-8"))
-    return {name: _threshold(name, row) for name, row in rows.items()}
+    return {name: _threshold(name, row) for name, row in read(TABLE, TABLE.name).values.items()}
 
 
 def _threshold(name: str, row: Mapping[str, Any]) -> Threshold:

@@ -52,9 +52,9 @@ def load(folder: Path) -> Mapping[str, list[Any]]:
 
 @cache
 def text(folder: Path) -> str:
-    """Return a module's expressions: its files without comments."""
-    files = (path.read_text("utf-8") for path in sorted(folder.glob("*.tf")))
-    return "\n".join(re.sub(r"(?m)(^|\s)#.*$", "", one) for one in files)
+    """Return a module's expressions: its files without comments and addresses of what was moved."""
+    files = "\n".join(path.read_text("utf-8") for path in sorted(folder.glob("*.tf")))
+    return re.sub(r"(?ms)^moved \{.*?^\}", "", re.sub(r"(?m)(^|\s)#.*$", "", files))
 
 
 def labelled(folder: Path, kind: str) -> Iterator[tuple[tuple[str, ...], Block]]:

@@ -11,11 +11,13 @@ import pytest
 from botocore.client import BaseClient
 from conftest import EmbeddedAws
 from consumers import Consumer, Post, settle
-from redrive_calls import Redrive, caller, fill
+from redrive_calls import Redrive, caller, commander, depth, fill
 
 from opskit.aws.faults import iam_action
 from opskit.cli import main
+from opskit.redrive.backup import Backup
 from opskit.redrive.kinds import RIGHTS
+from opskit.redrive.letter import Letter
 from opskit.rights import ACTING, COMMANDS
 
 Call = Callable[[Post], Redrive]
@@ -105,6 +107,28 @@ def test_letters_are_taken_from_dead_letter_queues_alone_and_sent_to_sources_alo
     assert not set(dead) & set(sources)
     assert set(dead) | set(sources) <= set(allowed["sqs:GetQueueAttributes"])
     assert "*" not in {*dead, *sources}
+
+
+@pytest.fixture
+def opskit(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Redrive:
+    monkeypatch.setenv("OPSKIT_WORKERS_DIR", str(tmp_path / "workers-dropped"))
+    return commander(capfd, monkeypatch, tmp_path)
+
+
+def test_what_was_dropped_may_be_put_back_where_it_was(
+    shared_aws: EmbeddedAws, tmp_path: Path, opskit: Redrive, sent: set[tuple[str, str]], rights: Rights
+) -> None:
+    post = settle(shared_aws, tmp_path, "dropped")
+    with Backup(tmp_path / "b.jsonl") as backup:
+        backup.keep([Letter("m-1", "one")])
+    told = opskit("dlq", "restore", "b.jsonl", "--to", post.dead, "--apply")
+    assert (told.code, depth(shared_aws, post.dead_url)) == (0, 1)
+    allowed = rights("dlq-restore")
+    assert {action for action, _ in sent} == set(allowed)
+    arns = {f"arn:aws:sqs:us-east-1:*:{queue}" for queue in (post.dead, post.source)}
+    assert arns <= set(allowed["sqs:SendMessage"])
+    assert not arns - set(allowed["sqs:GetQueueAttributes"])
+    assert rights("dlq-restore", "redrive-dlq")["sqs:SendMessage"] == allowed["sqs:SendMessage"]
 
 
 def test_nobody_gets_the_right_to_change_something_who_did_not_ask_for_it(rights: Rights) -> None:

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import jsonschema
 import pytest
 from conftest import EmbeddedAws
+from faults import FaultProxy, denied, throttled
 from invoking import ECHO, KINESIS, SAMPLE, TABLE, run, settle
 from letters import letter
 from redrive_letters import async_letter, batch, invocation
@@ -40,7 +41,8 @@ HEAD = """\
 tryIt {headline}
 event     {event}
 function  prd2011-local-dev-us-east-1-tryIt
-where     account 123456789012, us-east-1, local-dev, on this machine
+where     on this machine, with the settings and names of local-dev in us-east-1
+aws       embedded, not AWS: ENDPOINT plays account 123456789012
 request   REQUEST
 time      init N ms, handler N ms of {timeout} s
 memory    N of 256 MB
@@ -80,9 +82,9 @@ result
   }
 
 log
-  TIME tryIt WARN  mail to ***  correlationId=c-12345678
-  TIME tryIt -     plain
-  TIME tryIt ERROR no
+  TIME WARN  mail to ***  correlationId=c-12345678
+  TIME -     plain
+  TIME ERROR no
       Traceback
         File 1
       KeyError: ***
@@ -110,6 +112,36 @@ def test_records_that_failed_are_named_by_their_place_and_exit_1(
     assert "to be tried again\n  record 2 of 3: 00000000-0000-4000-8000-000000000002\n" in out
 
 
+ASIDE = """
+import json
+def handle(event, context):
+    metric = {"Metrics": [{"Name": "RecordsSetAside", "Unit": "Count"}]}
+    print(json.dumps({"_aws": {"CloudWatchMetrics": [metric]}, "RecordsSetAside": 2}))
+    return {"batchItemFailures": []}
+"""
+
+
+@pytest.mark.usefixtures("aws")
+def test_records_set_aside_are_no_success_though_lambda_takes_them_for_one(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    settle(tmp_path, ASIDE)
+    code, out, _ = run(capfd, "tryIt", "--event", "sample")
+    assert code == 1
+    assert out.startswith(head("FAILED: 2 of 3 records set aside as poison in N ms"))
+    said = "2 records are in the failed queue; to Lambda all is well, and nothing comes again"
+    assert f"\nset aside\n  {said}\n" in out
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_batch_without_a_record_proves_nothing(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    settle(tmp_path, ECHO.replace("event\n", "None\n"), empty={"Records": []})
+    code, out, _ = run(capfd, "tryIt", "--event", "empty")
+    assert code == 3
+    assert out.startswith(head("proves nothing (the event has no record): returned in N ms", "empty"))
+    assert run(capfd, "tryIt", "--event", "sample")[0] == 0
+
+
 @pytest.mark.usefixtures("aws")
 def test_an_exception_is_shown_with_its_trace_once(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     settle(tmp_path, "def handle(event, context):\n    raise ValueError('no team for a@b.example')\n")
@@ -117,14 +149,14 @@ def test_an_exception_is_shown_with_its_trace_once(capfd: pytest.CaptureFixture[
     assert code == 1
     assert out == (
         head("FAILED: ValueError in N ms")
-        + f"""
+        + """
 error
   ValueError: no team for ***
-      File "{tmp_path}/fleet/try_it/handler.py", line 2, in handle
-        raise ValueError('no team for a@b.example')
+      fleet/try_it/handler.py:2 in handle
+          raise ValueError('no team for a@b.example')
 
 log
-  TIME tryIt ERROR no team for ***  errorType=ValueError
+  TIME ERROR no team for ***  errorType=ValueError
 
 trace
   no span was exported
@@ -140,7 +172,7 @@ def test_a_timeout_is_enforced_and_told_as_lambda_tells_it(
     code, out, _ = run(capfd, "tryIt", "--event", "sample")
     assert code == 1
     assert out.startswith(head("FAILED: timed out in N ms", timeout=1))
-    assert "  TIME tryIt ERROR Task timed out after 1.00 seconds\n" in out
+    assert "  TIME ERROR Task timed out after 1.00 seconds\n" in out
 
 
 TRACED = """
@@ -188,7 +220,7 @@ def test_spans_are_shown_as_a_tree_and_metrics_as_values(
 
 
 @pytest.mark.usefixtures("aws")
-@pytest.mark.parametrize("code", [TRACED, FAILING, LOGGING, "raise OSError('no')"])
+@pytest.mark.parametrize("code", [TRACED, FAILING, ASIDE, LOGGING, "raise OSError('no')"])
 def test_the_json_is_as_its_schema_says(capfd: pytest.CaptureFixture[str], tmp_path: Path, code: str) -> None:
     settle(tmp_path, code)
     exit_code, out, _ = run(capfd, "tryIt", "--event", "sample", "--output", "json")
@@ -207,7 +239,7 @@ def test_markdown_quotes_what_the_handler_says(capfd: pytest.CaptureFixture[str]
     assert code == 1  # a text is no partial batch response
     assert out.startswith("# tryIt FAILED: the whole batch failed in N ms\n\n- event")
     assert '## result\n\n```\n"# no heading"\n```\n' in out
-    assert "## log\n\n````\nTIME tryIt -     ```\n````\n" in out
+    assert "## log\n\n````\nTIME -     ```\n````\n" in out
 
 
 ASKING = """
@@ -442,6 +474,21 @@ def handle(event, context):
     assert aws.endpoint
 
 
+def test_an_aws_that_throttles_is_asked_again_and_one_that_denies_is_no_look(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(tmp_path, ECHO.replace("event\n", "None\n"))
+    with FaultProxy(aws.endpoint, [throttled("dynamodb")]) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        assert run(capfd, "tryIt", "--event", "sample")[0] == 0
+        assert [one[:2] for one in proxy.fired] == [("dynamodb", "CreateTable")]
+        proxy.set_rules(denied("dynamodb", "CreateTable"))
+        code, out, err = run(capfd, "tryIt", "--event", "sample")
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    beginning = "opskit: nothing was run: table local-dev-fans could not be made in the embedded AWS: "
+    assert err.startswith(beginning)
+
+
 def test_an_aws_that_does_not_answer_is_no_look(
     capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -449,6 +496,6 @@ def test_an_aws_that_does_not_answer_is_no_look(
     settle(tmp_path, ECHO)
     code, out, err = run(capfd, "tryIt", "--event", "sample")
     assert (code, out) == (3, "")
-    assert err.startswith("opskit: ")
+    assert err.startswith("opskit: nothing was run: the embedded AWS: ")
     assert err.count("\n") == 1
     assert invoking.LOCAL_ENV == "local-dev"

@@ -76,10 +76,10 @@ result
   }}
 
 log
-  TIME tryIt INFO  start: version 7
-  TIME tryIt INFO  to ***
-  TIME tryIt INFO  end
-  TIME tryIt INFO  report: 13 ms, 91 of 256 MB, init N ms
+  TIME INFO  start: version 7
+  TIME INFO  to ***
+  TIME INFO  end
+  TIME INFO  report: 13 ms, 91 of 256 MB, init N ms
 """
     )
     (sent,) = [one for one, _ in httpserver.log if one.method == "POST"]

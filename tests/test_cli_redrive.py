@@ -98,6 +98,21 @@ def test_an_unknown_consumer_is_no_healthy_one(
     assert depths(shared_aws, post) == (3, 0)
 
 
+def test_a_queue_that_may_not_be_received_from_is_undetermined(
+    shared_aws: EmbeddedAws, place: tuple[Path, str], call: Call
+) -> None:
+    post = settle(shared_aws, *place)
+    fill(shared_aws, post, 3)
+    with FaultProxy(shared_aws.endpoint, [denied("sqs", "ReceiveMessage")]) as proxy:
+        told = call(post)(post.dead, *GO, endpoint=proxy.endpoint)
+    assert (told.code, told.causes, told.document["verdict"]) == (3, [], "unknown")
+    assert [(gap["signal"], gap["reason"]) for gap in told.document["gaps"]] == [
+        ("dead-letter queue", "denied: needs sqs:ReceiveMessage")
+    ]
+    assert (told.receipt["halt"]["what"], told.receipt["read"]) == ("cannot-read", 0)
+    assert depths(shared_aws, post) == (3, 0)
+
+
 # --- the canary -----------------------------------------------------------------------------------------
 
 

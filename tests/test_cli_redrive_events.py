@@ -363,3 +363,42 @@ def test_notifications_go_to_the_one_subscriber_that_they_were_for(
     assert (told.code, told.receipt["moved"]) == (0, 1)
     assert depth(shared_aws, url) == 0
     assert depth(shared_aws, sqs.get_queue_url(QueueName=f"{mailer.name}-mine")["QueueUrl"]) == 1
+
+
+def test_a_subscriber_that_the_queues_policy_leads_to_is_judged_and_gets_a_canary(
+    mailer: Mailer, shared_aws: EmbeddedAws, opskit: Redrive
+) -> None:
+    """What else is in the queue stays: nobody looked at who gets it."""
+    sns, sqs = shared_aws.client("sns"), shared_aws.client("sqs")
+    topic, other = (sns.create_topic(Name=f"{mailer.name}{end}")["TopicArn"] for end in ("", "-other"))
+    policy = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    dead = shared_aws.queue(f"{mailer.name}-undelivered", Policy=json.dumps({"Statement": [policy]}))
+    target = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": dead})}
+    mine, theirs = (
+        sns.subscribe(
+            TopicArn=arn, Protocol=protocol, Endpoint=endpoint, Attributes=target, ReturnSubscriptionArn=True
+        )["SubscriptionArn"]
+        for arn, protocol, endpoint in (
+            (topic, "lambda", mailer.arn),
+            (other, "sqs", shared_aws.queue(f"{mailer.name}-theirs")),
+        )
+    )
+    url = sqs.get_queue_url(QueueName=f"{mailer.name}-undelivered")["QueueUrl"]
+    bodies = [notification(topic, mine)] * 3 + [notification(other, theirs), invocation(function=mailer.arn)]
+    for body in bodies:
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    with Working(mailer) as working:
+        told = opskit("redrive-dlq", dead, *GO)
+    receipt = told.receipt
+    assert receipt["canary"] == f"consumed: {mailer.name}'s log names it in an execution that ended well"
+    assert (told.code, told.causes, receipt["moved"], len(working.seen)) == (1, ["redrive-failed"], 3, 3)
+    (failure,) = receipt["failures"]
+    assert failure["reason"].startswith(f"its subscriber, queue {mailer.name}-theirs, was not looked at")
+    assert receipt["left"] == {
+        "a function gave it up, which was not looked at: say --to-function NAME or --to-file FILE": 1
+    }
+    assert depth(shared_aws, url) == 2

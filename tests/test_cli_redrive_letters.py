@@ -79,6 +79,7 @@ def test_a_limit_is_kept_to_the_letter(shared_aws: EmbeddedAws, post: Post, call
     fill(shared_aws, post, 25)
     told = call(post)(post.dead, *GO, "--limit", "13")
     assert (told.code, told.receipt["moved"]) == (0, 13)
+    assert told.receipt["not_read"] + sum(told.receipt["left"].values()) == 12
     assert (depth(shared_aws, post.dead_url), depth(shared_aws, post.source_url)) == (12, 13)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import EmbeddedAws
 from envelope import check
+from faults import FaultProxy, denied
 from redrive_calls import Redrive, commander
 from redrive_letters import batch, invocation
 
@@ -92,6 +93,29 @@ def test_each_goes_to_its_function_and_is_deleted_then(bucket: Bucket, opskit: R
     again = opskit("redrive-dlq", bucket.url, "--apply", "--yes")
     assert (again.code, again.out.splitlines()[0]) == (0, f"{bucket.url}: 1 of 1 failure taken and deleted")
     assert bucket.keys == ["elsewhere/mine"]
+
+
+def test_what_was_taken_and_not_deleted_is_gone_on_with(bucket: Bucket, opskit: Redrive) -> None:
+    bucket.fill(2)
+    with FaultProxy(bucket.aws.endpoint, [denied("s3", "DeleteObject")]) as proxy:
+        told = opskit("redrive-dlq", bucket.url, *GO, endpoint=proxy.endpoint)
+    document = check(told.out)
+    run = document["run"]
+    resume = f"opskit redrive-dlq --resume {run} --apply"
+    assert (told.code, document["next"], len(bucket.keys)) == (1, [resume], 2)
+    assert told.err == f"opskit: run {run}: if it is cut off, go on with {resume}\n"
+    another = opskit("redrive-dlq", bucket.url, *GO)
+    assert (another.code, another.err.count(run)) == (2, 2)
+    dry = opskit("redrive-dlq", "--resume", run)
+    assert (dry.code, dry.out.splitlines()[-1], len(bucket.keys)) == (0, f"do it    {resume}", 2)
+    listed = opskit("dlq", "receipts", "--output", "json")
+    assert [one["receipt"]["undeleted"] for one in json.loads(listed.out)] == [1]
+    again = opskit("redrive-dlq", "--resume", run, "--apply", "--yes")
+    assert (again.code, bucket.keys) == (0, [])
+    lines = again.out.splitlines()
+    assert lines[0] == f"{bucket.url}: 2 of 2 failures taken and deleted"
+    assert lines[-1] == f"run      {run}; kept until: opskit dlq receipts {run} --sign-off"
+    assert opskit("dlq", "receipts", run, "--sign-off").code == 0
 
 
 def test_that_there_may_be_more_is_said(bucket: Bucket, opskit: Redrive) -> None:

@@ -1,6 +1,7 @@
 """`opskit redrive-dlq QUEUE --server-side` on the embedded AWS: exact words and exit codes."""
 
 import functools
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,7 @@ def test_without_apply_it_says_what_would_be_asked_and_starts_nothing(ask: Ask, 
 
 def test_it_is_started_and_followed_to_its_end(ask: Ask, orders: Post) -> None:
     orders.load(*map(str, range(30)))
-    said = ask(orders.dead, "--rate", "10", "--apply")
+    said = ask(orders.dead, "--rate", "10", "--apply", "--yes")
     assert said.code == 0
     first, *lines = said.out.splitlines()
     assert first.startswith(f"COMPLETED: AWS moved 30 of about 30 messages of {orders.dead} in ")
@@ -91,9 +92,45 @@ def test_it_is_started_and_followed_to_its_end(ask: Ask, orders: Post) -> None:
     assert orders.counts(orders.home) == (30, 0)
 
 
+class _Keyboard(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_it_asks_before_it_starts_and_says_what_it_lacks(
+    ask: Ask, orders: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders.load("a", "b")
+    monkeypatch.setattr("sys.stdin", _Keyboard("n\n"))
+    said = ask(orders.dead, "--rate", "10", "--apply")
+    assert (said.code, said.out, orders.counts()) == (2, "", (2, 0))
+    assert said.err == (
+        f"{WARNING}opskit: nothing is moved yet\n"
+        "where    account 123456789012, us-east-1, prod\n"
+        f"from     {orders.dead}: about 2 messages\n"
+        f"to       each message's own source queue: {orders.home}\n"
+        "rate     at most 10/s: 200 ms or more\n"
+        f"note     {WARNING.removeprefix('opskit: ')}"
+        f"Let AWS move dead letters of {orders.dead} to each message's own source queue: {orders.home}? "
+        "[y/N]: opskit: nothing was moved\n"
+    )
+    monkeypatch.setattr("sys.stdin", _Keyboard("y\n"))
+    assert ask(orders.dead, "--apply").code == 0
+    assert orders.counts(orders.home) == (2, 0)
+
+
+def test_where_nobody_can_be_asked_it_starts_nothing(ask: Ask, orders: Post) -> None:
+    orders.load("a")
+    said = ask(orders.dead, "--apply")
+    assert (said.code, said.out, orders.counts()) == (2, "", (1, 0))
+    assert said.err == (
+        f"{WARNING}opskit: nobody is there to be asked; say --yes to move without a question\n"
+    )
+
+
 def test_ctrl_c_leaves_the_task_running_and_says_so(ask: Ask, orders: Post) -> None:
     orders.load(*map(str, range(30)))
-    said = ask(orders.dead, "--rate", "1", "--apply", interrupt=True)
+    said = ask(orders.dead, "--rate", "1", "--apply", "--yes", interrupt=True)
     assert (said.code, said.out) == (130, "")
     command = f"opskit redrive-dlq {orders.dead} --server-side"
     assert said.err.endswith(
@@ -116,7 +153,7 @@ def test_the_documents_are_the_contracts(ask: Ask, orders: Post) -> None:
     orders.load("a", source_arn=None)
     dry = check(ask(orders.dead, "--output", "json").out)
     assert (dry["command"], dry["move_task"]["applied"]) == ("redrive-dlq", False)
-    said = ask(orders.dead, "--output", "json", "--apply")
+    said = ask(orders.dead, "--output", "json", "--apply", "--yes")
     done = check(said.out)
     assert (said.code, done["verdict"], done["findings"][0]["cause"]) == (1, "breach", "move-task-failed")
     assert (done["move_task"]["status"], done["move_task"]["moved"]) == ("FAILED", 0)
@@ -149,7 +186,6 @@ def test_the_documents_are_the_contracts(ask: Ask, orders: Post) -> None:
                 ("--to-file", "f"),
                 ("--any-count",),
                 ("--force",),
-                ("--yes",),
                 ("--resume", "r"),
             )
         ),

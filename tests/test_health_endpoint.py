@@ -135,10 +135,6 @@ def test_an_answer_is_judged(seen: dict[str, Any], state: str, text: str) -> Non
     assert judge(seen) == Judged(state, text)  # type: ignore[arg-type]
 
 
-def test_a_status_that_is_expected_is_well() -> None:
-    assert judge(document(status=418, tls=None), (418,)).state == "ok"
-
-
 @pytest.mark.parametrize("stage", ["dns", "connect", "timeout"])
 def test_a_private_api_that_cannot_be_reached_is_unknown(stage: str) -> None:
     judged = judge(failed(stage, "why", tls=None), guarded=True)

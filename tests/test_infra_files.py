@@ -72,6 +72,16 @@ def test_what_is_read_of_a_resource_is_there(folder: Path) -> None:
         assert not attribute or attribute in AWS[where][kind]["attributes"], f"{kind}.{name}.{attribute}"
 
 
+@MODULES
+def test_what_was_moved_is_gone_here_and_is_there(folder: Path) -> None:
+    for block in load(folder).get("moved", ()):
+        of, to = (block[end].strip("${}").split(".") for end in ("from", "to"))
+        assert tuple(of) not in {labels for labels, _ in labelled(folder, "resource")}
+        _, name, *address = to
+        inside = _source(folder, dict(labelled(folder, "module"))[(name,)])
+        assert tuple(address) in {labels for labels, _ in labelled(inside, "resource")}, block["to"]
+
+
 # --- arguments ---------------------------------------------------------------------------------------
 
 

@@ -42,6 +42,21 @@ def test_only_x_ray_has_rights_to_everything() -> None:
     assert "xray:PutTraceSegments" in wide[0]
 
 
+def test_a_worker_with_a_failover_region_may_reach_both_from_both() -> None:
+    reached = {
+        name: worker["resource_regions"]
+        for name, worker in fleet().workers.items()
+        if name.startswith("prod") and worker["name"] in ("scoreUsers", "validateToken")
+    }
+    assert reached == {
+        "prod us-east-1/scoreUsers": ["us-east-1", "us-west-2"],
+        "prod us-west-2/scoreUsers": ["us-east-1", "us-west-2"],
+        "prod us-east-1/validateToken": ["us-east-1"],
+    }
+    role = (INFRA / "modules" / "function" / "role.tf").read_text("utf-8")
+    assert role.count("for region in var.worker.resource_regions") == 2, "its downstream and its failed queue"
+
+
 def test_a_worker_that_calls_nothing_of_aws_gets_no_right_for_it() -> None:
     for worker in fleet().workers.values():
         for one in worker["downstream"]:

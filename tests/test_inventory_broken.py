@@ -70,6 +70,15 @@ def test_any_text_is_taken_or_refused_in_one_line(tmp_path: Path, text: str) -> 
     assert len(line.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "value", ["2024-13-45", "9" * 5000, "._", "+_", "!!int x", "!!bool x", "!!set x", "#b\n\n\n|2\n\n\n"]
+)
+def test_what_the_yaml_reader_stumbles_over_is_one_line_too(tmp_path: Path, value: str) -> None:
+    line = outcome(tmp_path, f"name: {value}")
+    assert line.startswith("worker.yaml:1: has a value or comment that cannot be read: ")
+    assert len(line.splitlines()) == 1
+
+
 @pytest.mark.parametrize("field", ["name", "stack", "owner", "escalation", "trigger", "timeout_s"])
 def test_nothing_that_is_required_may_be_missing(tmp_path: Path, field: str) -> None:
     manifest = {key: value for key, value in MANIFESTS[0].items() if key != field}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from opskit.invoke.environment import Place, environment
 from opskit.invoke.model import Ended
-from opskit.invoke.process import Asked, Ran, run
+from opskit.invoke.process import LEFT_OPEN, Asked, Ran, run
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:scoreUsers"
 
@@ -183,6 +184,19 @@ def handle(event, context):
     began = time.monotonic()
     assert call(tmp_path, code).ended is Ended.RETURNED
     assert time.monotonic() - began < 30
+
+
+def test_a_process_of_another_session_is_not_waited_for_and_said(tmp_path: Path) -> None:
+    code = """
+import subprocess, sys
+def handle(event, context):
+    print("one")
+    words = [sys.executable, "-c", "import time; time.sleep(600)"]
+    return subprocess.Popen(words, start_new_session=True).pid
+"""
+    ran = call(tmp_path, code)
+    os.kill(ran.result, signal.SIGKILL)  # ProcessLookupError if it had been waited for
+    assert [text for _, text in ran.lines] == ["one", LEFT_OPEN]
 
 
 def test_nothing_of_the_callers_aws_or_proxies_reaches_the_handler() -> None:

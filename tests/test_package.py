@@ -195,7 +195,11 @@ def test_every_library_is_pinned_by_the_lock(architecture: str) -> None:
     needed = libraries.closure(folders, libraries.ARCHITECTURES[architecture])
     pinned = libraries.pins(needed, package.WORKERS.parent / libraries.LOCK)
     assert len(pinned) == len(needed) > 10
-    assert all(str(Requirement(pin).specifier).startswith("==") for pin in pinned)
+    for pin in pinned:
+        named, *hashes = pin.split(" ")
+        assert str(Requirement(named).specifier).startswith("==")
+        assert hashes
+        assert all(one.startswith("--hash=sha256:") for one in hashes), pin
     assert {"cryptography", "cffi"} <= set(needed), "an extra's libraries belong to it"
     assert "colorama" not in needed, "what only Windows needs does not"
 
@@ -234,11 +238,16 @@ def test_pip_gets_the_wheel_of_lambdas_machine(tmp_path: Path, monkeypatch: pyte
         _wheel(wheels, f"manylinux2014_{machine}")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
-    files = libraries.fetched_files(["dummylib==1.0"], "aarch64", tmp_path / "into")
+    hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(wheels.iterdir())]
+    pin = f"dummylib==1.0 --hash=sha256:{hashes[0]}"
+    files = libraries.fetched_files([pin], "aarch64", tmp_path / "into")
     assert sorted(files) == ["dummylib-1.0.dist-info/METADATA", "dummylib-1.0.dist-info/WHEEL", "dummylib.py"]
     assert "aarch64" in files["dummylib.py"].read_text()
     with pytest.raises(OpskitError, match=r"pip could not get the libraries: ERROR: .*dummylib==2.0"):
-        libraries.fetched_files(["dummylib==2.0"], "aarch64", tmp_path / "again")
+        libraries.fetched_files([pin.replace("1.0", "2.0")], "aarch64", tmp_path / "again")
+    for other in (pin.replace(hashes[0], hashes[1]), "dummylib==1.0"):
+        with pytest.raises(OpskitError, match=r"pip could not get the libraries: .*(HASHES|hashes)"):
+            libraries.fetched_files([other], "aarch64", tmp_path / "changed")
 
 
 @pytest.mark.parametrize(("limit", "form"), [("ZIPPED_LIMIT_B", "zipped"), ("UNZIPPED_LIMIT_B", "unzipped")])

@@ -4,6 +4,7 @@ Both engines read the same events: those that the embedded AWS holds, exported, 
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -95,6 +96,20 @@ def test_errors_are_failures_and_not_lines_that_mention_one(group: str) -> None:
     assert by_time["00:10:00"]["error"] == "KeyError: 'user'"
     assert by_time["00:07:00"]["request"] == request(3)
     assert by_time["00:16:00"].get("kind", "Runtime.OutOfMemory") == "Runtime.OutOfMemory"
+
+
+@BOTH
+def test_stream_errors_count_failures_and_not_lines_that_mention_one(group: str) -> None:
+    counts = {
+        re.sub(r"(Error|Exception): .*", r"\1", row["error"]): int(row["n"])
+        for row in of_group("stream-errors", group)
+    }
+    throttled = "ProvisionedThroughputExceededException"
+    if group == TEXT_GROUP:  # the runtime's own words, then what the platform's REPORT says of the same
+        own = {"KeyError": 3, throttled: 1, "Runtime.ExitError": 1, "Task timed out after 3.00 seconds": 1}
+        assert counts == {**own, "Status: error": 4, "Status: timeout": 1}
+    else:
+        assert counts == {"error": 4, "KeyError": 3, "timeout": 2, throttled: 1, "call failed": 1}
 
 
 @BOTH

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
+from letters import letter
+from redrive_plans import PLACE, planned, source
 
 from opskit.redrive import performing
 from opskit.redrive.guard import Bounds, Guard, Look, Progress
 from opskit.redrive.ledger import LedgerError
 from opskit.redrive.performing import Redrive, _guarding
 from opskit.redrive.plan import Terms
+from opskit.redrive.proving import Proof
 from opskit.redrive.tally import Progress as Counts
 from opskit.redrive.tally import Tally
 
@@ -102,6 +105,22 @@ def test_a_last_look_that_is_not_waited_for_is_told(monkeypatch: pytest.MonkeyPa
     finally:
         answered.set()
     assert noted == {"guard_gaps": ("its last look took longer than 0 s",)}
+
+
+@pytest.mark.parametrize(
+    ("dead_arn", "counts"),
+    [
+        (f"{PLACE}:fan-updates-dlq", True),
+        ("", True),
+        (f"{PLACE}:another-dlq", False),
+    ],
+    ids=["what fails comes back here", "what fails is tried again", "what fails goes elsewhere"],
+)
+def test_counts_prove_a_canary_only_where_what_fails_comes_back(dead_arn: str, counts: bool) -> None:
+    plan = planned(queues=(source("other", dead_arn=dead_arn),), named=True)
+    proof = SimpleNamespace(plan=plan, aws=None, dead=None, hearing=None)
+    queue = Proof._queue_of(proof, letter())  # type: ignore[arg-type]
+    assert (queue is not None) is counts
 
 
 def test_a_look_at_once_does_not_wait_for_its_turn() -> None:

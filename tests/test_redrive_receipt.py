@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -99,3 +100,20 @@ def test_it_is_held_against_the_queues_own_count(after: int, moved: int, differe
 
 def test_a_queue_that_was_not_counted_has_no_difference() -> None:
     assert receipt(after={}).difference("fan-updates-dlq") is None
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"after": {"fan-updates-dlq": Depth(900, 100, 0)}, "left": {"not chosen": 4}, "failed": 1}, 995),
+        ({"after": {"fan-updates-dlq": Depth(4, 0, 0)}, "returned": 1, "undeleted": 2, "unknown": 1}, 0),
+        ({"after": {"fan-updates-dlq": Depth(2, 0, 0)}, "left": {"not chosen": 4}}, 0),
+        ({"after": {"fan-updates-dlq": Depth(900, 0, 0)}, "drained": True}, 0),
+        ({"after": {}}, None),
+    ],
+    ids=["what it met is not among them", "all was met", "a late count", "read to its end", "not counted"],
+)
+def test_it_tells_what_was_never_received_by_the_queues_own_count(
+    more: dict[str, Any], expected: int | None
+) -> None:
+    assert receipt(**more).not_read("fan-updates-dlq") == expected

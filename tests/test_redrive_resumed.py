@@ -17,8 +17,9 @@ from opskit.redrive.ledger import Fate, Ledger, LedgerError, State
 from opskit.redrive.letter import Held
 from opskit.redrive.mover import Mover, pick_up
 from opskit.redrive.pace import Pace
-from opskit.redrive.performing import Redrive, Telling
+from opskit.redrive.performing import Redrive
 from opskit.redrive.plan import Plan, Terms
+from opskit.redrive.proving import Telling
 from opskit.redrive.receipt import LISTED, added_up
 from opskit.redrive.route import to_queues
 from opskit.redrive.to_queue import ToQueue

@@ -8,6 +8,7 @@ from redrive_plans import judged, planned
 
 from opskit.errors import UsageError
 from opskit.redrive import kept, runs
+from opskit.redrive.ledger import Ledger, LedgerError
 from opskit.redrive.plan import Plan
 
 FIRST, SECOND = "1abc", "2abc"
@@ -38,6 +39,40 @@ def test_a_run_that_was_cut_off_can_be_gone_on_with_and_keeps_its_queue(tmp_path
     with pytest.raises(UsageError, match=f"run {FIRST} of {plan.box.name} has not ended"):
         runs.refuse_unfinished(tmp_path, plan.box.arn)
     runs.refuse_unfinished(tmp_path, f"{plan.box.arn}-other")
+
+
+def test_a_run_that_ended_with_letters_in_doubt_keeps_its_queue(tmp_path: Path, plan: Plan) -> None:
+    ledger = runs.begin(tmp_path, FIRST, plan, {})
+    ledger.sending([(held(1), "")])
+    ledger.note(ended=True)
+    ledger.close()
+    assert runs.unfinished(tmp_path, plan.box.arn) == FIRST
+
+
+def test_the_runs_that_are_over_are_not_opened(
+    tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be hundreds, and opening one reads all its letters."""
+    for run in (FIRST, SECOND):
+        begin(tmp_path, run, plan)
+    monkeypatch.setattr(Ledger, "__init__", lambda *_: pytest.fail("a ledger was opened"))
+    assert runs.unfinished(tmp_path, plan.box.arn) == ""
+
+
+def test_a_file_that_does_not_tell_is_no_run_that_is_over(tmp_path: Path, plan: Plan) -> None:
+    begin(tmp_path, FIRST, plan)
+    runs.path_of(tmp_path, SECOND).write_bytes(b"no database, but more than nothing at all" * 30)
+    with pytest.raises(LedgerError, match="not a database"):
+        runs.unfinished(tmp_path, plan.box.arn)
+
+
+def test_a_run_of_another_opskit_keeps_its_own_queue_only(tmp_path: Path, plan: Plan) -> None:
+    ledger = runs.begin(tmp_path, FIRST, plan, {})
+    ledger.note(ended=True, version=99)
+    ledger.close()
+    assert runs.unfinished(tmp_path, f"{plan.box.arn}-other") == ""
+    with pytest.raises(LedgerError, match="written by another version"):
+        runs.unfinished(tmp_path, plan.box.arn)
 
 
 def test_a_run_that_was_given_up_is_over(tmp_path: Path, plan: Plan) -> None:

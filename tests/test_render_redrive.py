@@ -70,6 +70,7 @@ def test_a_stopped_run_says_all_that_went_wrong_and_how_it_goes_on() -> None:
     for line in (
         "read      70 in 42.3 s",
         "left      5: 4 not chosen, 1 not reached",
+        "not read  about 1,140: never received, by the queue's own count afterwards",
         "undeleted 1: at the destination and here",
         "unknown   1: handed over, no answer",
         "          00000000-0000-4000-8000-000000000001: too large\\x1b[0m",
@@ -86,6 +87,7 @@ def test_what_was_forced_is_written_down() -> None:
     assert "neither the consumer's health nor a canary was waited for (--force)" in lines(SAID["uncounted"])
     assert "then: no canary (--force); then up to 50 a second" in lines(SAID["forced"])
     assert "fan-updates-dlq could not be counted" in lines(SAID["uncounted"])
+    assert "not read  unknown: fan-updates-dlq could not be counted afterwards" in lines(SAID["uncounted"])
 
 
 def test_an_interrupted_run_is_no_stopped_one() -> None:

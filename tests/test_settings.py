@@ -210,6 +210,6 @@ def test_a_wrong_word_that_is_beaten_does_no_harm(tmp_path: Path) -> None:
 
 
 def test_settings_need_no_heavy_import() -> None:
-    heavy = "botocore pydantic ruamel jmespath rich"
+    heavy = "botocore pydantic ruamel yaml jmespath rich"
     code = f"import sys, opskit.settings; sys.exit(' '.join(set('{heavy}'.split()) & set(sys.modules)) or 0)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -14,7 +14,7 @@ from workers_kit import CORRELATION, TRACE, measured, said, spans
 
 from opskit.redrive.kinds import Kind, kind_of_text
 from opskit.redrive.records import Batch
-from workers.common import clients
+from workers.common import clients, poison
 from workers.common.deadline import DeadlineNear
 from workers.common.poison import TooManyUnreadableError
 from workers.publish_scores.changes import Change, read
@@ -112,6 +112,18 @@ def test_poison_that_its_queue_does_not_take_stays_failed(
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
         answer = invoke(batch(record(1, 10), record(2, image({"S": "n/a"}))))
     assert answer == {"batchItemFailures": [{"itemIdentifier": sequence(2)}]}
+
+
+def test_poison_too_large_to_be_set_aside_is_left_to_the_mapping_which_knows_its_shard(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(poison, "LARGEST_BYTES", 500)
+    answer = invoke(batch(record(1, 10), record(2, image({"S": "n/a"}))))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": sequence(2)}]}
+    assert letters() == []
+    (line,) = [one for one in said(capsys.readouterr().out) if one.level == "ERROR"]
+    assert line.message == "record unreadable, and the failed queue did not take it"
+    assert line.fields["errorType"] == "TooLargeError"
 
 
 def test_more_poison_than_a_few_fails_loudly() -> None:

@@ -24,7 +24,7 @@ from workers_kit import (
 )
 
 from opskit.logs.ids import CARRIED, check
-from workers.common import logs, settings, tracing
+from workers.common import clients, logs, settings, tracing
 from workers.common import worker as runtime
 from workers.common.carry import Carried, from_attributes, from_names
 from workers.common.settings import Settings
@@ -286,6 +286,19 @@ print(clients._aws.cache_info().currsize, "boto3" in sys.modules)
         env=variables | {"AWS_LAMBDA_INITIALIZATION_TYPE": started},
     )
     assert ran.stdout.split() == (["2", "True"] if started else ["0", "False"])
+
+
+def test_a_client_that_a_request_waits_for_is_a_step_of_it_and_one_of_the_start_no_trace_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clients, "_made", lambda *_: None)
+    clients._aws.cache_clear()
+    with spans() as ended:
+        clients.aws("sqs", settings.load("one", Settings))
+        with tracing.span("a request"):
+            clients.aws("sns", settings.load("one", Settings))
+    clients._aws.cache_clear()
+    assert [one.name for one in ended] == ["make client of sns", "a request"]
 
 
 def test_a_message_that_looks_like_a_number_stays_text(capsys: pytest.CaptureFixture[str]) -> None:

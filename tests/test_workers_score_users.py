@@ -9,14 +9,15 @@ import boto3
 import pytest
 from conftest import EmbeddedAws
 from faults import FaultProxy, denied, throttled
-from scoring import TABLE, invoke, items, letters, prepare, reported, scores
+from scoring import FAILED, TABLE, invoke, items, letters, prepare, reported, scores
 from workers_kit import CORRELATION, TRACE, fan_event, kinesis, measured, said, spans
 
+from opskit.invoke.model import SET_ASIDE
 from opskit.redrive.kinds import Kind, kind_of_text
 from opskit.redrive.records import Batch
 from workers.common import clients
 from workers.common.events import WrongEventError
-from workers.common.poison import TooManyUnreadableError
+from workers.common.poison import LARGEST_BYTES, TooManyUnreadableError
 from workers.score_users.handler import BatchFailedError
 
 EVENTS = Path(__file__).parents[1] / "workers" / "score_users" / "events"
@@ -122,7 +123,50 @@ def test_a_poison_record_is_set_aside_and_its_neighbours_are_scored(
     told = next(line for line in said(written) if line.level == "ERROR")
     assert told.message == "record unreadable, written to the failed queue"
     assert (told.fields["reason"], told.fields["recordId"]) == (reason, sequence(batch, 1))
-    assert measured(written)["RecordsUnreadable"] == 1
+    assert measured(written)["RecordsUnreadable"] == measured(written)[SET_ASIDE] == 1
+
+
+def test_a_record_that_fits_no_message_is_named_and_its_neighbours_are_scored(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    batch = kinesis(b"{" * 780_000, fan_event(1))
+    invoke(batch)
+    (letter,) = letters()
+    padding = LARGEST_BYTES - len(json.dumps(letter))
+    batch["Records"][0]["kinesis"]["partitionKey"] += "x" * padding
+    assert invoke(batch) == {"batchItemFailures": []}
+    (largest,) = letters()
+    assert (len(json.dumps(largest)), "payload" in largest) == (LARGEST_BYTES, True)
+    capsys.readouterr()
+    batch["Records"][0]["kinesis"]["partitionKey"] += "x"
+    assert invoke(batch) == {"batchItemFailures": []}
+    assert scores() == {"fan-1": 20}
+    named(batch, capsys.readouterr().out)
+
+
+def named(batch: dict[str, Any], written: str) -> None:
+    """Check that the failed queue has the place of a batch's first record, from where it can be read back."""
+    (letter,) = letters()
+    read = Batch.read(json.dumps(letter))
+    assert read is not None
+    assert (read.shard, read.first, read.payload) == ("shardId-000000000000", sequence(batch, 0), "")
+    assert kind_of_text(json.dumps(letter)) is Kind.KINESIS
+    (line,) = [one for one in said(written) if one.level == "ERROR"]
+    assert line.message == "record unreadable and too large: only named in the failed queue"
+
+
+def test_a_failed_queue_that_takes_less_than_sqs_gets_the_name_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sqs = boto3.client("sqs")
+    url = sqs.get_queue_url(QueueName=FAILED)["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"MaximumMessageSize": "2048"})
+    try:
+        batch = kinesis(b"{" * 2048, fan_event(1))
+        assert invoke(batch) == {"batchItemFailures": []}
+        named(batch, capsys.readouterr().out)
+    finally:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"MaximumMessageSize": str(LARGEST_BYTES)})
 
 
 def test_data_that_is_no_base64_is_set_aside() -> None:
@@ -134,7 +178,7 @@ def test_data_that_is_no_base64_is_set_aside() -> None:
 
 
 def test_a_poison_record_that_the_failed_queue_does_not_take_is_reported(
-    shared_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+    shared_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     batch = kinesis(fan_event(1), b"{", fan_event(2))
     with FaultProxy(shared_aws.endpoint, [denied("sqs", "SendMessage")]) as proxy:
@@ -143,6 +187,7 @@ def test_a_poison_record_that_the_failed_queue_does_not_take_is_reported(
     monkeypatch.setenv("AWS_ENDPOINT_URL", shared_aws.endpoint)
     assert scores() == {"fan-1": 40}
     assert letters() == []
+    assert SET_ASIDE not in measured(capsys.readouterr().out)
 
 
 def test_without_the_feature_a_poison_record_is_left_to_the_mapping(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,6 +211,7 @@ def test_a_fan_whose_write_fails_is_reported_by_the_lowest_sequence_number(
 ) -> None:
     monkeypatch.setenv("WORKER_TABLE__WRITERS", "1")
     monkeypatch.setenv("WORKER_AWS__ATTEMPTS", "1")
+    monkeypatch.setenv("WORKER_AWS__READ_TIMEOUT_S", "10")  # however busy this machine is
     batch = kinesis(b"{", fan_event(1), b"{", fan_event(2, userId="fan-2"), fan_event(3))
     with FaultProxy(shared_aws.endpoint, [throttled("dynamodb", "UpdateItem", every=2)]) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
@@ -189,6 +235,7 @@ def test_unreadable_records_behind_a_failed_one_count_as_failed(
     shared_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORKER_AWS__ATTEMPTS", "1")
+    monkeypatch.setenv("WORKER_AWS__READ_TIMEOUT_S", "10")  # however busy this machine is
     with FaultProxy(shared_aws.endpoint, [throttled("dynamodb", "UpdateItem", every=1)]) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
         with pytest.raises(BatchFailedError):
@@ -219,6 +266,7 @@ def test_whatever_fails_on_the_way_the_scores_are_those_of_one_clean_run(
     once, aside = scores(), letters()
     prepare()
     monkeypatch.setenv("WORKER_AWS__ATTEMPTS", "1")
+    monkeypatch.setenv("WORKER_AWS__READ_TIMEOUT_S", "10")  # however busy this machine is
     with FaultProxy(shared_aws.endpoint, [throttled("dynamodb", "UpdateItem", every=every)]) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
         delivered(batch["Records"])

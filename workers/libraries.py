@@ -2,9 +2,10 @@
 
 A folder's `requirements.in` names what its modules import. All that these libraries need in turn is found in
 the metadata of the installed distributions, for the platform that Lambda runs, so that both sources of files
-give the same set; `requirements.lock` has the versions.
+give the same set; `requirements.lock` has the versions, and the hashes of the files that pip may get.
 """
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ LOCK = "requirements.lock"
 PYTHON = "3.13"
 ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
 """Lambda's names of its architectures, and those of Python's wheels."""
+_PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^\s;]+)")
 _LEFT_OUT = ("INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json")
 """What an installer notes about itself: it differs from one environment to the next."""
 
@@ -45,16 +47,20 @@ def closure(folders: tuple[Path, ...], machine: str) -> dict[str, Distribution]:
 
 
 def pins(distributions: Mapping[str, Distribution], lock: Path) -> list[str]:
-    """Return `name==version` of each, as `lock` says; UsageError for one that it lacks or that is another."""
+    """Return `name==version --hash=...` of each, as `lock` says.
+
+    UsageError for one that it lacks, or that is installed in another version.
+    """
     locked = _locked(lock)
     for name, distribution in distributions.items():
         if name not in locked:
             raise UsageError(f"{LOCK}: {name} is missing; run `make lock`")
-        if distribution.version != locked[name]:
+        version = locked[name].partition("==")[2].partition(" ")[0]
+        if distribution.version != version:
             raise UsageError(
-                f"{name} {distribution.version} is installed, {LOCK} says {locked[name]}; install the lock"
+                f"{name} {distribution.version} is installed, {LOCK} says {version}; install the lock"
             )
-    return [f"{name}=={locked[name]}" for name in distributions]
+    return [locked[name] for name in distributions]
 
 
 def installed_files(distributions: Mapping[str, Distribution]) -> dict[str, Path]:
@@ -68,7 +74,10 @@ def installed_files(distributions: Mapping[str, Distribution]) -> dict[str, Path
 
 
 def fetched_files(pinned: list[str], machine: str, into: Path) -> dict[str, Path]:
-    """Return the files of wheels for Lambda's platform, which pip gets into the folder `into`."""
+    """Return the files of wheels for Lambda's platform, which pip gets into the folder `into`.
+
+    OpskitError if there is none, or one that has not the hash of its pin.
+    """
     into.mkdir(parents=True, exist_ok=True)
     if pinned:
         _pip(pinned, machine, into)
@@ -84,7 +93,10 @@ def _pip(pinned: list[str], machine: str, into: Path) -> None:
     how = ["--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON}", platform]
     quiet = ["--quiet", "--disable-pip-version-check", "--no-input"]
     target = ["--no-deps", "--no-compile", "--target", str(into)]
-    command = [sys.executable, "-m", "pip", "install", *quiet, *how, *target, *pinned]
+    wanted = into.with_name(f"{into.name}.txt")
+    wanted.write_text("\n".join(pinned), "utf-8")
+    what = ["--require-hashes", "-r", str(wanted)]
+    command = [sys.executable, "-m", "pip", "install", *quiet, *how, *target, *what]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
@@ -127,13 +139,12 @@ def _needed(distribution: Distribution, extras: set[str], machine: str) -> Itera
 
 
 def _locked(lock: Path) -> dict[str, str]:
+    """Return the pins by canonical name, each with its hashes, without markers and comments."""
     if not lock.is_file():
         raise UsageError(f"{LOCK}: no such file; package from a checkout of the repository")
-    lines = (
-        line.partition("#")[0].partition(";")[0].strip() for line in lock.read_text("utf-8").splitlines()
-    )
-    pairs = (line.split("==") for line in lines if "==" in line)
-    return {canonicalize_name(name): version for name, version in pairs}
+    lines = lock.read_text("utf-8").replace("\\\n", " ").splitlines()
+    pins = ((_PIN.match(line), re.findall(r"--hash=\S+", line)) for line in lines)
+    return {canonicalize_name(pin["name"]): " ".join([pin[0], *hashes]) for pin, hashes in pins if pin}
 
 
 def _belongs(file: Path) -> bool:

@@ -21,8 +21,8 @@ def iam_policy(
         list[str] | None,
         typer.Argument(
             help="For these runbooks and commands alone (health, find-resources, dlq, dlq-peek, dlq-drop, "
-            "logs, query, redrive-dlq, redrive-dlq-events, redrive-dlq-server-side); else for all that only "
-            "look.",
+            "dlq-restore, invoke-remote, logs, query, redrive-dlq, redrive-dlq-events, "
+            "redrive-dlq-server-side); else for all that only look.",
             metavar="[NAME]...",
             autocompletion=_complete,
             show_default=False,

@@ -72,7 +72,9 @@ def run(shared: SharedOptions, asked: Asked) -> int:
     name, read = _read(asked, chosen.code)
     invocation = _remote(chosen, asked, name, read) if asked.remote else _local(chosen, asked, name, read)
     out.result(_rendered(invocation, out.form(settings.output), shared))
-    return Exit.FINDINGS if invocation.failure else Exit.CLEAN
+    if invocation.failure:
+        return Exit.FINDINGS
+    return Exit.UNDETERMINED if invocation.unproved else Exit.CLEAN
 
 
 def _check(asked: Asked) -> None:
@@ -154,6 +156,7 @@ def _local(chosen: Chosen, asked: Asked, name: str, read: Read) -> Invocation:
         finally:
             aws.close()
         subject = _subject(chosen, name, payload, account, endpoint, **local.described(chosen.worker))
+        subject = replace(subject, passing=not lasting)
         with out.working(f"running {chosen.worker.name}"):
             return local.invoke(chosen.code, chosen.worker, payload, subject, around, network=asked.network)
 
@@ -176,7 +179,8 @@ def _account(aws: Aws) -> str:
     try:
         return str(aws.client("sts").get_caller_identity()["Account"])
     except FAULTS as error:
-        raise CannotLookError(explain(error, "sts", "GetCallerIdentity").text) from error
+        fault = explain(error, "sts", "GetCallerIdentity")
+        raise CannotLookError(f"nothing was run: the embedded AWS: {fault.text}") from error
 
 
 # --- where it is deployed ----------------------------------------------------------------------------
@@ -259,6 +263,8 @@ def _subject(
         endpoint=endpoint,
         event=name,
         ids=payload.ids,
+        empty=payload.empty,
+        package=chosen.code.workers.name,
         timeout_s=timeout_s,
         memory_mb=memory_mb,
         remote=remote,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from opskit.aws.session import Aws
 from opskit.cli import out
-from opskit.dlq import consumer, lines
+from opskit.dlq import consumer, filling, lines
 from opskit.errors import CannotLookError, UsageError
 from opskit.gather import Gatherer, window
 from opskit.inventory import Inventory
@@ -53,8 +53,7 @@ def failing_lines(aws: Aws, box: Letterbox, inventory: Inventory, deadline_s: fl
         with out.working(f"asking the logs of {', '.join(names)} why the letters failed"):
             found = [inventory.find(name) for name in names]
             groups = log_groups(found, (), inventory.settings, gatherer)
-            kept_s = box.retention_s + max((one.retention_s for one in box.sources), default=0)
-            within = Window(int(now) - kept_s, int(now) + WINDOW_S)  # a peek's may end so much later too
+            within = _failed_within(aws, box, now, deadline_s)
             read = lines.read(client, groups.names, within, MAX_USD, "the limit of USD")
     finally:
         gatherer.close()
@@ -64,6 +63,16 @@ def failing_lines(aws: Aws, box: Letterbox, inventory: Inventory, deadline_s: fl
             "which group a letter is of is not known: choose by --match or --ids",
         )
     return read.found
+
+
+def _failed_within(aws: Aws, box: Letterbox, now: float, deadline_s: float) -> Window:
+    """Return the time whose lines are read; where no metric tells more, that is all that the queue keeps."""
+    gatherer = Gatherer(aws, window(now, filling.kept_s(box)), deadline_s)
+    try:
+        empty = filling.empty_at(box.name, gatherer.gather(filling.signals(box.name)))
+    finally:
+        gatherer.close()
+    return filling.window_of(box, empty, int(now), WINDOW_S)  # a peek's may end so much later too
 
 
 def _consumers(box: Letterbox, inventory: Inventory, gatherer: Gatherer) -> tuple[str, ...]:

@@ -25,12 +25,14 @@ from opskit.journal import Journal, JournalError, folder
 from opskit.model import Severity
 from opskit.redrive import consumer, lease
 from opskit.redrive.guarding import check_alarms
+from opskit.redrive.leading import destination_of
 from opskit.redrive.ledger import Ledger, LedgerError, State
 from opskit.redrive.letter import Letter
 from opskit.redrive.outcome import Destination
-from opskit.redrive.performing import Redrive, Telling, destination_of
+from opskit.redrive.performing import Redrive
 from opskit.redrive.place import Letterbox, find
 from opskit.redrive.plan import Plan, Terms, plan, refuse, stopping
+from opskit.redrive.proving import Telling
 from opskit.redrive.told import Told
 from opskit.render.canvas import Output
 from opskit.render.redrive import document, render

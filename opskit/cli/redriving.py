@@ -2,7 +2,9 @@
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from opskit import inventory
 from opskit.cli import queues
@@ -17,6 +19,7 @@ from opskit.journal import folder
 from opskit.journal.store import new_run
 from opskit.redrive import runs
 from opskit.redrive.ledger import Ledger
+from opskit.redrive.plan import Terms
 from opskit.settings import Settings
 
 
@@ -48,6 +51,8 @@ def resume(asked: Asked, shared: SharedOptions, run: str, *, apply: bool, yes: b
     if again := [name for name, value in given(asked).items() if value is not None]:
         raise UsageError(f"--resume goes on as the run began: leave out {', '.join(again)}")
     facts = runs.resumable(folder(os.environ), run)
+    if "objects" in facts:
+        return _objects_again(asked, shared, run, facts, apply=apply, yes=yes)
     terms = replace(runs.terms_of(facts["terms"]), forced=facts["forced"] or asked.force)
     queue, fleet = queues.meant(facts["queue"], shared.settings(), f"run {run}")
     with opened(fleet, queue) as session:
@@ -75,18 +80,22 @@ def _objects(asked: Asked, shared: SharedOptions, *, apply: bool, yes: bool) -> 
     if extra := [name for name, value in others.items() if value is not None and name not in known]:
         raise UsageError(f"objects in S3 take no {', '.join(extra)}")
     check_limit(asked.limit)
-    to = events(asked, inventory.load(shared.settings()))
-    said = objects.Asked(
-        url=asked.queue or "",
-        function=to["to_function"],
-        file=to["to_file"],
-        any_count=asked.any_count,
-        limit=asked.limit,
-        account=asked.account,
-        apply=apply,
-        yes=yes,
-    )
-    return objects.run(shared, said)
+    settings = shared.settings()
+    terms = Terms(limit=asked.limit, **events(asked, inventory.load(settings)))
+    said = objects.Asked(asked.queue or "", terms, asked.account, apply, yes)
+    return objects.run(said, settings)
+
+
+def _objects_again(
+    asked: Asked, shared: SharedOptions, run: str, facts: Mapping[str, Any], *, apply: bool, yes: bool
+) -> int:
+    """Go on with a run over objects in S3, in the region where it began."""
+    from opskit.cli import objects
+
+    if asked.force:
+        raise UsageError("objects in S3 take no --force")
+    said = objects.before(facts, run, asked.account, apply=apply, yes=yes)
+    return objects.run(said, replace(shared.settings(), region=facts["region"]))
 
 
 def server_side(
@@ -95,7 +104,7 @@ def server_side(
     """Let AWS move the messages; UsageError for what its move task cannot do."""
     from opskit.cli import serverside
 
-    others = {**given(asked), "--resume": resume, "--yes": yes or None, "--force": asked.force or None}
+    others = {**given(asked), "--resume": resume, "--force": asked.force or None}
     known = ("QUEUE", "--fn", "--to", "--rate")
     if extra := [name for name, value in others.items() if value is not None and name not in known]:
         raise UsageError(f"--server-side: AWS's move task knows no {', '.join(extra)}")
@@ -106,7 +115,8 @@ def server_side(
     else:
         text = asked.queue
     rate = None if asked.rate is None else int(asked.rate)
-    return serverside.run(shared, serverside.Asked(text, asked.to or "", rate, apply, cancel, asked.account))
+    said = serverside.Asked(text, asked.to or "", rate, apply, cancel, asked.account, yes)
+    return serverside.run(shared, said)
 
 
 def _queue(asked: Asked, settings: Settings) -> tuple[QueueName, Inventory]:

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from opskit.cli import out, queues
-from opskit.cli.acting import Acting, acting
+from opskit.cli.acting import Acting, acting, ask, refuse_unasked
 from opskit.cli.options import SharedOptions
 from opskit.errors import UsageError
 from opskit.exits import Exit
@@ -17,7 +17,7 @@ from opskit.redrive.move_task import WARNING, Moved, Plan, check_rate, plan, ref
 from opskit.redrive.place import Letterbox
 from opskit.redrive.serverside import Watch, cancel, follow, known, start
 from opskit.render.canvas import Output
-from opskit.render.moves import render_moved, render_plan
+from opskit.render.moves import render_asking, render_moved, render_plan
 
 COMMAND = "redrive-dlq"
 TOLD_EVERY_S = 10
@@ -34,6 +34,8 @@ class Asked:
     cancel: bool = False
     account: str | None = None
     """The account that is meant, where opskit.toml binds none."""
+    yes: bool = False
+    """Nobody is asked."""
 
 
 def run(shared: SharedOptions, asked: Asked) -> int:
@@ -55,6 +57,8 @@ def run(shared: SharedOptions, asked: Asked) -> int:
             runs.refuse_unfinished(folder(os.environ), box.arn)
         wanted = _planned(session, box, asked, fleet)
         if asked.apply:
+            if not asked.yes:
+                _ask(session, wanted)
             return _show(_moved(session, wanted), session, form)
         envelope = session.envelope(COMMAND, box)
     out.result(render_plan(wanted, envelope, form))
@@ -73,6 +77,14 @@ def _planned(session: Acting, box: Letterbox, asked: Asked, fleet: Inventory) ->
     wanted = plan(box, to, asked.rate)
     refuse_running(box, known(session.aws, box), time.time())
     return wanted
+
+
+def _ask(session: Acting, wanted: Plan) -> None:
+    """Show what would be started, and ask; while somebody thinks, a redrive may have been cut off."""
+    refuse_unasked()
+    out.note(render_asking(wanted, session.envelope(COMMAND, wanted.box)))
+    ask(f"Let AWS move dead letters of {wanted.box.name} to {wanted.destination}?")
+    runs.refuse_unfinished(folder(os.environ), wanted.box.arn)
 
 
 def _moved(session: Acting, wanted: Plan) -> Moved:

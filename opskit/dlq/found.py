@@ -1,6 +1,5 @@
 """What the answers so far say about which dead-letter queues there are, and what feeds them; pure."""
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -9,6 +8,7 @@ from functools import cached_property
 
 from opskit.dlq import asks
 from opskit.dlq.box import Feed, Kind
+from opskit.dlq.policies import policy_of
 from opskit.drift.fleet import MANY
 from opskit.drift.seen import Seen
 from opskit.inventory import Worker, arns, round0
@@ -21,7 +21,6 @@ _CALLED = re.compile(
     r"dlq|(?:^|[-_.])(?:dl|dead|dead[-_]?letters?|failed|failures?)(?:$|[-_.])", re.IGNORECASE
 )
 """A queue that is called like one is shown with those that are known to be some."""
-_SERVICES = {"sns.amazonaws.com": "SNS", "events.amazonaws.com": "EventBridge"}
 
 
 @dataclass(frozen=True)
@@ -158,21 +157,3 @@ def by_manifest(worker: Worker) -> tuple[str, ...]:
     """Return the dead-letter queues that a worker's manifest names."""
     named = (worker.dead_letter_queue, worker.expected.get("on_failure"))
     return tuple(dict.fromkeys(name for name in named if name))
-
-
-def policy_of(text: str | None) -> Mapping[str, Json]:
-    """Return a policy; one that is not there or cannot be read says nothing."""
-    try:
-        value = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def let_in(policy: str | None) -> Iterator[str]:
-    """Yield the services that a queue's own policy lets send to it."""
-    statements = policy_of(policy).get("Statement", ())
-    for one in [statements] if isinstance(statements, dict) else statements:
-        principal = one.get("Principal") if isinstance(one, dict) else None
-        who = principal.get("Service", ()) if isinstance(principal, dict) else ()
-        yield from (_SERVICES[name] for name in ([who] if isinstance(who, str) else who) if name in _SERVICES)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from opskit.dlq import asks
 from opskit.dlq.asks import NO_TASKS
 from opskit.dlq.box import Box, Counts, Feed, Kind, Task, by_age
-from opskit.dlq.found import Found, by_manifest, let_in, name_of, url_of
+from opskit.dlq.found import Found, by_manifest, name_of, url_of
+from opskit.dlq.policies import let_in
 from opskit.drift.seen import AbsentError, Seen, UnreadError
 from opskit.inventory import Worker, arns, round0
 from opskit.model import Describe, Gap, Json, Reading, Signal, Status

@@ -7,7 +7,7 @@ from typing import Any
 
 from opskit.health.growth import CAUSES
 from opskit.health.indicators import INDICATORS
-from opskit.health.model import Health, Place, Since, State, apart
+from opskit.health.model import Health, Place, Row, Since, State, apart
 from opskit.journal import Entry, Journal
 from opskit.model import Finding, Severity
 from opskit.render.health.json import asked_document
@@ -50,6 +50,7 @@ def since(health: Health, earlier: Mapping[Place, Entry]) -> Since:
     """Return what changed at the places of which there is an earlier run; only what was looked at is gone."""
     marks: dict[Key, str] = {}
     gone: list[Key] = []
+    now_seen = _Seen(health)
     for place, entry in earlier.items():
         then, suffix = _Then.of(entry, place), apart(_of(place), list(map(_of, health.places)))
         now: set[Key] = set()
@@ -61,7 +62,7 @@ def since(health: Health, earlier: Mapping[Place, Entry]) -> Since:
         gone += [
             (f"{name}{suffix}", cause)
             for name, cause in then.found
-            if (name, cause) not in now and _seen(health, place, name, cause)
+            if (name, cause) not in now and now_seen.could_find(place, name, cause)
         ]
     newest = max(earlier.values(), key=lambda entry: entry.started_at)
     return Since(newest.run, newest.started_at, marks, tuple(gone))
@@ -108,16 +109,25 @@ class _Then:
         return self.open.isdisjoint((key[1], " ".join(key)))
 
 
-def _seen(health: Health, place: Place, name: str, cause: str) -> bool:
-    """Tell whether this look could have found it again."""
-    affected = {affected for gap in health.gaps for affected in gap.affects}
-    if not affected.isdisjoint((cause, f"{name} {cause}")):
-        return False
-    if cause not in INDICATORS:
-        return cause not in CAUSES or health.unusual
-    rows = (row for row in health.rows if row.worker.name == name and _of(row.place) == _of(place))
-    cells = [cell for row in rows if (cell := row.cell(cause)) is not None]
-    return bool(cells) and all(cell.state is not State.UNKNOWN for cell in cells)
+class _Seen:
+    """What this look could have found again."""
+
+    def __init__(self, health: Health) -> None:
+        self.unusual = health.unusual
+        self.affected = {affected for gap in health.gaps for affected in gap.affects}
+        self.rows: dict[tuple[str, tuple[str, str]], list[Row]] = {}
+        for row in health.rows:
+            self.rows.setdefault((row.worker.name, _of(row.place)), []).append(row)
+
+    def could_find(self, place: Place, name: str, cause: str) -> bool:
+        """Tell whether it would have found a cause that is there."""
+        if not self.affected.isdisjoint((cause, f"{name} {cause}")):
+            return False
+        if cause not in INDICATORS:
+            return cause not in CAUSES or self.unusual
+        rows = self.rows.get((name, _of(place)), ())
+        cells = [cell for row in rows if (cell := row.cell(cause)) is not None]
+        return bool(cells) and all(cell.state is not State.UNKNOWN for cell in cells)
 
 
 def _mark(finding: Finding, keys: Sequence[Key], then: _Then) -> str:

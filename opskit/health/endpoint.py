@@ -71,25 +71,25 @@ def probe(worker: Worker, api_id: str, endpoint: str) -> Probe | None:
     return Probe(url, "GET" if worker.expected.get("health_path") else "") if url else None
 
 
-def judge(document: Json, expect: tuple[int, ...] = (200,), *, guarded: bool = False) -> Judged:
+def judge(document: Json, *, guarded: bool = False) -> Judged:
     """Judge the document of a probe's reading.
 
     `guarded` is an API that is private, or asks for authorization on its health route: that it refuses us,
     or cannot be reached from here, says nothing against it.
     """
-    said = sorted(_said(document, expect, guarded=guarded), key=lambda one: _WORST.index(one.state))
+    said = sorted(_said(document, guarded=guarded), key=lambda one: _WORST.index(one.state))
     state = said[0].state
     heavy = [one.text for one in said if one.state == state]
     light = [one.text for one in said if one.state not in (state, "ok")]
     return Judged(state, "; ".join(heavy + light))
 
 
-def _said(document: Json, expect: tuple[int, ...], *, guarded: bool) -> Iterator[Judged]:
+def _said(document: Json, *, guarded: bool) -> Iterator[Judged]:
     error, tls = document["error"], document["tls"]
     if error:
         yield _failed(error, guarded=guarded)
     elif document["status"] is not None:
-        yield _answered(int(document["status"]), str(document["body"]), expect, guarded=guarded)
+        yield _answered(int(document["status"]), str(document["body"]), guarded=guarded)
         yield from _slow(float(document["latency_ms"]))
     else:
         yield Judged("ok", "reachable; it has no health route to ask")
@@ -109,8 +109,8 @@ def _failed(error: Json, *, guarded: bool) -> Judged:
     return Judged("crit", words.get(stage, text))
 
 
-def _answered(status: int, body: str, expect: tuple[int, ...], *, guarded: bool) -> Judged:
-    if status in expect or _OK <= status < _REDIRECT:
+def _answered(status: int, body: str, *, guarded: bool) -> Judged:
+    if _OK <= status < _REDIRECT:
         return Judged("ok", f"answers {status}")
     if status >= _SERVER_ERROR:
         return Judged("crit", f"answers {status}{f': {body}' if body else ''}")

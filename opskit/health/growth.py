@@ -125,16 +125,13 @@ def judge(seen: Iterable[tuple[Worker, Readings]], place: Place) -> Growth:
         for key, reason in _unread(readings):
             affected = [f"{worker.name} {cause}" for cause in CAUSES]
             unread.setdefault((f"history of {key}", reason), []).extend(affected)
-    new = [name for name, of in compared.items() if not of and not _names(name, unread)]
+    open_for = {affected for some in unread.values() for affected in some}
+    new = [name for name, of in compared.items() if not of and f"{name} {GROWTH}" not in open_for]
     return Growth(
         tuple(one for name, of in compared.items() for one in _findings(workers[name], of, place)),
         tuple(Gap(*key, tuple(dict.fromkeys(affected))) for key, affected in unread.items()),
         (_no_history(new),) if new else (),
     )
-
-
-def _names(name: str, unread: Mapping[tuple[str, str], list[str]]) -> bool:
-    return any(f"{name} {GROWTH}" in affected for affected in unread.values())
 
 
 def _unread(readings: Readings) -> Iterator[tuple[str, str]]:

@@ -99,7 +99,8 @@ def _per_environment(
                 document, ("environments", env), (((), unknown_environment(env, environments)),)
             )
     for env in environments:
-        found, wrong = _merged(document, base.environments.get(env, {}))
+        differs = base.environments.get(env)
+        found, wrong = _merged(document, differs) if differs else (base, ())
         new = tuple(mistake for mistake in wrong if mistake not in mistakes)
         problems += _problems(document, ("environments", env), new)
         if found:

@@ -1,7 +1,6 @@
 """Read a YAML file into plain values, keeping the line of every key, so that a mistake can be pointed at."""
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,10 @@ from opskit.settings import printable
 
 Keys = tuple[str | int, ...]
 """Keys and list positions from a document's top."""
+
+
+_UNREADABLE = (AssertionError, AttributeError, LookupError, NotImplementedError, ValueError)
+"""What escapes from ruamel: for `2024-13-45`, an integer of 5,000 digits, some places of comments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +65,18 @@ def read(path: Path, shown: str) -> Document:
     return _document(text, shown)
 
 
-@lru_cache(maxsize=64)
 def _document(text: str, shown: str) -> Document:
-    """Return a text's document: who watches reads the same manifests at each look."""
-    from ruamel.yaml import YAML  # noqa: PLC0415 - only inventory commands read YAML
+    from opskit.inventory.quickyaml import Odd, read_quickly  # noqa: PLC0415 - only inventory commands read YAML
+
+    try:
+        return Document(shown, *read_quickly(text))
+    except Odd:
+        return _exact(text, shown)
+
+
+def _exact(text: str, shown: str) -> Document:
+    """Return a text's document by YAML 1.2, or what is wrong with it."""
+    from ruamel.yaml import YAML  # noqa: PLC0415 - only an odd manifest, or a wrong one, needs it
     from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
 
     try:
@@ -77,6 +88,10 @@ def _document(text: str, shown: str) -> Document:
         raise _broken(shown, mark.line + 1 if mark else 1, _reason(error)) from error
     except YAMLError as error:
         raise _broken(shown, 1, f"not YAML: {_one_line(str(error))}") from error
+    except _UNREADABLE as error:
+        raise _broken(
+            shown, 1, f"has a value or comment that cannot be read: {_one_line(str(error))}"
+        ) from error
     if not isinstance(loaded, dict):
         raise _broken(shown, 1, "expected a mapping of fields, such as name: scoreUsers")
     lines: dict[Keys, int] = {(): 1}

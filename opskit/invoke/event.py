@@ -34,6 +34,8 @@ class Payload:
 
     text: str
     ids: tuple[str, ...] = ()
+    empty: bool = False
+    """Whether it is a batch without a record."""
 
 
 def payload(text: str) -> Payload:
@@ -41,11 +43,12 @@ def payload(text: str) -> Payload:
     size = len(text.encode())
     if size > PAYLOAD_BYTES:
         raise UsageError(f"the event has {size:,} bytes, and Lambda takes {PAYLOAD_BYTES:,}")
-    return Payload(text, _ids(json.loads(text)))
-
-
-def _ids(event: Json) -> tuple[str, ...]:
+    event = json.loads(text)
     records = event.get("Records") if isinstance(event, dict) else None
+    return Payload(text, _ids(records), empty=records == [])
+
+
+def _ids(records: Json) -> tuple[str, ...]:
     found = [_id(one) for one in records] if isinstance(records, list) else []
     return tuple(one for one in found if one) if all(found) else ()
 

@@ -29,6 +29,10 @@ class Error:
     trace: tuple[str, ...] = ()
 
 
+SET_ASIDE = "RecordsSetAside"
+"""The metric of the workers for records that they wrote to the failed queue unread (docs/workers.md)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A step of a trace; times are epoch nanoseconds, `parent_id` "" is none."""
@@ -88,8 +92,14 @@ class Subject:
     timeout_s: int
     memory_mb: int
     remote: bool = False
+    passing: bool = False
+    """Whether the AWS at the endpoint was made for this run, and is gone with it."""
     version: str = ""
     """The version that ran, where Lambda says it."""
+    empty: bool = False
+    """Whether its event is a batch without a record."""
+    package: str = "workers"
+    """The folder that its code is in, with the other workers'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +130,20 @@ class Invocation:
             return self.error.type if self.ended is Ended.FAILED and self.error else str(self.ended)
         if self.unprocessed.whole:
             return "the whole batch failed"
-        if self.unprocessed.ids:
-            return f"{len(self.unprocessed.ids)} of {len(self.subject.ids)} records failed"
+        counts = {"failed": len(self.unprocessed.ids), "set aside as poison": self.set_aside}
+        if any(counts.values()):
+            of = len(self.subject.ids)
+            return ", ".join(f"{count} of {of} records {how}" for how, count in counts.items() if count)
         status = self.result.get("statusCode") if isinstance(self.result, Mapping) else None
         broken = isinstance(status, int) and status >= 500  # noqa: PLR2004 - HTTP's server errors
         return f"answered {status}" if broken else ""
+
+    @property
+    def set_aside(self) -> int:
+        """How many records nobody could read and the worker put away, which Lambda takes for a success."""
+        return round(sum(one.value for one in self.metrics if one.name == SET_ASIDE))
+
+    @property
+    def unproved(self) -> str:
+        """Why a success says nothing of the worker; "" if it does, or is none."""
+        return "the event has no record" if self.subject.empty and not self.failure else ""

@@ -22,6 +22,10 @@ INIT_S = 10
 """What Lambda gives to the init phase; one that takes longer is begun again within the function's own timeout
 (Lambda Developer Guide, "Understanding the Lambda execution environment lifecycle")."""
 
+REST_S = 2
+"""How long what was printed is waited for once the handler's processes have ended."""
+LEFT_OPEN = "opskit: a process that the handler started goes on; what it prints is not shown"
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -50,7 +54,7 @@ class Ran:
 
 
 def run(asked: Asked) -> Ran:
-    """Run a handler on an event; its process and all it started are gone when this returns or raises."""
+    """Run a handler on an event; its process and all of its group are gone when this returns or raises."""
     mine, theirs = socket.socketpair()
     with closing(mine):
         with closing(theirs):
@@ -108,9 +112,11 @@ class _Printed:
         self._thread.start()
 
     def close(self) -> None:
-        """Wait for the rest; the processes that could write more have ended."""
-        self._thread.join()
-        if self._pipe:
+        """Wait for the rest: not for a process of another session, which would hold the pipe for ever."""
+        self._thread.join(REST_S)
+        if self._thread.is_alive():  # in a read, which closing the pipe would wait for
+            self.lines = [*self.lines, (int(time.time() * 1000), LEFT_OPEN)]
+        elif self._pipe:
             self._pipe.close()
 
     def _read(self) -> None:

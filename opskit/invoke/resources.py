@@ -6,7 +6,7 @@ from typing import Any
 
 from opskit.aws.faults import FAULTS, explain
 from opskit.aws.session import Aws
-from opskit.errors import OpskitError
+from opskit.errors import CannotLookError
 from opskit.inventory.worker import Worker
 
 KEY = "id"
@@ -17,7 +17,7 @@ _THERE = ("ResourceInUseException", "QueueNameExists", "QueueAlreadyExists")
 def create(aws: Aws, worker: Worker, keys: Mapping[str, str]) -> None:
     """Make the tables, queues, streams and topics of a worker; `keys`: partition keys by table.
 
-    OpskitError if the endpoint does not take one.
+    CannotLookError if the endpoint does not take one.
     """
     streamed = worker.sources[0].name if worker.trigger == "dynamodb-stream" else ""
     tables = [("table", name) for name in worker.tables]
@@ -42,7 +42,9 @@ def _made(kind: str, name: str, make: Callable[[], Any]) -> None:
     except FAULTS as error:
         fault = explain(error)
         if fault.code.rpartition(".")[2] not in _THERE:
-            raise OpskitError(f"{kind} {name} could not be made in the embedded AWS: {fault.text}") from error
+            raise CannotLookError(
+                f"nothing was run: {kind} {name} could not be made in the embedded AWS: {fault.text}"
+            ) from error
 
 
 def _table(aws: Aws, name: str, key: str, *, streamed: bool) -> None:

@@ -1,7 +1,7 @@
 """Which destination takes which kind of dead letter."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from opskit.aws.session import Aws
 from opskit.redrive.fates import Decisions, UndeliveredError, refused
@@ -36,11 +36,12 @@ class ByKind:
         function: str = "",
         file: FileSink | None = None,
         any_count: bool = False,
+        subscribers: Container[str] | None = None,
     ) -> None:
         """Take the queue or bucket that holds the letters: settings that name it tell whose they are.
 
         `queue` takes the plain messages; `function` and `file` are what the user said (--to-function,
-        --to-file).
+        --to-file); `subscribers` are the only ones that get letters of SNS, None: all.
         """
         self._aws = aws
         self._source_arn = source_arn
@@ -48,6 +49,7 @@ class ByKind:
         self._function = function
         self._file = file
         self._any_count = any_count
+        self._subscribers = subscribers
         self._made = Decisions[Foreseeing]()
 
     def of(self, kind: Kind) -> Destination:
@@ -93,7 +95,7 @@ class ByKind:
             file = self._file
             return ToFile(file) if file else ToFunction(self._aws, self._source_arn, self._function)
         self._check_messages(kind)
-        return ToSubscriber(self._aws, self._source_arn)
+        return ToSubscriber(self._aws, self._source_arn, self._subscribers)
 
     def _check_messages(self, kind: Kind) -> None:
         """Refuse messages where the user named what takes events."""

@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 Attributes = Mapping[str, Mapping[str, Any]]
@@ -15,9 +16,12 @@ STILL_IN = "still_in"
 _BINARY, _STRING = b"\x02", b"\x01"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Letter:
-    """One message of a dead-letter queue; times are epoch milliseconds, "" stands for what it has not."""
+    """One message of a dead-letter queue; times are epoch milliseconds, "" stands for what it has not.
+
+    What is worked out of its content is worked out once: a redrive asks for it at each step.
+    """
 
     message_id: str
     body: str
@@ -34,7 +38,12 @@ class Letter:
     sequence: str = ""
     trace_header: str = ""
 
-    @property
+    @cached_property
+    def checksums(self) -> tuple[str, str]:
+        """The MD5s of body and attributes, as SQS says them of what it stores and what it gives."""
+        return md5_of_body(self.body), md5_of_attributes(self.attributes)
+
+    @cached_property
     def size_bytes(self) -> int:
         """What counts towards SQS's limits: body, attribute names, types and values."""
         return len(self.body.encode()) + sum(

@@ -3,16 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from opskit import lanes
-from opskit.aws.faults import FAULTS, explain
+from opskit.aws.faults import FAULTS
 from opskit.aws.sqs import AlteredError, Queue
 from opskit.errors import OpskitError
-from opskit.lanes import Lane
+from opskit.redrive.crew import Crew
 from opskit.redrive.delivery import Delivery, Sent
 from opskit.redrive.hand import Hand
 from opskit.redrive.ledger import CAME_BACK, Fate, Ledger, Row, State
@@ -81,7 +79,7 @@ class Mover:
                 if first and (one := self._hand_over(first, found.doubtful)):
                     sent.append(one)
 
-        self._in_thread(until_sent)
+        Crew(until_sent, self.tally).run()
         return sent[0] if sent else None
 
     def sweep(self) -> None:
@@ -92,7 +90,7 @@ class Mover:
         if self._queue.fifo or self.hand.full:
             self.tally.stopped.wait(POLL_S)
             return
-        self._in_thread(self._sweep)
+        Crew(self._sweep, self.tally).run()
 
     def _sweep(self) -> None:
         found = self._sorter.sort(self.reader.receive(BATCH))
@@ -113,7 +111,7 @@ class Mover:
             progress = self.tally.progress
             watch(replace(progress, rate=(progress.moved - before) / max(self._now() - began, 1e-9)))
 
-        self._in_thread(lambda: self._work(pace), count, watched, every_s)
+        Crew(partial(self._work, pace), self.tally, count).run(watched, every_s)
 
     def _work(self, pace: Pace) -> None:
         while self._goes_on():
@@ -173,7 +171,7 @@ class Mover:
         is not in the queue any more needs no deletion.
         """
         if self.reader.drained.is_set() and not self.reader.unreached and not self.tally.stopped.is_set():
-            self._in_thread(self._send_open)
+            Crew(self._send_open, self.tally).run()
             self._ledger.moved([row.message_id for row in self._ledger.in_state(State.SENT)])
 
     def _send_open(self) -> None:
@@ -237,57 +235,6 @@ class Mover:
         self._ledger.left([(held, "", CAME_BACK) for held, _ in back])
         self.hand.let_go(held.letter.message_id for held, _ in back)
         self.tally.add(returned=fresh, moved=-fresh)
-
-    def _in_thread(
-        self,
-        work: Callable[[], object],
-        count: int = 1,
-        watch: Callable[[], None] = lambda: None,
-        every_s: float = 0.5,
-    ) -> None:
-        """Do work in threads of its own, so that Ctrl-C never cuts a batch in two.
-
-        What nobody foresaw is raised here, once all have ended.
-        """
-        futures = lanes.run((Lane("mover", count), partial(self._guarded, work)) for _ in range(count))
-        try:
-            while wait(futures, every_s).not_done:
-                watch()
-        finally:
-            if not all(future.done() for future in futures):
-                self.tally.stop("interrupted", "interrupted")
-                _wait_for(futures)
-        for future in futures:
-            future.result()
-        if self.tally.fault is not None:
-            raise self.tally.fault
-
-    def _guarded(self, work: Callable[[], object]) -> None:
-        """Do work of a thread; what goes wrong stops the run and is told at its end."""
-        ended = False
-        try:
-            self._carried_out(work)
-            ended = True
-        finally:
-            if not ended:  # by a fault that nobody foresaw: the others must not go on as if nothing was
-                self.tally.stop("failed", "opskit failed")
-
-    def _carried_out(self, work: Callable[[], object]) -> None:
-        try:
-            work()
-        except FAULTS as error:
-            self.tally.stop("cannot-read", explain(error, "sqs", "ReceiveMessage").text)
-        except AlteredError as error:
-            self.tally.stop("altered", str(error))
-        except OpskitError as error:
-            self.tally.fail(error)
-
-
-def _wait_for(futures: Sequence[Future[None]]) -> None:
-    """Wait for threads that were told to stop; another Ctrl-C must not leave one at work."""
-    while not all(future.done() for future in futures):
-        with suppress(KeyboardInterrupt):
-            wait(futures)
 
 
 def pick_up(queue: Queue, ledger: Ledger) -> list[Row]:

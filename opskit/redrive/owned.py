@@ -31,22 +31,32 @@ UNTOLD = "who gets a letter is told by the letter alone, which is not read befor
 def find(box: Letterbox, function: str, inventory: Inventory, gatherer: Asks) -> Found:
     """Return the functions whose failures go to a queue; `function` is the one that the user named, or "".
 
-    Without any a gap says so: destinations of asynchronous invocations and subscriptions are found by what
-    their letters say. UsageError for a named function that does not exist.
+    Without any a gap says so: destinations of asynchronous invocations are found by what their letters say.
+    UsageError for a named function that does not exist.
     """
     named = [function] if function else _by_manifest(box, inventory)
     gaps: list[Gap] = []
     if not named:
         named = _as_lambda_says(box, gatherer, gaps)
-    workers = [_worker(name, inventory) for name in dict.fromkeys(named)]
+    looked = _looked_at(named, inventory, gatherer)
+    if function and any(answer.code == NOT_FOUND for _, answer in looked):
+        raise UsageError(f"--to-function: no function {show(function)} in region {box.region}")
+    found = tuple(_consumer(*one) for one in looked)
+    if not found:
+        gaps.append(Gap(f"the function of {box.name}", UNTOLD, ("whether it is well",)))
+    return Found(found, gaps=tuple(gaps))
+
+
+def consumers(functions: Iterable[str], inventory: Inventory, gatherer: Asks) -> tuple[Consumer, ...]:
+    """Return functions by their names, with where their lines are."""
+    return tuple(_consumer(*one) for one in _looked_at(functions, inventory, gatherer))
+
+
+def _looked_at(names: Iterable[str], inventory: Inventory, gatherer: Asks) -> list[tuple[Worker, Reading]]:
+    workers = [_worker(name, inventory) for name in dict.fromkeys(names)]
     asked = {worker.function: round0.function(worker.function) for worker in workers}
     answers = gatherer.gather(list(asked.values()))
-    if function and any(answer.code == NOT_FOUND for answer in answers.values()):
-        raise UsageError(f"--to-function: no function {show(function)} in region {box.region}")
-    consumers = tuple(_consumer(worker, answers[asked[worker.function]]) for worker in workers)
-    if not consumers:
-        gaps.append(Gap(f"the function of {box.name}", UNTOLD, ("whether it is well",)))
-    return Found(consumers, gaps=tuple(gaps))
+    return [(worker, answers[asked[worker.function]]) for worker in workers]
 
 
 def _by_manifest(box: Letterbox, inventory: Inventory) -> list[str]:

@@ -1,57 +1,35 @@
-"""A redrive carried out: the canary and its fate, the ramp and its guard, and what the run began with."""
+"""A redrive carried out: the canary, the ramp and its guard, and what the run began and ended with."""
 
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from opskit.aws.faults import FAULTS, explain
 from opskit.aws.session import Aws
 from opskit.aws.sqs import Depth, Queue
 from opskit.errors import OpskitError
 from opskit.logs.sources import Sources
-from opskit.redrive import canary, watching
-from opskit.redrive.canary import Fate, Verdict
-from opskit.redrive.choosing import Decision
-from opskit.redrive.delivery import Sent
-from opskit.redrive.destinations import BATCHES, EVENTS, ByKind
 from opskit.redrive.guard import Bounds, Guard
 from opskit.redrive.guard import Progress as Guarded
 from opskit.redrive.guarding import Eyes, Watched
 from opskit.redrive.hearing import Hearing
-from opskit.redrive.kinds import Kind, kind_of, request_of
+from opskit.redrive.kinds import request_of
+from opskit.redrive.leading import choose_by
 from opskit.redrive.ledger import Ledger
 from opskit.redrive.letter import Letter
 from opskit.redrive.mover import Mover, pick_up
 from opskit.redrive.outcome import Destination
 from opskit.redrive.pace import Pace
-from opskit.redrive.place import SourceQueue
 from opskit.redrive.plan import Plan
+from opskit.redrive.proving import Proof, Telling
 from opskit.redrive.receipt import Receipt, added_up
-from opskit.redrive.route import Route, to_queues
-from opskit.redrive.sinks import FileSink
-from opskit.redrive.sorting import Choose, own_id_only
+from opskit.redrive.sorting import own_id_only
 from opskit.redrive.tally import Progress
-from opskit.render.figures import duration
 
-LOOK_EVERY_S = 3.0
-"""Between two looks at the canary, the first ones apart: each reads two queues and the consumers' logs."""
-FIRST_LOOK_S = 1.0
 GUARD_PATIENCE_S = 20.0
 """So long the guard's last look may take."""
 GUARD_EVERY_S = 1.0
 """How often it is looked whether letters came back; the guard's own looks are less frequent."""
-HALTS = {Fate.BACK: "canary-back", Fate.FAILING: "canary-failing", Fate.UNPROVEN: "canary-unproven"}
-
-
-@dataclass(frozen=True, slots=True)
-class Telling:
-    """Where progress goes: a canary's state in words, and the counts of the ramp."""
-
-    said: Callable[[str], None]
-    counted: Callable[[Progress], None]
-    now: Callable[[], float] = time.time
 
 
 class _SentIds:
@@ -98,7 +76,8 @@ class Redrive:
         else:
             self._ledger.note(before=self._depths())
         mover = Mover(
-            self._queue, self._destination, self._ledger, self._choose(),
+            self._queue, self._destination, self._ledger,
+            choose_by(self._plan, self._destination, self._group_of),
             run=self._run, limit=self._plan.terms.limit,
             also_known_as=request_of if self._plan.by_kind else own_id_only,
         )  # fmt: skip
@@ -123,7 +102,8 @@ class Redrive:
             return
         began_s, before = self._telling.now(), mover.tally.progress
         if not self._plan.terms.forced:
-            self._canary(mover, initial)
+            proof = Proof(self._aws, self._plan, self._ledger, self._telling, self._queue, self._hearing())
+            proof.canary(mover, initial)
         if not mover.tally.stopped.is_set():
             self._ramp(mover, self._guard(Bounds(initial), began_s), before)
         mover.settle_open()
@@ -156,52 +136,6 @@ class Redrive:
             )
             self._ledger.note(guard_gaps=(*guard.gaps, *late))
 
-    def _canary(self, mover: Mover, initial: int) -> None:
-        before = mover.tally.progress.returned
-        sent = mover.send_one()
-        if sent is None:
-            return
-        sent_at_s = looked_s = self._telling.now()
-        kind = kind_of(sent.letter)
-        if self._plan.terms.to_file or kind in BATCHES:
-            self._ledger.note(canary=f"{Fate.CONSUMED}: {TAKEN}")
-            return
-        watch = self._watch_of(sent, initial, sent_at_s)
-        verdict = Verdict(Fate.WAITING, "just sent")
-        try:
-            while verdict.fate is Fate.WAITING and not mover.tally.stopped.is_set():
-                mover.sweep()
-                back, now = mover.tally.progress.returned > before, self._telling.now()
-                if back or now - looked_s >= min(LOOK_EVERY_S, max(FIRST_LOOK_S, now - sent_at_s)):
-                    looked_s = now
-                    verdict = watch.look(now, seen_back=back)
-                    waited = f"{duration(now - sent_at_s)} of {duration(self._plan.terms.canary_timeout_s)}"
-                    self._telling.said(f"canary {verdict.fate}, {waited}: {verdict.reason}")
-        finally:  # also on Ctrl-C: it was sent, and what became of it is not known
-            self._ledger.note(canary=f"{verdict.fate}: {verdict.reason}{FATES.get(verdict.fate, '')}")
-        if verdict.fate in HALTS:
-            mover.tally.stop(HALTS[verdict.fate], f"the canary is {verdict.fate}: {verdict.reason}")
-
-    def _watch_of(self, sent: Sent, initial: int, sent_at_s: float) -> watching.Watch:
-        queue = self._queue_of(sent.letter)
-        timeout_s = self._plan.terms.canary_timeout_s
-        return watching.Watch(
-            watching.Canary(sent.new_id, sent_at_s, initial - 1),
-            canary.Terms(queue.visibility_s, queue.max_receives, timeout_s)
-            if queue
-            else canary.Terms(0, 0, timeout_s),
-            dead=self._queue,
-            source=Queue(self._aws, queue.url, queue.arn) if queue else None,
-            hearing=self._hearing(),
-        )
-
-    def _queue_of(self, letter: Letter) -> SourceQueue | None:
-        """Return the queue that a letter went to; None if it went to a function."""
-        queues = self._plan.queues
-        if kind_of(letter) is not Kind.QUEUE or not queues:
-            return None
-        return next((one for one in queues if one.arn == letter.source_arn), queues[0])
-
     def _guard(self, bounds: Bounds, began_s: float) -> Guard:
         consumers = [one for judged in self._plan.judgements for one in judged.found.consumers]
         functions = tuple(dict.fromkeys(one.function for one in consumers))
@@ -212,21 +146,6 @@ class Redrive:
         found = [judged.found.logs for judged in self._plan.judgements]
         together = (source for logs in found for same in logs.by_group.values() for source in same)
         return Hearing(self._aws, Sources.of(together))
-
-    def _choose(self) -> Choose:
-        choice = self._plan.terms.choice
-        route = self._destination if isinstance(self._destination, Route) else None
-
-        def choose(letter: Letter) -> tuple[str, str]:
-            group = self._group_of(letter)
-            decision = choice.decide(letter, group)
-            if decision is not Decision.TAKEN:
-                return group, WHY_NOT[decision]
-            if self._plan.homewards and kind_of(letter) in OF_FUNCTIONS:
-                return group, FOREIGN
-            return group, route.why_not(letter) if route is not None else ""
-
-        return choose
 
     def _depths(self) -> dict[str, Sequence[int]]:
         """Return each queue's counts by its name; what cannot be read is left out."""
@@ -240,31 +159,12 @@ class Redrive:
         self._ledger.note(
             after=self._depths(),
             unreached=mover.reader.unreached,
+            drained=mover.reader.drained.is_set(),
             halt=[halt.what, halt.reason] if halt else None,
             seconds=facts.get("seconds", 0.0) + seconds,
             ended=True,
         )
         return added_up(self._ledger, self._run)
-
-
-def destination_of(aws: Aws, planned: Plan, *, again: bool) -> Destination:
-    """Return where a plan's letters go; `again` goes on with its file.
-
-    UsageError if the file cannot be written.
-    """
-    queues = to_queues(aws, planned.queues, named=planned.named) if planned.queues else None
-    terms = planned.terms
-    if queues is not None and not planned.by_kind:
-        return queues
-    file = FileSink(Path(terms.to_file), append=again) if terms.to_file else None
-    return ByKind(
-        aws,
-        planned.box.arn,
-        queue=queues,
-        function=terms.to_function,
-        file=file,
-        any_count=terms.any_count,
-    )
 
 
 def _guarding(check: Callable[..., None], done: threading.Event, mover: Mover) -> None:
@@ -279,18 +179,6 @@ def _guarding(check: Callable[..., None], done: threading.Event, mover: Mover) -
     finally:
         if not done.is_set():
             mover.tally.stop("guard", "the guard ended before the ramp")
-
-
-FATES = {
-    Fate.FAILING: "; it comes back into the dead-letter queue",
-    Fate.WAITING: "; it was sent, and what becomes of it is not known",
-}
-"""What else is to be known of a canary that is not settled."""
-TAKEN = "it was taken, and the answer said so"
-OF_FUNCTIONS = EVENTS | BATCHES
-FOREIGN = "a function gave it up, and no queue: say --to-function NAME or --to-file FILE"
-"""Why a letter stays in a queue that takes the dead letters of queues and of functions."""
-WHY_NOT = {Decision.LEFT: "not chosen", Decision.UNJUDGED: "whether it is chosen cannot be told"}
 
 
 def _counts(queue: Queue) -> Sequence[int] | None:

@@ -9,6 +9,7 @@ from opskit.aws.faults import FAULTS, Fault, explain
 from opskit.aws.session import Aws
 from opskit.aws.sqs import DEPTHS, Depth, Queue, find_url, sources_of
 from opskit.dlq.asks import NO_TASKS
+from opskit.dlq.policies import topics_in
 from opskit.errors import CannotLookError, UsageError
 from opskit.inventory import arns
 from opskit.inventory.queue_name import QueueName
@@ -30,6 +31,8 @@ class SourceQueue:
     retention_s: int
     max_bytes: int
     depth: Depth
+    dead_arn: str = ""
+    """Where its own dead letters go; "" without a redrive policy."""
 
     @property
     def name(self) -> str:
@@ -52,6 +55,8 @@ class Letterbox:
     """It has a redrive policy of its own: receiving its messages can push them on."""
     lets_sns_in: bool = False
     """Its policy lets SNS send: it may hold what subscribers did not get."""
+    topics: tuple[str, ...] = ()
+    """The topics that may send, by ARN, if its policy names each that may."""
     moving: str = ""
     """The status of a message move task that is running on it; "" if none is."""
     gaps: tuple[Gap, ...] = ()
@@ -98,6 +103,7 @@ def find(aws: Aws, queue: QueueName) -> Letterbox:
         sources=_sources(aws, url, gaps),
         redrives_itself="deadLetterTargetArn" in attributes.get("RedrivePolicy", ""),
         lets_sns_in="sns.amazonaws.com" in attributes.get("Policy", ""),
+        topics=topics_in(attributes.get("Policy")),
         moving=_moving(aws, arn, gaps),
         gaps=tuple(gaps),
     )
@@ -115,6 +121,7 @@ def source_queue(aws: Aws, url: str) -> SourceQueue:
         retention_s=int(attributes["MessageRetentionPeriod"]),
         max_bytes=int(attributes["MaximumMessageSize"]),
         depth=_depth(attributes),
+        dead_arn=str(policy.get("deadLetterTargetArn", "")),
     )
 
 

@@ -1,7 +1,7 @@
 """What a redrive would do, and what stands in its way: looked up before anything is received."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from opskit.aws.faults import FAULTS, explain
 from opskit.aws.session import Aws
@@ -12,10 +12,11 @@ from opskit.health.model import Place
 from opskit.inventory import Inventory
 from opskit.inventory.queue_name import QueueName
 from opskit.model import Cost, Finding, Gap
-from opskit.redrive import consumer, owned
+from opskit.redrive import consumer, owned, subscribed
 from opskit.redrive.choosing import Choice
 from opskit.redrive.consumer import Found, Judgement
 from opskit.redrive.place import GONE, Letterbox, SourceQueue, source_queue
+from opskit.redrive.subscribed import Subscribed
 
 RATE, DOUBLING_S, CANARY_TIMEOUT_S = 50.0, 10.0, 1_800.0
 
@@ -53,7 +54,12 @@ class Plan:
     named: bool = False
     """The user named where they go (--to)."""
     judgements: tuple[Judgement, ...] = ()
-    """Of the consumers of `queues`, in their order."""
+    """Of the consumers of `queues`, in their order; without any, of the functions that get letters, and
+    last of the consumers of `subscribed.queues`."""
+    subscribed: Subscribed | None = None
+    """The only subscribers that get letters of SNS; None: whoever a letter was for."""
+    untold: bool = False
+    """No function that gives its failures to the queue was looked at: such a letter stays."""
     gaps: tuple[Gap, ...] = ()
 
     @property
@@ -72,8 +78,11 @@ class Plan:
         """What to call where letters go."""
         names = [queue.name for queue in self.queues]
         if self.by_kind:
-            consumers = [one for judged in self.judgements for one in judged.found.consumers]
+            queues = self.subscribed.queues if self.subscribed else ()
+            direct = self.judgements[: len(self.judgements) - len(queues)]
+            consumers = [one for judged in direct for one in judged.found.consumers]
             names += [f"function {one.function}" for one in consumers] if not self.terms.to_file else []
+            names += [f"queue {queue.name}" for queue in queues]
             names += [f"file {self.terms.to_file}"] if self.terms.to_file else []
         return ", ".join(names) or "whom each letter is of"
 
@@ -114,24 +123,56 @@ def plan(
     """
     special = bool(terms.to_function or terms.to_file)
     queues = () if special and not to else destinations(aws, box, to)
-    settings = inventory.settings
-    place = Place(box.account, box.region, settings.env, settings.endpoint_url or "", settings.profile or "")
-    judgements = []
-    for queue in queues or (None,):
-        asks = gatherer()
-        found = (
-            consumer.find(queue, inventory, asks)
-            if queue
-            else owned.find(box, terms.to_function, inventory, asks)
-        )
-        if not (queue or found.consumers or box.lets_sns_in or terms.to_file):
-            raise _no_dead_letters(box, found)
-        judgements.append(
-            Judgement(found, notes=found.notes, cost=asks.cost)
-            if terms.forced or terms.to_file
-            else consumer.judge(found, place, asks, settings)
-        )
-    return Plan(box, queues, terms, to is not None, tuple(judgements), box.gaps)
+    looked = _Looked(box, terms, inventory, gatherer)
+    if queues:
+        judged = tuple(looked.readers(queue) for queue in queues)
+        return Plan(box, queues, terms, to is not None, judged, gaps=box.gaps)
+    if special or terms.forced:
+        return Plan(box, (), terms, judgements=(looked.owners(gatherer()),), gaps=box.gaps)
+    asks = gatherer()
+    who = subscribed.find(aws, box, asks)
+    owners = looked.owners(asks, others=bool(who.endpoints))
+    judged = (owners, *looked.invoked(who.functions), *map(looked.readers, who.queues))
+    untold, gaps = not owners.found.consumers, (*box.gaps, *who.gaps)
+    return Plan(box, (), terms, judgements=judged, subscribed=who, untold=untold, gaps=gaps)
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """The looks at who gets letters, each with its own cost."""
+
+    box: Letterbox
+    terms: Terms
+    inventory: Inventory
+    gatherer: Callable[[], Asks]
+
+    def readers(self, queue: SourceQueue) -> Judgement:
+        """Judge who reads a queue."""
+        asks = self.gatherer()
+        return self._judged(consumer.find(queue, self.inventory, asks), asks)
+
+    def owners(self, asks: Asks, *, others: bool = False) -> Judgement:
+        """Judge the functions whose failures the queue has; where there are `others`, there may be none."""
+        found = owned.find(self.box, self.terms.to_function, self.inventory, asks)
+        if not (found.consumers or self.box.lets_sns_in or self.terms.to_file):
+            raise _no_dead_letters(self.box, found)
+        if others:
+            found = replace(found, gaps=tuple(gap for gap in found.gaps if gap.reason != owned.UNTOLD))
+        return self._judged(found, asks)
+
+    def invoked(self, functions: Sequence[str]) -> Iterator[Judgement]:
+        """Judge functions that SNS invokes."""
+        if functions:
+            asks = self.gatherer()
+            yield self._judged(Found(owned.consumers(functions, self.inventory, asks)), asks)
+
+    def _judged(self, found: Found, asks: Asks) -> Judgement:
+        if self.terms.forced or self.terms.to_file:
+            return Judgement(found, notes=found.notes, cost=asks.cost)
+        settings = self.inventory.settings
+        endpoint, profile = settings.endpoint_url or "", settings.profile or ""
+        place = Place(self.box.account, self.box.region, settings.env, endpoint, profile)
+        return consumer.judge(found, place, asks, settings)
 
 
 def _no_dead_letters(box: Letterbox, found: Found) -> UsageError | CannotLookError:

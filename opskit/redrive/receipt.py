@@ -44,6 +44,8 @@ class Receipt:
     after: Mapping[str, Depth] = field(default_factory=dict, hash=False)
     unreached: int = 0
     """Messages in flight with somebody else, or behind others of their group."""
+    drained: bool = False
+    """The dead-letter queue was read to its end."""
     halt: Halt | None = None
     canary: str = ""
     """What became of the canary; "" if none was sent."""
@@ -64,6 +66,19 @@ class Receipt:
     def staying(self) -> int:
         """How many letters were left."""
         return sum(self.left.values())
+
+    def not_read(self, queue: str) -> int | None:
+        """Return about how many messages of the dead-letter queue were never received; None if unknown.
+
+        By its own count afterwards, which is up to a minute late. Of a queue that was read to its end there
+        are none but `unreached`.
+        """
+        if self.drained:
+            return 0
+        if queue not in self.after:
+            return None
+        met = self.returned + self.staying + self.failed + self.undeleted + self.unknown
+        return max(0, self.after[queue].total - met)
 
     def difference(self, queue: str) -> int | None:
         """Return how many messages more the dead-letter queue counts than it should; None if unknown."""
@@ -96,6 +111,7 @@ def added_up(ledger: Ledger, run: str, halt: Halt | None = None) -> Receipt:
         before={name: Depth(*depth) for name, depth in facts.get("before", {}).items()},
         after={name: Depth(*depth) for name, depth in facts.get("after", {}).items()},
         unreached=facts.get("unreached", 0),
+        drained=facts.get("drained", False),
         halt=halt or (Halt(*facts["halt"]) if facts.get("halt") else None),
         canary=facts.get("canary", ""),
         forced=facts.get("forced", False),

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from opskit.errors import UsageError
+from opskit.redrive import glance
 from opskit.redrive.choosing import Choice
-from opskit.redrive.ledger import FOLDER, Ledger, State
+from opskit.redrive.glance import Glance
+from opskit.redrive.ledger import FOLDER, Ledger
 from opskit.redrive.plan import Plan, Terms
 from opskit.settings import nearest, show
 
@@ -54,11 +56,11 @@ def unfinished(state_folder: Path, queue_arn: str) -> str:
 
     It may have sent what it did not write down as sent: another run would send that again, unseen.
     """
-    for run, ledger in _ledgers(state_folder):
-        facts = ledger.facts()
-        if facts.get("queue") != queue_arn or facts.get("closed"):
+    for run, seen in _glances(state_folder):
+        if seen.facts.get("queue") != queue_arn or seen.facts.get("closed"):
             continue
-        if not facts.get("ended") or ledger.in_state(State.SENDING, State.SENT):
+        seen.check_version()
+        if not seen.facts.get("ended") or seen.open:
             return run
     return ""
 
@@ -84,19 +86,16 @@ def resumable(state_folder: Path, run: str) -> dict[str, Any]:
     if facts.get("closed") or facts.get("signed_off"):
         how = "given up" if facts.get("closed") else "signed off"
         raise UsageError(f"run {run} is {how}", "what is in the queue now is for a new run")
-    for later, other in _ledgers(state_folder):
-        if later > run and other.facts().get("queue") == facts["queue"]:
+    for later, other in _glances(state_folder):
+        if later > run and other.facts.get("queue") == facts["queue"]:
             raise UsageError(f"run {later} has moved letters of that queue since", "begin a new run")
     return facts
 
 
-def _ledgers(state_folder: Path) -> Iterator[tuple[str, Ledger]]:
+def _glances(state_folder: Path) -> Iterator[tuple[str, Glance]]:
+    """Yield the runs, the newest first, and what is seen of each."""
     for run in reversed(every(state_folder)):
-        ledger = Ledger(path_of(state_folder, run))
-        try:
-            yield run, ledger
-        finally:
-            ledger.close()
+        yield run, glance.at(path_of(state_folder, run))
 
 
 def terms_document(terms: Terms) -> dict[str, Any]:

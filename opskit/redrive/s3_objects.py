@@ -1,13 +1,12 @@
-"""Failures that Lambda wrote to S3: read, handed over, and deleted once that is confirmed.
+"""Failures that Lambda wrote to S3: what is there, and where each would go.
 
-An object is the letter. It stays where it is until its destination has confirmed it; a run that ends between
-the two hands that one over again next time. Names of objects (Lambda Developer Guide, "Retain discarded batch
-records", and "Capturing records of Lambda asynchronous invocations"):
+An object is the letter. Names of objects (Lambda Developer Guide, "Retain discarded batch records", and
+"Capturing records of Lambda asynchronous invocations"):
 aws/lambda/<mapping>/<shard>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<uuid> and
 aws/lambda/async/<function>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<uuid>, so by name a shard's are in their order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from opskit.aws.faults import FAULTS, explain
@@ -15,14 +14,16 @@ from opskit.aws.objects import Bucket, Stored
 from opskit.redrive.foreseen import Foreseeing, Foreseen
 from opskit.redrive.kinds import Kind, kind_of_text
 from opskit.redrive.letter import Letter
-from opskit.redrive.outcome import Destination, Outcome, Status
+from opskit.redrive.outcome import Outcome
+from opskit.redrive.tally import Halt
 
 PREFIX = "aws/lambda/"
 LIMIT = 100
 MOST_BYTES = 64 * 1_048_576
 """No record is larger: an event of 6 MB, escaped at its worst."""
+CANNOT_READ, INTERRUPTED = "cannot-read", "interrupted"
+CUT = "interrupted by Ctrl-C: the next object may have been handed over, and is still there"
 _KINDS = frozenset({Kind.S3, Kind.KINESIS, Kind.DYNAMODB, Kind.DESTINATION})
-_GOES_ON = frozenset({Status.CONFIRMED, Status.REFUSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,53 +42,29 @@ class Told:
     """Why it could not be read, or was delivered and is still there."""
 
 
-def look(
-    bucket: Bucket, to: Foreseeing, *, prefix: str = PREFIX, limit: int = LIMIT, after: str = ""
-) -> Iterator[Told]:
-    """Yield what is there and where it would go, changing nothing; takes and raises what `redrive` does."""
-    for stored in bucket.objects(prefix, limit, after):
-        told, letter = _read(bucket, stored)
+def look(bucket: Bucket, to: Foreseeing, *, prefix: str = PREFIX, limit: int = LIMIT) -> Iterator[Told]:
+    """Yield what is there and where it would go, changing nothing; `to` was made for this bucket's ARN.
+
+    Raises `faults.FAULTS` if the bucket cannot be listed.
+    """
+    for stored in bucket.objects(prefix, limit):
+        told, letter = read(bucket, stored)
         yield replace(told, foreseen=to.foresee(letter)) if letter else told
 
 
-def redrive(
-    bucket: Bucket,
-    to: Destination,
-    run: str,
-    *,
-    prefix: str = PREFIX,
-    limit: int = LIMIT,
-    after: str = "",
-) -> Iterator[Told]:
-    """Yield what became of each object, one after the other, and stop at the first that was not taken.
-
-    One that its destination refuses for ever stays, and the next follows: it says nothing of the others. One
-    that failed, or of which nobody knows, is the last. `to` was made for this bucket's ARN; `after` is the
-    key to go on behind, past objects that stay. Raises `faults.FAULTS` if the bucket cannot be listed.
-    """
-    for stored in bucket.objects(prefix, limit, after):
-        told, letter = _read(bucket, stored)
-        if letter is not None and told.kind is not None:
-            told = _handed(bucket, stored, told.kind, to.deliver([letter], run)[0])
-        yield told
-        if (told.outcome and told.outcome.status not in _GOES_ON) or (told.problem and told.outcome):
-            return
-
-
-def _handed(bucket: Bucket, stored: Stored, kind: Kind, outcome: Outcome) -> Told:
-    if outcome.status is not Status.CONFIRMED:
-        return Told(stored, kind, outcome=outcome)
+def gathered(objects: Iterable[Told]) -> tuple[tuple[Told, ...], Halt | None]:
+    """Return what became of each object, and what ended it before their end: that one is told in any case."""
+    told: list[Told] = []
     try:
-        bucket.delete(stored)
+        told.extend(objects)
     except FAULTS as error:
-        fault = explain(error, "s3", "DeleteObject")
-        if fault.code != "NoSuchKey":  # which a second try says after the first, whose answer was lost
-            problem = f"it was delivered and may still be there: {fault.text}"
-            return Told(stored, kind, outcome=outcome, problem=problem)
-    return Told(stored, kind, outcome=outcome, deleted=True)
+        return tuple(told), Halt(CANNOT_READ, explain(error, "s3", "ListObjectsV2").text)
+    except KeyboardInterrupt:
+        return tuple(told), Halt(INTERRUPTED, CUT)
+    return tuple(told), None
 
 
-def _read(bucket: Bucket, stored: Stored) -> tuple[Told, Letter | None]:
+def read(bucket: Bucket, stored: Stored) -> tuple[Told, Letter | None]:
     """Return what an object is, and the letter if it is one to hand over."""
     if stored.size_bytes > MOST_BYTES:
         return Told(stored, problem=f"it is no record of a failure: {stored.size_bytes} bytes"), None

@@ -133,7 +133,7 @@ class FileSink:
         self._lock = threading.Lock()
         if make:
             self._make(append=append)
-        elif path.exists() or path.is_symlink():
+        elif not append and (path.exists() or path.is_symlink()):
             raise _there(path)
 
     def _make(self, *, append: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from opskit.aws.faults import FAULTS
 from opskit.aws.session import Aws
 from opskit.redrive.fates import of_fault
-from opskit.redrive.letter import TRACE_HEADER, Letter, md5_of_attributes, md5_of_body
+from opskit.redrive.letter import TRACE_HEADER, Letter
 from opskit.redrive.outcome import Outcome, Status
 
 BATCH = 10
@@ -83,8 +83,9 @@ class ToQueue:
         except FAULTS as error:
             outcome = of_fault(error, "sqs", "SendMessageBatch")
             return too_large | {one.message_id: outcome for one in fitting}
+        said = {entry["Id"]: entry for name in _SAID for entry in answer.get(name, ())}
         return too_large | {
-            one.message_id: _of_entry(one, str(number), answer) for number, one in enumerate(fitting)
+            one.message_id: _of_entry(one, said.get(str(number))) for number, one in enumerate(fitting)
         }
 
     def _too_large(self, letter: Letter) -> str:
@@ -110,6 +111,8 @@ def deduplication_id(run: str, message_id: str) -> str:
     return hashlib.sha256(f"{run} {message_id}".encode()).hexdigest()
 
 
+_SAID = ("Failed", "Successful")
+"""What an answer tells of entries; one that is in both is stored."""
 _WAITS = Outcome(Status.RETRY, reason="an earlier message of its group was not stored", code="GroupWaits")
 
 
@@ -126,15 +129,13 @@ def _fitting(letters: Sequence[Letter]) -> Iterator[list[Letter]]:
         yield batch
 
 
-def _of_entry(letter: Letter, entry_id: str, answer: Mapping[str, Any]) -> Outcome:
-    for stored in answer.get("Successful", ()):
-        if stored["Id"] == entry_id:
-            return _checked(letter, stored)
-    for failed in answer.get("Failed", ()):
-        if failed["Id"] == entry_id:
-            status = Status.REFUSED if failed.get("SenderFault") and not _passing(failed) else Status.RETRY
-            return Outcome(status, reason=str(failed.get("Message", "")), code=str(failed.get("Code", "")))
-    return Outcome(Status.DOUBTFUL, reason="SQS left it out of its answer", code="LeftOut")
+def _of_entry(letter: Letter, said: Mapping[str, Any] | None) -> Outcome:
+    if said is None:
+        return Outcome(Status.DOUBTFUL, reason="SQS left it out of its answer", code="LeftOut")
+    if "Code" not in said:
+        return _checked(letter, said)
+    status = Status.REFUSED if said.get("SenderFault") and not _passing(said) else Status.RETRY
+    return Outcome(status, reason=str(said.get("Message", "")), code=str(said.get("Code", "")))
 
 
 def _passing(failed: Mapping[str, Any]) -> bool:
@@ -144,7 +145,7 @@ def _passing(failed: Mapping[str, Any]) -> bool:
 
 def _checked(letter: Letter, stored: Mapping[str, Any]) -> Outcome:
     said = (stored.get("MD5OfMessageBody", ""), stored.get("MD5OfMessageAttributes", ""))
-    if said != (md5_of_body(letter.body), md5_of_attributes(letter.attributes)):
+    if said != letter.checksums:
         reason = f"SQS stored it as {stored['MessageId']} with another checksum"
         return Outcome(Status.ALTERED, new_id=stored["MessageId"], reason=reason, code="Checksum")
     return Outcome(Status.CONFIRMED, new_id=stored["MessageId"])

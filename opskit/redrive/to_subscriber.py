@@ -6,7 +6,7 @@ had it.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from opskit.aws.faults import FAULTS
@@ -21,6 +21,8 @@ from opskit.redrive.outcome import Outcome
 from opskit.redrive.records import Notification
 from opskit.redrive.to_function import invoke_event
 from opskit.redrive.to_queue import ToQueue
+
+UNSEEN = "was not looked at, since the queue's policy does not name its topic: --force does without"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,13 @@ class ToSubscriber:
 
     name = "the subscriber that each letter was for"
 
-    def __init__(self, aws: Aws, queue_arn: str) -> None:
-        """`queue_arn`: the dead-letter queue, which a subscription's RedrivePolicy must name."""
+    def __init__(self, aws: Aws, queue_arn: str, only: Container[str] | None = None) -> None:
+        """`queue_arn`: the dead-letter queue, which a subscription's RedrivePolicy must name.
+
+        `only` are the ARNs of the subscribers that were looked at; None: all get their letters.
+        """
         self._aws = aws
+        self._only = only
         self._lambda = aws.client_once("lambda")
         self._subscribers = _Subscribers(aws, queue_arn)
         self._queues = Decisions[ToQueue]()
@@ -96,6 +102,8 @@ class ToSubscriber:
                 f"its subscriber is an endpoint of protocol {subscriber.protocol}, which only SNS delivers to"
             )
             raise refused(reason, "OtherProtocol")
+        if self._only is not None and subscriber.endpoint not in self._only:
+            raise refused(f"its subscriber, {subscriber.words}, {UNSEEN}", "OtherSubscriber")
         return said, subscriber
 
     def _queue(self, subscriber: Subscriber) -> ToQueue:

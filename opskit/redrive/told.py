@@ -10,8 +10,8 @@ from opskit.redrive.plan import Plan
 from opskit.redrive.receipt import Receipt
 from opskit.render.figures import counted
 
-UNPROVEN = "canary-unproven"
-"""The halt that is no finding: nobody knows."""
+UNKNOWN = {"canary-unproven": "canary", "cannot-read": "dead-letter queue"}
+"""The halts that are no findings, and what nobody knows then."""
 SICK = ("canary-back", "canary-failing", "guard")
 """The halts by which the consumer is at fault."""
 AGAIN = "moving them again before that: they come back, and take capacity from live messages until then"
@@ -44,11 +44,11 @@ class Told:
     def gaps(self) -> tuple[Gap, ...]:
         """What could not be looked at, and what was not proven."""
         receipt = self.receipt
-        unproven = receipt is not None and receipt.halt is not None and receipt.halt.what == UNPROVEN
-        canary = (Gap("canary", receipt.halt.reason),) if unproven and receipt and receipt.halt else ()
+        halt = receipt.halt if receipt else None
+        stopped = (Gap(UNKNOWN[halt.what], halt.reason),) if halt and halt.what in UNKNOWN else ()
         guard = tuple(Gap("guard", reason) for reason in receipt.unseen) if receipt else ()
         unreached = (Gap(_messages(receipt.unreached), UNREACHED),) if receipt and receipt.unreached else ()
-        return (*self.plan.unknown, *canary, *guard, *unreached)
+        return (*self.plan.unknown, *stopped, *guard, *unreached)
 
     @property
     def verdict(self) -> Verdict:
@@ -70,7 +70,7 @@ class Told:
         if receipt is None:
             return
         box, subject = self.plan.box, self.plan.box.name
-        if receipt.halt is not None and receipt.halt.what not in (UNPROVEN, "interrupted"):
+        if receipt.halt is not None and receipt.halt.what not in (*UNKNOWN, "interrupted"):
             summary = f"stopped: {receipt.halt.reason}"
             if receipt.halt.what in SICK:
                 yield _sick(f"redrive-{receipt.halt.what}", box, summary)

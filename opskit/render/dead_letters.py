@@ -15,13 +15,11 @@ from opskit.render.json import encoded
 from opskit.render.rows import rows
 from opskit.render.safe import clean, code
 from opskit.render.safe import markdown as escaped
+from opskit.render.stacked import listed
 
 SHOWN_GAPS = 5
 """Names in one line about what could not be looked at; JSON has them all."""
 _FOLDED = ("fed by", "expire")
-_WHOLE = 80
-"""Columns below which the counts that are mostly 0, and the age, make room; the findings tell of them."""
-_SPARED = ("in flight", "delayed", "oldest")
 STANDARD = (
     "A standard queue's letters expire by the time of their first sending, which no metric shows: dlq peek "
     "reads it. Until then a time is one at the latest."
@@ -47,12 +45,10 @@ def _upper(look: Look, output: Output, canvas: Canvas) -> Iterator[str]:
         yield from letters.blocks(look, output, canvas)
         return
     records = [_row(box, look) for box in look.boxes]
-    if output is Output.TABLE and canvas.width < _WHOLE:
-        records = [{k: v for k, v in one.items() if k not in _SPARED} for one in records]
-    if records:
-        longest = max(len(one["queue"]) for one in records)
-        folded = _FOLDED if 2 * longest <= canvas.width else ("queue", *_FOLDED)
-        yield rows(records, output, canvas, folded=folded)
+    if records and output is Output.TABLE:
+        yield listed(records, canvas, folded=_FOLDED)
+    elif records:
+        yield rows(records, output, canvas)
 
 
 def summary(look: Look) -> str:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 
 from opskit.series import Point
 
@@ -14,6 +15,7 @@ DIGITS = 3
 DECIMALS_MAX = 9
 
 
+@lru_cache(maxsize=1024)
 def iso(at: int) -> str:
     """Return epoch seconds as ISO 8601 in UTC: 2026-11-24T02:10:00Z."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -27,6 +27,7 @@ def document(one: Invocation) -> dict[str, Any]:
         "request_id": one.request_id,
         "ended": one.ended.value,
         "failure": one.failure or None,
+        "unproved": one.unproved or None,
         "result": one.result,
         "error": _error(one.error) if one.error else None,
         "unprocessed": {
@@ -34,6 +35,7 @@ def document(one: Invocation) -> dict[str, Any]:
             "whole_batch": one.unprocessed.whole,
             "reason": one.unprocessed.reason or None,
         },
+        "set_aside": one.set_aside,
         "time": {
             "init_ms": _rounded(one.init_ms),
             "handler_ms": _rounded(one.handler_ms),

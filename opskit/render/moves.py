@@ -28,7 +28,13 @@ def render_plan(plan: Plan, envelope: Envelope, output: Output) -> str:
         ]
         body = {KEY: _body(plan.box, None, applied=False)}
         return encoded(envelope.document(body, (), plan.box.gaps, steps, (plan.command,)))
-    return labelled("dry run: nothing is moved", _plan_lines(plan, envelope), output)
+    lines: list[Line] = [*_plan_lines(plan, envelope), ("do it", plan.command)]
+    return labelled("dry run: nothing is moved", lines, output)
+
+
+def render_asking(plan: Plan, envelope: Envelope) -> str:
+    """Return what somebody at a terminal must know before they say yes."""
+    return labelled("nothing is moved yet", _plan_lines(plan, envelope), Output.PLAIN)
 
 
 def render_moved(moved: Moved, envelope: Envelope, output: Output) -> str:
@@ -51,7 +57,6 @@ def _plan_lines(plan: Plan, envelope: Envelope) -> list[Line]:
         ("rate", _rate(plan)),
         ("note", WARNING),
         *_tail((), plan.box.gaps),
-        ("do it", plan.command),
     ]
 
 

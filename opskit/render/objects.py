@@ -25,6 +25,10 @@ class Objects:
     again: str = ""
     full: bool = False
     """As many as were asked for: there may be more."""
+    run: str = ""
+    """The run that handed them over; "" in a dry run."""
+    twice: tuple[str, ...] = ()
+    """Keys of those that may have been taken twice."""
 
     @property
     def moved(self) -> int:
@@ -57,7 +61,11 @@ def _wrong(told: Told) -> str:
 def render(objects: Objects, envelope: Envelope, output: Output) -> str:
     """Return what became of the objects, or where they would go."""
     if output is Output.JSON:
-        body = {"objects": [_document(one) for one in objects.told]}
+        body = {
+            "run": objects.run or None,
+            "objects": [_document(one) for one in objects.told],
+            "possible_duplicates": list(objects.twice),
+        }
         commands = [objects.again] if objects.again and objects.told else []
         return encoded(envelope.document(body, objects.findings, objects.gaps, next_commands=commands))
     lines = [*_lines(objects), *of_findings(objects.findings), *of_gaps(objects.gaps)]
@@ -83,8 +91,12 @@ def _lines(objects: Objects) -> Iterator[Line]:
             yield "object", f"{one.stored.key}: {to}{note}"
     if objects.full:
         yield "more", f"only the first {len(objects.told)} were looked at: again, or with a higher --limit"
+    if objects.twice:
+        yield "twice?", ", ".join(objects.twice)
+    if objects.run and not objects.again:
+        yield "run", f"{objects.run}; kept until: opskit dlq receipts {objects.run} --sign-off"
     if objects.told and objects.again:
-        yield "do it", objects.again
+        yield ("go on" if objects.run else "do it"), objects.again
 
 
 def _document(one: Told) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from opskit.redrive.kept import Kept
 from opskit.render.canvas import Canvas, Output
 from opskit.render.figures import iso, number
 from opskit.render.json import encoded
-from opskit.render.redrive import receipt_document, receipt_lines
+from opskit.render.redrive import fitted, receipt_document, receipt_lines
 from opskit.render.rows import rows
 from opskit.render.safe import clean
 from opskit.render.safe import markdown as escaped
+from opskit.render.stacked import listed
 
 
 def render_all(kept: Sequence[Kept], output: Output, canvas: Canvas) -> str:
@@ -35,7 +36,9 @@ def render_all(kept: Sequence[Kept], output: Output, canvas: Canvas) -> str:
         }
         for one in kept
     ]
-    return rows(records, output, canvas, folded=["queue", "state"])
+    if output is Output.TABLE:
+        return listed(records, canvas, folded=["state"])
+    return rows(records, output, canvas)
 
 
 def render_one(kept: Kept, output: Output, canvas: Canvas) -> str:
@@ -51,7 +54,10 @@ def render_one(kept: Kept, output: Output, canvas: Canvas) -> str:
         lines += ["", f"if it was cut off, go on: opskit redrive-dlq --resume {kept.receipt.run} --apply"]
     elif not kept.signed_off:
         lines += ["", f"its letters are kept until: opskit dlq receipts {kept.receipt.run} --sign-off"]
-    return "\n".join(f"{escaped(line)}  " if output is Output.MARKDOWN else line for line in lines)
+    if output is Output.MARKDOWN:
+        return "\n".join(f"{escaped(line)}  " for line in lines)
+    width = canvas.width if output is Output.TABLE else None
+    return "\n".join(one for line in lines for one in fitted(line, width) or [""])
 
 
 def _document(kept: Kept) -> dict[str, Any]:

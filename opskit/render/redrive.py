@@ -27,7 +27,7 @@ def render(told: Told, output: Output, canvas: Canvas) -> str:
     if output is Output.JSON:
         return encoded(document(told))
     width = canvas.width if output is Output.TABLE else None
-    blocks = [[line for said in block for line in _wrapped(said, width)] for block in _blocks(told)]
+    blocks = [[line for said in block for line in fitted(said, width)] for block in _blocks(told)]
     if output is Output.MARKDOWN:
         return "\n\n".join("\n".join(f"{escaped(line)}  " for line in block) for block in blocks if block)
     return "\n\n".join("\n".join(block) for block in blocks if block)
@@ -94,6 +94,7 @@ def receipt_document(receipt: Receipt, queue: str) -> dict[str, Any]:
         "possible_duplicates": {"count": receipt.doubtful, "ids": list(receipt.duplicates)},
         "came_back": list(receipt.came_back),
         "unreached": receipt.unreached,
+        "not_read": receipt.not_read(queue),
         "before": {name: _depth(depth) for name, depth in receipt.before.items()},
         "after": {name: _depth(depth) for name, depth in receipt.after.items()},
         "difference": receipt.difference(queue),
@@ -154,6 +155,8 @@ def receipt_lines(receipt: Receipt, queue: str) -> Iterator[str]:
     yield f"{'returned':<{MARGIN}}{number(receipt.returned)}"
     yield f"{'left':<{MARGIN}}{number(receipt.staying)}{f': {left}' if left else ''}"
     yield f"{'failed':<{MARGIN}}{number(receipt.failed)}"
+    if unread := _not_read(receipt, queue):
+        yield clean(f"{'not read':<{MARGIN}}{unread}")
     if receipt.undeleted:
         yield f"{'undeleted':<{MARGIN}}{number(receipt.undeleted)}: at the destination and here"
     if receipt.unknown:
@@ -169,6 +172,14 @@ def receipt_lines(receipt: Receipt, queue: str) -> Iterator[str]:
         yield f"{'forced':<{MARGIN}}neither the consumer's health nor a canary was waited for (--force)"
     if receipt.resumed:
         yield f"{'resumed':<{MARGIN}}{counted(receipt.resumed, 'time', 'times')}"
+
+
+def _not_read(receipt: Receipt, queue: str) -> str:
+    """Return how many messages were never received, so in none of the lines above; "" if none were left."""
+    unread = receipt.not_read(queue)
+    if unread is None:
+        return f"unknown: {queue} could not be counted afterwards"
+    return f"about {number(unread)}: never received, by the queue's own count afterwards" if unread else ""
 
 
 def _ids(receipt: Receipt) -> str:
@@ -218,7 +229,8 @@ def _next(told: Told) -> Iterator[str]:
         yield clean(f"{what}: {told.command}")
 
 
-def _wrapped(text: str, width: int | None) -> list[str]:
+def fitted(text: str, width: int | None) -> list[str]:
+    """Return a line of a plan or receipt as lines of at most `width` columns; None: as it is."""
     if width is None or len(text) <= width or "opskit " in text:
         return [text]  # a command is to be copied
     indent = " " * (MARGIN if text[:MARGIN].strip() != text[:MARGIN] or text.startswith(" ") else 0)

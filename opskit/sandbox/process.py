@@ -41,7 +41,8 @@ _HIDES_IT = (
 )
 """Variables that send clients elsewhere, or make them fail, whatever `Running.environment` says."""
 _OTHER_FLEET = ("OPSKIT_WORKERS_DIR", "OPSKIT_FUNCTION_PATTERN")
-_START_S = 30.0
+_START_S = 60.0
+"""It takes two or three; on a machine that is busy many times that. One that has ended is told at once."""
 _STOP_S = 5.0
 _PLAY_S = 120.0
 _POLL_S = 0.02

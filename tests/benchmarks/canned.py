@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+HOURLY = b"fPeriod\x19\x0e\x10"
+"""Period: 3600 in CBOR, the form in which CloudWatch is asked."""
 Answer = tuple[Mapping[str, str], bytes]
 
 
@@ -24,7 +26,7 @@ def key(method: str, target: str, headers: Mapping[str, str], body: bytes) -> st
         return headers["x-amz-target"].rpartition(".")[2]
     url = urlsplit(target)
     if "/operation/" in url.path:
-        return url.path.rpartition("/")[2]
+        return url.path.rpartition("/")[2] + (" hourly" if HOURLY in body else "")
     if url.path.startswith("/2015-03-31/functions/"):
         return "GetFunction"
     if url.path.startswith("/2015-03-31/event-source-mappings"):
@@ -46,7 +48,7 @@ async def _serve(answers: Mapping[str, Answer], wait_s: float) -> None:
                 headers[name.lower()] = value.strip()
             body = await reader.readexactly(int(headers.get("content-length", 0)))
             which = key(method, target, headers, body)
-            seen[which.partition(" ")[0] if which.startswith("List") else which] += 1
+            seen[which if which.startswith("GET") else which.partition(" ")[0]] += 1
             said, content = answers.get(which, ({}, b"{}"))
             await asyncio.sleep(wait_s)
             status = "200 OK" if which in answers else "404 Not Found"

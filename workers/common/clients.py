@@ -29,7 +29,9 @@ def aws(service: str, settings: Settings, region: str = "") -> Any:
 @functools.cache
 def _aws(service: str, region: str, timeouts: Aws, _endpoint: str) -> Any:
     """Make a client; the endpoint is one of the keys, since a test or a local run may point elsewhere."""
-    with tracing.span("make client", **{"rpc.service": service}):
+    if not tracing.trace_id():  # at the start, whose time Lambda tells as Init Duration
+        return _made(service, region, timeouts)
+    with tracing.span(f"make client of {service}"):
         return _made(service, region, timeouts)
 
 

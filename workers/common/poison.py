@@ -3,27 +3,37 @@
 A worker writes them to its failed queue itself instead of failing on them. Lambda would isolate one too, by
 bisecting its batch and retrying ten times, while the records behind it wait; and what it then writes to the
 queue says only where the record stands in the stream, which forgets it after a day. This letter has the form
-of the one that Lambda writes to S3, with the whole event, so that it can be handed back even later. The
+of the one that Lambda writes to S3, with the whole event, so that it can be handed back even later. One that
+is too large for a message is only named, as Lambda would, and must be read back while its stream has it. The
 mapping's bisect, retries and destination stay behind it: for a record that cannot be written to the queue,
 and for what kills the function.
 """
 
+import contextlib
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from workers.common import clients, tracing
+from botocore.exceptions import ClientError
+
+from workers.common import clients, metrics, tracing
 from workers.common.events import record_carried, record_id
 from workers.common.threads import each
 from workers.common.worker import Run
 
 Record = Mapping[str, Any]
 CONDITION = "UnreadableRecord"
+SET_ASIDE = "RecordsSetAside"
+"""The metric by which `opskit invoke` knows of them: the answer to Lambda says that all is well."""
 UNKNOWN_SHARD = "unknown"
 """A table stream's event does not say which shard it is of."""
+LARGEST_BYTES = 1_048_576
+"""SQS takes no larger body (API reference, SendMessage); in base64, a record of about 785,000 bytes."""
+_TOO_LARGE = "InvalidParameterValue"
+"""What SQS answers, without saying so in its model, where the queue's own MaximumMessageSize is less."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +65,10 @@ class NotSetAsideError(Exception):
     """A flag says that records are left to the mapping."""
 
 
+class TooLargeError(Exception):
+    """A record does not fit into a message, and cannot be named: its shard is not known."""
+
+
 def isolated(
     found: Sequence[Poison], lowest: int | None, run: Run[Any], aside: Aside, *, isolate: bool
 ) -> set[int]:
@@ -74,16 +88,43 @@ def isolated(
         else [NotSetAsideError(one.reason) for one in due]
     )
     for one, error in zip(due, errors, strict=True):
-        _told(one, error, run)
+        if error is not None:
+            _told(one, error, run)
     well = {one.sequence for one, error in zip(due, errors, strict=True) if error is None}
+    metrics.count(run.metrics, SET_ASIDE, len(well))
     return {one.sequence for one in found} - well
 
 
 def _isolate(one: Poison, run: Run[Any], queue: str) -> None:
+    named = _letter(one, run, datetime.now(UTC))
+    body = json.dumps({**named, "payload": json.dumps({"Records": [one.record]})})
+    whole = len(body) <= LARGEST_BYTES and _sent(body, run, queue)
+    if not whole:
+        if _shard(one.record) == UNKNOWN_SHARD:
+            raise TooLargeError(f"its letter of {len(body)} bytes is too large, and its shard not known")
+        _send(json.dumps(named), run, queue)
+    with _line_of(one) as said:
+        if whole:
+            run.log.error("record unreadable, written to the failed queue", extra=said)
+        else:
+            said |= {"letterBytes": len(body)}
+            run.log.error("record unreadable and too large: only named in the failed queue", extra=said)
+
+
+def _sent(body: str, run: Run[Any], queue: str) -> bool:
+    """Send a body; False where the queue takes none so large."""
+    try:
+        _send(body, run, queue)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != _TOO_LARGE:
+            raise
+        return False
+    return True
+
+
+def _send(body: str, run: Run[Any], queue: str) -> None:
     client = clients.aws("sqs", run.settings)
-    client.send_message(
-        QueueUrl=_url(client, queue), MessageBody=json.dumps(_letter(one, run, datetime.now(UTC)))
-    )
+    client.send_message(QueueUrl=_url(client, queue), MessageBody=body)
 
 
 @functools.cache
@@ -91,15 +132,19 @@ def _url(client: Any, queue: str) -> str:
     return str(client.get_queue_url(QueueName=queue)["QueueUrl"])
 
 
-def _told(one: Poison, error: BaseException | None, run: Run[Any]) -> None:
-    """Write the line of one record, under its own correlation id if it has one."""
+@contextlib.contextmanager
+def _line_of(one: Poison) -> Iterator[dict[str, Any]]:
+    """Give what the line of a record says, under its own correlation id if it has one."""
     shard = _shard(one.record)
     known = {} if shard == UNKNOWN_SHARD else {"shardId": shard}
-    said = {"recordId": str(one.sequence), **known, "reason": one.reason}
     with tracing.continued("unreadable record", record_carried(one.record)):
-        if error is None:
-            run.log.error("record unreadable, written to the failed queue", extra=said)
-        elif isinstance(error, NotSetAsideError):
+        yield {"recordId": str(one.sequence), **known, "reason": one.reason}
+
+
+def _told(one: Poison, error: BaseException, run: Run[Any]) -> None:
+    """Write the line of a record that stays failed."""
+    with _line_of(one) as said:
+        if isinstance(error, NotSetAsideError):
             run.log.error("record unreadable, reported as failed", extra=said)
         else:
             run.log.error(
@@ -108,7 +153,7 @@ def _told(one: Poison, error: BaseException | None, run: Run[Any]) -> None:
 
 
 def _letter(one: Poison, run: Run[Any], now: datetime) -> Mapping[str, Any]:
-    """Return what Lambda would write of the batch of this one record.
+    """Return what Lambda would write of the batch of this one record, without its event.
 
     Shape: Lambda guide, "Retain discarded batch records" of Kinesis and of DynamoDB event sources.
     """
@@ -132,7 +177,6 @@ def _letter(one: Poison, run: Run[Any], now: datetime) -> Mapping[str, Any]:
             "batchSize": 1,
             "streamArn": one.record.get("eventSourceARN", ""),
         },
-        "payload": json.dumps({"Records": [one.record]}),
     }
 
 

@@ -4,6 +4,7 @@
 resource "aws_sqs_queue" "this" {
   name                      = var.name
   fifo_queue                = endswith(var.name, ".fifo") ? true : null
+  max_message_size          = 1048576 # SQS's own limit; the provider's default is a quarter of it
   message_retention_seconds = 1209600
   sqs_managed_sse_enabled   = true
 

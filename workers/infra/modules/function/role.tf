@@ -12,16 +12,12 @@ locals {
   services = { table = "dynamodb", stream = "kinesis", topic = "sns", queue = "sqs" }
   paths    = { table = "table/", stream = "stream/", topic = "", queue = "" }
 
-  # A worker that stands in two regions may be led to the other one's table and queue, while only its own are down
-  # (`resources_region` in its configuration). Their names differ by the region alone.
-  regions = distinct(compact([var.worker.region, var.worker.failover]))
-
   # A worker calls no other worker itself, and a service's rights are not AWS's.
   downstream = [
     for one in var.worker.downstream : {
       actions = [for action in one.actions : "${local.services[one.type]}:${action}"]
       resources = [
-        for region in local.regions :
+        for region in var.worker.resource_regions :
         replace("${local.prefix[local.services[one.type]]}${local.paths[one.type]}${one.name}", var.worker.region, region)
       ]
     } if contains(keys(local.services), one.type)
@@ -31,7 +27,7 @@ locals {
   failures = [
     for arn in var.failure_queue_arns : {
       actions   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
-      resources = [for region in local.regions : replace(arn, var.worker.region, region)]
+      resources = [for region in var.worker.resource_regions : replace(arn, var.worker.region, region)]
     }
   ]
 

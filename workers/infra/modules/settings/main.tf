@@ -67,8 +67,12 @@ locals {
     )
   }
 
+  # A worker with a failover region may be led from either of its regions to the other one's table and queue, while only
+  # its own are down (`resources_region` in its configuration). Their names differ by the region alone.
   deployed = {
-    for name, worker in local.workers : name => worker
+    for name, worker in local.workers : name => merge(worker, {
+      resource_regions = distinct(worker.failover == null ? [var.region] : concat(worker.regions, [worker.failover]))
+    })
     if contains(concat(worker.regions, [worker.failover]), var.region)
   }
 }

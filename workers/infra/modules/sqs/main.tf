@@ -43,41 +43,15 @@ module "function" {
   }]
 }
 
-resource "aws_lambda_event_source_mapping" "this" {
-  event_source_arn                   = aws_sqs_queue.this.arn
-  function_name                      = module.function.invoked_arn
-  batch_size                         = local.trigger.batch_size
-  maximum_batching_window_in_seconds = local.trigger.batch_window_s
-  function_response_types            = local.trigger.report_batch_item_failures ? ["ReportBatchItemFailures"] : []
+module "mapping" {
+  source = "../mapping"
 
-  dynamic "scaling_config" {
-    for_each = local.trigger.max_concurrency == null ? [] : [local.trigger.max_concurrency]
-    content {
-      maximum_concurrency = scaling_config.value
-    }
-  }
+  worker       = var.worker
+  source_arn   = aws_sqs_queue.this.arn
+  function_arn = module.function.invoked_arn
+}
 
-  dynamic "filter_criteria" {
-    for_each = length(local.trigger.filters) > 0 ? [local.trigger.filters] : []
-    content {
-      dynamic "filter" {
-        for_each = filter_criteria.value
-        content {
-          pattern = filter.value
-        }
-      }
-    }
-  }
-
-  dynamic "metrics_config" {
-    for_each = local.trigger.event_counts ? ["EventCount"] : []
-    content {
-      metrics = [metrics_config.value]
-    }
-  }
-
-  lifecycle {
-    # A mapping that was disabled in an incident stays so: nobody wants it back before its cause is known.
-    ignore_changes = [enabled]
-  }
+moved {
+  from = aws_lambda_event_source_mapping.this
+  to   = module.mapping.aws_lambda_event_source_mapping.this
 }
