@@ -241,9 +241,9 @@ def _expected(target: Target, readings: Readings, start: int, end: int) -> float
     others = max(1, lanes - 1) / lanes
     incoming = stream.known(lambda: readings.series("incoming"))
     arrived = incoming.between(start, end).total if incoming else inf
-    before = max(readings.window.start, start - WORKING_S)
-    worked = _worked(readings).between(before, start).total
-    came = incoming.between(before, start).total if incoming else 1
-    if not worked or not came:
+    before = _worked(readings).between(start - WORKING_S, start)
+    came = incoming.between(start - WORKING_S, start).total if incoming else 1
+    if not before.total or not came:
         return others * arrived / (stream.known(lambda: settings.batch_size(target, readings)) or 1)
-    return others * worked * min(arrived / came, (end - start) / (start - before))
+    # A function may be newer than the hour.
+    return others * before.total * min(arrived / came, (end - start) / (start - before.points[0][0]))
