@@ -4,8 +4,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 MINISTACK := .venv/ministack/.ready
 INSTALL := -m pip install --quiet --disable-pip-version-check
-# Both environments are made at the same time.
+# Both environments are made at the same time; `make clean test` does one thing after the other.
+ifeq ($(filter clean,$(MAKECMDGOALS)),)
 MAKEFLAGS += --jobs=2
+endif
 
 .PHONY: demo test lint bench lock docs clean
 

@@ -13,6 +13,7 @@ from faults import FaultProxy, denied, throttled
 from referencing import Registry, Resource
 
 from opskit.cli import main
+from opskit.journal import Journal
 from opskit.sandbox import stage
 from opskit.sandbox.incidents import find
 
@@ -84,6 +85,22 @@ def test_a_healthy_fleet_is_found_wholly_and_exits_0(played: EmbeddedAws, ask: A
     assert {"function", "mapping", "stream", "queue", "table", "api", "stage", "route"} <= kinds
     assert {"permission", "topic", "log group", "role"} <= kinds
     assert document["counts"]["found"] == len(document["resources"]) == 30
+
+
+def test_a_run_is_in_the_journal(
+    played: EmbeddedAws, ask: Ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OPSKIT_STATE_DIR", str(tmp_path / "state"))
+    document = json_of(ask, "--fn", "handleEvent", "--only-drift").document
+    (entry,) = Journal(tmp_path / "state").recent(2)
+    assert entry.run == document["run"]
+    assert (entry.report["command"], entry.report["counts"]) == ("find-resources", document["counts"])
+    assert len(entry.report["resources"]) == document["counts"]["found"] > 0
+    (tmp_path / "full").touch()
+    monkeypatch.setenv("OPSKIT_STATE_DIR", str(tmp_path / "full"))
+    unwritten = json_of(ask, "--fn", "handleEvent")
+    assert (unwritten.code, unwritten.document["run"]) == (0, None)
+    assert unwritten.err.startswith("opskit: this run is not in the journal: ")
 
 
 @pytest.fixture

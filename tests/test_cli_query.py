@@ -8,7 +8,7 @@ import pytest
 from conftest import EmbeddedAws
 from faults import FaultProxy, denied
 from query_events import START_MS, STREAM, json_events, request, text_events
-from querying import ROWS, line, run
+from querying import ROWS, document, line, run
 
 from opskit.cli import main
 from opskit.insights import library
@@ -70,10 +70,10 @@ def test_json_is_one_document_with_rows_statistics_and_cost(
     aws: EmbeddedAws, capfd: pytest.CaptureFixture[str]
 ) -> None:
     code, out, _ = run(capfd, "timeouts", "--group", GROUP, "--group", "/json", "-o", "json", "--limit", "3")
-    told = json.loads(out)
+    told = document(out)
     assert code == 0
     assert (told["schema"], told["command"], told["query"]) == (1, "query", "timeouts")
-    assert told["log_groups"] == [GROUP, "/json"]
+    assert (told["account"], told["log_groups"]) == (None, [GROUP, "/json"])
     assert [row["request"] for row in told["rows"]] == [request(3), request(3), request(2)]
     assert all(list(row) == told["columns"] for row in told["rows"])
     assert (told["limited"], told["gaps"]) == (True, [])
@@ -91,7 +91,7 @@ def test_every_query_says_the_same_of_log_groups_and_of_their_export(
     for where in (["--group", GROUP, "--group", "/json"], ["--local", str(exported)]):
         code, out, _ = run(capfd, name, *parameters, *where, "-o", "json", "--limit", "1000")
         assert code == 0
-        told.append(json.loads(out))
+        told.append(document(out))
     there, here = (document["rows"] for document in told)
     if name == "stream-errors":  # its order leaves ties open
         there, here = (sorted(rows, key=str) for rows in (there, here))
@@ -190,9 +190,9 @@ def test_an_estimate_tells_bytes_and_price_and_runs_nothing(
         "query    log groups    would scan    USD\nerrors   1             2.5 kB        $0.0001\n",
         "",
     )
-    code, out, _ = run(capfd, "errors", "--group", GROUP, "--estimate", "-o", "json")
-    told = json.loads(out)
-    assert code == 0
+    code, out, _ = run(capfd, "errors", "--fn", "scoreUsers", "--estimate", "-o", "json")
+    told = document(out)
+    assert (code, told["account"]) == (0, "123456789012")
     size = told["estimate"]["bytes"]
     assert told["estimate"] == {"bytes": size, "usd": pytest.approx(size * 5e-12), "upper_bound": False}
     assert told["cost"]["bytes_scanned"] == 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from query_events import text_events
-from querying import ROWS, line, run
+from querying import ROWS, document, line, run
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +63,7 @@ def test_a_window_holds_for_files_if_one_is_given(capfd: pytest.CaptureFixture[s
     new = {"timestamp": now - 60_000, "message": "[ERROR] KeyError: 'new'"}
     (tmp_path / "e.jsonl").write_text(f"{json.dumps(old)}\n{json.dumps(new)}\n")
     both, newest = (
-        json.loads(run(capfd, "errors", "--local", "e.jsonl", "-o", "json", *more)[1])
+        document(run(capfd, "errors", "--local", "e.jsonl", "-o", "json", *more)[1])
         for more in ([], ["--since", "1h"])
     )
     assert [row["error"] for row in both["rows"]] == ["KeyError: 'new'", "KeyError: 'old'"]
@@ -72,6 +72,8 @@ def test_a_window_holds_for_files_if_one_is_given(capfd: pytest.CaptureFixture[s
     code, out, err = run(capfd, "errors", "--local", "e.jsonl", "--since", "1h", "--until", "5h ago")
     unread = "nothing was read: no event in these files, or none in the window"
     assert (code, out, err) == (3, "", line(unread))
+    unseen = document(run(capfd, "errors", "--local", "e.jsonl", "--until", "5h ago", "-o", "json")[1])
+    assert (unseen["rows"], unseen["gaps"]) == ([], [{"signal": "logs", "reason": unread}])
 
 
 def test_what_a_file_says_is_masked_and_steers_no_terminal(
@@ -111,13 +113,14 @@ def test_without_duckdb_files_cannot_be_asked_and_it_says_what_to_install(
 
 def test_the_library_is_listed_and_shown(capfd: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capfd, "--list", "-o", "json")
-    listed: list[dict[str, Any]] = json.loads(out)
+    listed: list[dict[str, Any]] = document(out)
     assert (code, err) == (0, "")
     assert {"errors", "performance", "request", "error-rate"} <= {one["name"] for one in listed}
     (slowest,) = (one for one in listed if one["name"] == "slowest")
     assert slowest["parameters"] == [
         {"name": "over_ms", "type": "integer", "pattern": r"\d{1,15}", "default": "0"}
     ]
+    assert document(run(capfd, "--show", "slowest", "-o", "json")[1]) == slowest
     code, out, err = run(capfd, "--show", "slowest")
     assert (code, err) == (0, "")
     assert out.startswith("slowest: The slowest invocations, the longest first\n")

@@ -77,12 +77,27 @@ def test_a_last_batch_that_failed_warns_and_no_records_do_not(worker: Worker) ->
 @MAPPED
 def test_an_enabled_consumer_that_does_nothing_while_work_arrives_is_silent(worker: Worker) -> None:
     found = cell(worker, "mapping", SILENT)
-    assert (said_of(found), found.shown) == (HIGH, "silent")
+    silent = WARNED if worker is PUBLISH else HIGH
+    assert (said_of(found), found.shown) == (silent, "silent")
     assert said_of(cell(worker, "mapping", {"invocations": [1, *[...] * 9]})) == OK
-    assert said_of(cell(worker, "mapping", {"invocations": [1, *[...] * 10]})) == HIGH
+    assert said_of(cell(worker, "mapping", {"invocations": [1, *[...] * 10]})) == silent
     stopped = {"invocations": [100, *[...] * 11]}
-    assert said_of(cell(worker, "mapping", stopped)) == HIGH
+    assert said_of(cell(worker, "mapping", stopped)) == silent
     assert said_of(cell(worker, "mapping", {"invocations": [*[...] * 50, 1, *[...] * 9]})) == OK
+
+
+def test_writes_that_change_nothing_accuse_no_consumer_of_a_table() -> None:
+    """They use write units and make no record: what was polled tells them from a dead consumer."""
+    unsure = cell(PUBLISH, "mapping", SILENT)
+    assert unsure.summary.endswith(
+        "and no invocation: writes that change nothing use write units and make no record, which only event "
+        "counts would tell, and they are off"
+    )
+    counted = {**own(PUBLISH, **COUNTS), **SILENT, "filtered": EMPTY}
+    assert said_of(cell(PUBLISH, "mapping", {**counted, "polled": [0] * 60})) == OK
+    assert said_of(cell(PUBLISH, "mapping", {**counted, "polled": [5] * 60})) == HIGH
+    assert said_of(cell(PUBLISH, "mapping", {**counted, "polled": EMPTY})) == HIGH
+    assert said_of(cell(SCORE, "mapping", {**own(SCORE, **COUNTS), **SILENT, "polled": [0] * 60})) == HIGH
 
 
 @MAPPED
@@ -132,11 +147,12 @@ def test_a_filter_is_not_accused_by_events_that_were_not_counted_to_the_end() ->
 def test_what_came_a_moment_ago_after_a_pause_is_not_due_yet(worker: Worker) -> None:
     """The invocation of a record at the end of the window is counted after it."""
     none_waits = {"depth": [0] * 60} if worker is HANDLE else {}
+    silent = WARNED if worker is PUBLISH else HIGH
     for newest, collected_s, expected in (
         ([1], 0, OK),
-        ([1, ...], 0, HIGH),
+        ([1, ...], 0, silent),
         ([1, 1, 1, 1, 1, 1], 300, OK),
-        ([1, 1, 1, 1, 1, 1, 1], 300, HIGH),
+        ([1, 1, 1, 1, 1, 1, 1], 300, silent),
     ):
         came = {"arrivals": [*[...] * (60 - len(newest)), *newest]}
         said = {**SILENT, **none_waits, **came, **own(worker, batch_window_s=collected_s)}

@@ -12,6 +12,7 @@ import pytest
 from render_reports import BREACH, END, HEALTHY, POISON
 
 from opskit.journal import Journal, JournalError, folder
+from opskit.model import Report
 from opskit.render.json import document
 
 
@@ -20,8 +21,12 @@ def journal(tmp_path: Path) -> Journal:
     return Journal(tmp_path / "state")
 
 
+def record(journal: Journal, report: Report, line: str, actor: str, at: int) -> str:
+    return journal.write(lambda run: document(replace(report, run=run)), line, actor, at)
+
+
 def test_what_was_recorded_is_read_back(journal: Journal) -> None:
-    run = journal.record(BREACH, "opskit diagnose stream-lag --fn scoreUsers", "user", END)
+    run = record(journal, BREACH, "opskit diagnose stream-lag --fn scoreUsers", "user", END)
     entry = journal.get(run)
     assert (entry.run, entry.started_at, entry.actor) == (run, END, "user")
     assert entry.command_line == "opskit diagnose stream-lag --fn scoreUsers"
@@ -29,12 +34,12 @@ def test_what_was_recorded_is_read_back(journal: Journal) -> None:
 
 
 def test_recent_is_newest_first_and_bounded(journal: Journal) -> None:
-    runs = [journal.record(HEALTHY, "x", "user", END + i) for i in range(3)]
+    runs = [record(journal, HEALTHY, "x", "user", END + i) for i in range(3)]
     assert [entry.run for entry in journal.recent(2)] == [runs[2], runs[1]]
 
 
 def test_run_ids_are_short_and_sort_by_time(journal: Journal) -> None:
-    runs = [journal.record(HEALTHY, "x", "user", at) for at in (0, 31, 32, END, END + 1, 2**34)]
+    runs = [record(journal, HEALTHY, "x", "user", at) for at in (0, 31, 32, END, END + 1, 2**34)]
     assert runs == sorted(runs)
     assert {len(run) for run in runs} == {10}
 
@@ -45,7 +50,7 @@ def test_an_unknown_run_is_none(journal: Journal) -> None:
 
 
 def test_file_and_folder_are_private(journal: Journal) -> None:
-    journal.record(HEALTHY, "x", "user", END)
+    record(journal, HEALTHY, "x", "user", END)
     assert stat.S_IMODE(journal.path.parent.stat().st_mode) == 0o700
     for file in journal.path.parent.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
@@ -54,20 +59,20 @@ def test_file_and_folder_are_private(journal: Journal) -> None:
 def test_a_file_that_others_could_read_is_made_private(journal: Journal) -> None:
     journal.path.parent.mkdir()
     journal.path.touch(mode=0o644)
-    journal.record(HEALTHY, "x", "user", END)
+    record(journal, HEALTHY, "x", "user", END)
     assert stat.S_IMODE(journal.path.stat().st_mode) == 0o600
 
 
 def test_secrets_are_masked_before_they_are_written(journal: Journal) -> None:
     leaky = replace(BREACH, findings=(replace(POISON, summary="token=abcdef0123456789abcdef"),))
-    journal.record(leaky, "opskit diagnose --fn x password=hunter22hunter22", "user", END)
+    record(journal, leaky, "opskit diagnose --fn x password=hunter22hunter22", "user", END)
     text = b"".join(file.read_bytes() for file in journal.path.parent.iterdir())
     assert b"abcdef0123456789" not in text
     assert b"hunter22" not in text
 
 
 def _record(path: str, number: int) -> str:
-    return Journal(Path(path)).record(HEALTHY, f"opskit {number}", "user", END + number)
+    return record(Journal(Path(path)), HEALTHY, f"opskit {number}", "user", END + number)
 
 
 def test_processes_write_at_once(tmp_path: Path) -> None:
@@ -78,13 +83,13 @@ def test_processes_write_at_once(tmp_path: Path) -> None:
 
 
 def test_runs_of_the_same_second_have_different_ids(journal: Journal) -> None:
-    assert len({journal.record(HEALTHY, "x", "user", END) for _ in range(20)}) == 20
+    assert len({record(journal, HEALTHY, "x", "user", END) for _ in range(20)}) == 20
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(JournalError) as refused:
-        Journal(tmp_path / "file" / "state").record(HEALTHY, "x", "user", END)
+        record(Journal(tmp_path / "file" / "state"), HEALTHY, "x", "user", END)
     assert "\n" not in str(refused.value)
 
 
@@ -96,13 +101,13 @@ def test_a_file_that_is_no_database_is_one_line(journal: Journal) -> None:
 
 
 def test_a_newer_journal_is_left_alone(journal: Journal) -> None:
-    journal.record(HEALTHY, "x", "user", END)
+    record(journal, HEALTHY, "x", "user", END)
     connection = sqlite3.connect(journal.path)
     connection.execute("UPDATE schema_version SET version = 99")
     connection.commit()
     connection.close()
     with pytest.raises(JournalError, match="newer opskit"):
-        journal.record(HEALTHY, "x", "user", END)
+        record(journal, HEALTHY, "x", "user", END)
 
 
 def test_the_folder_can_be_named(tmp_path: Path) -> None:
@@ -111,7 +116,7 @@ def test_the_folder_can_be_named(tmp_path: Path) -> None:
 
 
 def test_the_stored_report_is_the_contract(journal: Journal) -> None:
-    run = journal.record(BREACH, "x", "user", END)
+    run = record(journal, BREACH, "x", "user", END)
     connection = sqlite3.connect(journal.path)
     (text,) = connection.execute("SELECT report FROM runs WHERE run = ?", (run,)).fetchone()
     connection.close()

@@ -110,6 +110,7 @@ def test_a_consumer_that_is_not_there_or_not_fit_is_found(
 ) -> None:
     _, judged = ask(settle(ask.aws, tmp_path, name, **how))  # type: ignore[arg-type]
     assert (causes(judged), judged.gaps) == (expected, ())
+    assert judged.cost.api_calls, "what was asked to find nobody was asked, too"
 
 
 @pytest.mark.parametrize(

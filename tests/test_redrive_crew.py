@@ -2,9 +2,13 @@
 
 import itertools
 import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 import pytest
 
+from opskit import lanes
+from opskit.lanes import Lane
 from opskit.redrive.crew import FIRST, Crew
 from opskit.redrive.tally import Progress, Tally
 
@@ -20,10 +24,13 @@ def started(most: int, end_at_once: int = 0) -> int:
             done.wait(10)
 
     def watch() -> None:
+        if end_at_once:
+            wait(crew._futures, return_when=FIRST_COMPLETED)
         if next(looks) == LOOKS:
             done.set()
 
-    Crew(one, Tally(Progress()), most).run(watch, 0.01)
+    crew = Crew(one, Tally(Progress()), most)
+    crew.run(watch, 0.01)
     return next(threads)
 
 
@@ -50,3 +57,19 @@ def test_where_the_processor_has_no_room_it_stays_at_the_first() -> None:
 @pytest.mark.parametrize("busy", [0.2], indirect=True)
 def test_once_one_has_nothing_left_to_do_none_is_added() -> None:
     assert started(5 * FIRST, end_at_once=1) == FIRST
+
+
+def test_ctrl_c_while_threads_are_started_leaves_none_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    futures: list[Future[None]] = []
+    start = lanes.run
+
+    def cut(tasks: Iterable[tuple[Lane, Callable[[], None]]]) -> list[Future[None]]:
+        futures.extend(start(tasks))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lanes, "run", cut)
+    worked, tally = threading.Event(), Tally(Progress())
+    with pytest.raises(KeyboardInterrupt):
+        Crew(worked.set, tally, 2).run()
+    assert len(wait(futures).done) == 2
+    assert (worked.is_set(), tally.stopped.is_set()) == (False, True)

@@ -1,5 +1,6 @@
 """`opskit find-resources`: every resource that the manifests name exists and is as they say."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -42,7 +43,7 @@ def find_resources(
     from opskit.drift.chosen import chosen
     from opskit.model import Severity
     from opskit.render.canvas import Output
-    from opskit.render.resources import render
+    from opskit.render.resources import document, render
 
     settings = shared.settings(fail_on=fail_on)
     wanted = chosen(inventory.load(settings), fn or [], stack)
@@ -51,6 +52,7 @@ def find_resources(
     longest_s = deadline_seconds(deadline)
     with out.working(f"looking for what {len(wanted.workers)} manifests name"):
         found, unseen = inspect(wanted, longest_s)
+    found = replace(found, run=verdict.recorded(lambda run: document(replace(found, run=run))))
     form = out.form(settings.output)
     if unseen:
         out.note(unseen)

@@ -176,7 +176,8 @@ class Look:
         estimate = self._estimate()
         output = out.form(self._shared.settings().output)
         if output is Output.JSON:
-            out.result(encoded(told.estimate_document(self._asked, self._region, estimate, self._cost)))
+            where = self._account, self._region
+            out.result(encoded(told.estimate_document(self._asked, *where, estimate, self._cost)))
         if output is not Output.JSON and estimate.size is not None:
             most = "at most " if estimate.bound else ""
             record = {
@@ -205,7 +206,7 @@ def _shown(
     """Write the rows to stdout, and what they are worth to stderr; return the exit code."""
     output, canvas = out.form(_form(shared, region)), out.canvas(shared)
     if output is Output.JSON:
-        out.result(encoded(told.document(asked, region, answer, cost)))
+        out.result(encoded(told.document(asked, account, region, answer, cost)))
     elif output is Output.TABLE and answer.rows:
         out.result(told.screen(asked.columns, answer.rows, canvas))
     elif answer.rows or output is Output.CSV:

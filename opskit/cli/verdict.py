@@ -5,9 +5,9 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from opskit.cli import out
 from opskit.cli.options import SharedOptions
@@ -18,14 +18,20 @@ from opskit.settings import Settings
 
 def written_down(report: Report) -> Report:
     """Return the report with its run id from the journal; as it is, and a note, if it cannot be."""
+    from opskit.render.json import document
+
+    return replace(report, run=recorded(lambda run: document(replace(report, run=run))))
+
+
+def recorded(document_of: Callable[[str], Mapping[str, Any]]) -> str:
+    """Write down the document that is made of a run's id; return the id, "" and a note if it cannot be."""
     from opskit.journal import Journal, JournalError, folder
 
     try:
-        run = Journal(folder(os.environ)).record(report, command_line(), actor(), int(time.time()))
+        return Journal(folder(os.environ)).write(document_of, command_line(), actor(), int(time.time()))
     except JournalError as error:
         out.note(f"this run is not in the journal: {error}")
-        return report
-    return replace(report, run=run)
+        return ""
 
 
 def command_line() -> str:

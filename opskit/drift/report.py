@@ -25,6 +25,8 @@ class Inventoried:
     cost: Cost
     endpoint: str = ""
     """The AWS endpoint if it is not AWS's own."""
+    run: str = ""
+    """The run's id in the journal; "" if it is not there."""
 
     @property
     def verdict(self) -> Verdict:

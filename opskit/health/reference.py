@@ -29,7 +29,7 @@ LIMITS = {
 """By indicator its row of the table of limits; the others are so or not so."""
 OTHERS = {
     "mapping": (
-        "its last result is a PROBLEM; or silent, with a filter whose effect is not counted",
+        "its last result is a PROBLEM; or silent, of a table or with a filter, and events are not counted",
         f"missing, disabled or being deleted; or silent: work for {SILENT_S // 60} min and no invocation",
         "high",
     ),

@@ -6,14 +6,12 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from opskit.errors import OpskitError
 from opskit.mask import mask_document, mask_secrets
-from opskit.model import Report
-from opskit.render.json import document
 
 FOLDER_ENV = "OPSKIT_STATE_DIR"
 FILE_NAME = "journal.sqlite3"
@@ -72,10 +70,6 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
 
-    def record(self, report: Report, command_line: str, actor: str, started_at: int) -> str:
-        """Write a run down, secrets masked, and return its id: ten characters that sort by time."""
-        return self.write(lambda run: document(replace(report, run=run)), command_line, actor, started_at)
-
     def write(
         self,
         document_of: Callable[[str], Mapping[str, Any]],
@@ -84,9 +78,10 @@ class Journal:
         started_at: int,
         run: str = "",
     ) -> str:
-        """Write down the JSON contract's document, which is made once its run id is known; return the id.
+        """Write down the JSON contract's document, secrets masked, which is made once its run id is known.
 
-        `run` is an id that `new_run` gave: what was written under it before is replaced.
+        Return the id: ten characters that sort by time. `run` is an id that `new_run` gave: what was written
+        under it before is replaced.
         """
         with self._open() as connection:
             if run:

@@ -203,7 +203,7 @@ def judge(found: Found, place: Place, gatherer: Asks, settings: Settings) -> Jud
     CannotLookError when nothing at all could be asked, UsageError for credentials of another account.
     """
     if not found.consumers:
-        return judged(found, (), gatherer.window)
+        return replace(judged(found, (), gatherer.window), cost=gatherer.cost)
     health = look([one.worker for one in found.consumers], place, gatherer, settings)
     return replace(judged(found, health.rows, gatherer.window), cost=health.cost)
 

@@ -1,9 +1,11 @@
 """Threads that do one work together: more of them for as long as the processor has room for more."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
+from functools import partial
 
 from opskit import lanes
 from opskit.aws.faults import FAULTS, explain
@@ -36,12 +38,12 @@ class Crew:
 
         What nobody foresaw is raised here, and so is an exception of `watch`, such as KeyboardInterrupt.
         """
-        self._start(min(self._most, FIRST))
         try:
+            self._start(min(self._most, FIRST))
             busy = _Busy()
-            while (state := wait(self._futures, every_s)).not_done:
+            while wait(self._futures, every_s).not_done:
                 watch()
-                if busy.share() < ROOM and not state.done:
+                if busy.share() < ROOM and not any(future.done() for future in self._futures):
                     self._start(min(self._most, 2 * len(self._futures)) - len(self._futures))
         finally:
             if not all(future.done() for future in self._futures):
@@ -53,10 +55,21 @@ class Crew:
             raise self._tally.fault
 
     def _start(self, count: int) -> None:
-        self._futures += lanes.run((Lane("mover", count), self._guarded) for _ in range(count))
+        """Start threads, which begin once all are known: Ctrl-C in here must leave none at work unseen."""
+        work, begin, known = Lane("mover", count), threading.Event(), False
+        try:
+            self._futures += lanes.run((work, partial(self._guarded, begin)) for _ in range(count))
+            known = True
+        finally:
+            if not known:
+                self._tally.stop("interrupted", "interrupted")
+            begin.set()
 
-    def _guarded(self) -> None:
+    def _guarded(self, begin: threading.Event) -> None:
         """Do the work of a thread; what goes wrong stops the run and is told at its end."""
+        begin.wait()
+        if self._tally.stopped.is_set():
+            return
         ended = False
         try:
             self._carried_out()
@@ -90,6 +103,7 @@ class _Busy:
 
 def _wait_for(futures: Sequence[Future[None]]) -> None:
     """Wait for threads that were told to stop; another Ctrl-C must not leave one at work."""
-    while not all(future.done() for future in futures):
+    while True:
         with suppress(KeyboardInterrupt):
             wait(futures)
+            return

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from pydantic_core import to_json
+
 Attributes = Mapping[str, Mapping[str, Any]]
 """Name -> {"DataType", and "StringValue" or "BinaryValue" (bytes)}, as botocore has them."""
 
@@ -117,7 +119,7 @@ def to_text(letter: Letter, *, still_in: str = "") -> str:
         said["attributes"] = {name: _written(value) for name, value in letter.attributes.items()}
     if still_in:
         said[STILL_IN] = still_in
-    return _AS_JSON(said)
+    return to_json(said).decode()  # the standard library's takes eight times as long
 
 
 def from_text(text: str) -> Letter:
@@ -132,7 +134,6 @@ def from_document(document: Mapping[str, Any]) -> Letter:
     return Letter(**{"body": "", **said}, attributes=attributes)
 
 
-_AS_JSON = json.JSONEncoder(ensure_ascii=False).encode
 _PLAIN = (
     *("message_id", "body", "sent_at_ms", "receives", "source_arn"),
     *("group", "deduplication_id", "sequence", "trace_header"),

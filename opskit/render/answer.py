@@ -58,10 +58,10 @@ def _block(row: Mapping[str, str], width: int) -> str:
     return "\n".join(lines)
 
 
-def document(asked: Asked, region: str, answer: Answer, cost: Cost) -> Record:
-    """Return the answer as the JSON contract has it; `region` is "" where files were asked."""
+def document(asked: Asked, account: str, region: str, answer: Answer, cost: Cost) -> Record:
+    """Return the answer as docs/query.schema.json has it; `region` is "" where files were asked."""
     return {
-        **_head(asked, region),
+        **_head(asked, account, region),
         "columns": list(asked.columns),
         "rows": records(asked.columns, answer.rows),
         "limited": answer.limited,
@@ -71,24 +71,25 @@ def document(asked: Asked, region: str, answer: Answer, cost: Cost) -> Record:
     }
 
 
-def estimate_document(asked: Asked, region: str, estimate: Estimate, cost: Cost) -> Record:
-    """Return an estimate as the JSON contract has it."""
+def estimate_document(asked: Asked, account: str, region: str, estimate: Estimate, cost: Cost) -> Record:
+    """Return an estimate as docs/query.schema.json has it."""
     size = {"bytes": estimate.size, "usd": estimate.usd, "upper_bound": estimate.bound}
     return {
-        **_head(asked, region),
+        **_head(asked, account, region),
         "estimate": None if estimate.size is None else size,
         "gaps": [{"signal": "logs", "reason": gap} for gap in estimate.gaps],
         "cost": _cost(cost),
     }
 
 
-def _head(asked: Asked, region: str) -> Record:
+def _head(asked: Asked, account: str, region: str) -> Record:
     window = asked.window
     return {
         "schema": SCHEMA,
         "command": "query",
         "query": asked.name,
         "text": asked.text,
+        "account": account or None,
         "region": region or None,
         "log_groups" if region else "files": list(asked.groups),
         "window": {"start": iso(window.start), "end": iso(window.end)} if window else None,

@@ -59,7 +59,7 @@ def document(found: Inventoried, *, only_drift: bool = False) -> dict[str, Any]:
         "schema": SCHEMA,
         "command": COMMAND,
         "runbook": None,
-        "run": None,
+        "run": found.run or None,
         "account": found.account or None,
         "region": found.region,
         "env": found.env,

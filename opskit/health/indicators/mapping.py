@@ -1,6 +1,6 @@
 """What brings work to the function: its event source mapping is there, enabled, and does something."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from opskit.health import asking
 from opskit.health.holding import MINUTE_S, recent, said
@@ -17,6 +17,8 @@ SILENT_S = 600
 PROBLEM = "PROBLEM"
 """What LastProcessingResult begins with when the last batch did not go well (Lambda guide, with-kinesis)."""
 ALL_FILTERED = 0.999
+UNCHANGED = "writes that change nothing use write units and make no record"
+"""DynamoDB guide, "Change data capture for DynamoDB Streams": of a put or update that changes no data."""
 
 
 def mapping(worker: Worker, readings: Readings) -> Cell | None:
@@ -46,12 +48,35 @@ def _silent(worker: Worker, own: Mapping[str, Json], readings: Readings) -> Cell
     if not text or _throttled(readings, span_s) or _all_filtered(readings, span_s):
         return None
     _whole(readings, "invocations", "throttles", "polled", "filtered")
+    if _polls_nothing(worker, readings, span_s):
+        return None
     text = f"{text}, and no invocation"
-    if own["filters"] and "filtered" not in readings:
-        why = "its filter may drop all of it, which only event counts would tell, and they are off"
-        return said("mapping", State.WARN, "silent", f"{text}: {why}", Severity.MEDIUM)
+    if doubts := " and ".join(_doubts(worker, own, readings)):
+        text = f"{text}: {doubts}, which only event counts would tell, and they are off"
+        return said("mapping", State.WARN, "silent", text, Severity.MEDIUM)
     text = f"{text}: the mapping is enabled and consumes nothing"
     return said("mapping", State.CRIT, "silent", text, Severity.HIGH)
+
+
+def _doubts(worker: Worker, own: Mapping[str, Json], readings: Readings) -> Iterator[str]:
+    """Yield why a mapping that works may invoke nothing."""
+    if worker.trigger == "dynamodb-stream" and "polled" not in readings:
+        yield UNCHANGED
+    if own["filters"] and "filtered" not in readings:
+        yield "its filter may drop all of it"
+
+
+def _polls_nothing(worker: Worker, readings: Readings, span_s: int) -> bool:
+    """Tell whether a table is polled and its writes made no record: an empty poll counts as 0.
+
+    Lambda guide, "Event source mapping metrics".
+    """
+    if worker.trigger != "dynamodb-stream" or "polled" not in readings:
+        return False
+    if readings.reading("polled").status is Status.EMPTY:
+        return False
+    polls = recent(readings.series("polled"), readings.window, span_s)
+    return len(polls) > 0 and not any(polls.values)
 
 
 def _whole(readings: Readings, *keys: str) -> None:
