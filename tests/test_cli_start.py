@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
-HEAVY = {"botocore", "boto3", "duckdb", "pydantic", "moto", "httpx", "slack_sdk", "pdpyras"}
+from opskit.cli.lean import UNUSED, import_help
+
+HEAVY = {"botocore", "boto3", "duckdb", "pydantic", "moto", "httpx", "slack_sdk", "pdpyras", "markdown_it"}
 PROBE = """
 import json, sys
 sys.argv = ["opskit", *json.loads(sys.argv[1])]
@@ -53,6 +55,14 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     out, modules = imported(arguments)
     assert "Usage: opskit" in out
     assert not modules & HEAVY
+
+
+def test_what_help_leaves_out_can_be_imported_afterwards() -> None:
+    import_help()
+    from rich.markdown import Markdown  # noqa: PLC0415
+    from rich.traceback import Traceback  # noqa: PLC0415
+
+    assert {Markdown.__module__, Traceback.__module__} == set(UNUSED)
 
 
 def test_version_imports_not_even_typer() -> None:

@@ -104,3 +104,8 @@ def test_an_api_has_an_address_that_can_be_connected_to(tmp_path: Path, url: str
     line = outcome(tmp_path, json.dumps({**manifest, "trigger": trigger}))
     assert (line == "") is is_taken
     assert is_taken or "expected a host, and a port from 1 to 65535 if any, got" in line
+
+
+def test_a_block_that_is_nothing_but_a_comment_is_one_line_too(tmp_path: Path) -> None:
+    line = outcome(tmp_path, "#c\n>+ #c")
+    assert line.startswith("worker.yaml:1: has a value or comment that cannot be read: ")

@@ -224,6 +224,24 @@ def test_a_write_that_fails_takes_the_others_of_its_commit_with_it_and_says_so(l
     assert state(ledger, 1) is State.SENDING
 
 
+def test_half_a_character_in_a_functions_own_words_is_spelled(ledger: Ledger) -> None:
+    said, spelled = "no name \ud83d \U0001f600", "no name \\ud83d \U0001f600"
+    ledger.sending([(held(1), said)])
+    ledger.fates([Fate(message_id(1), State.FAILED, reason=said)])
+    ledger.left([(held(2), said, said)])
+    ledger.note(halt=["not-taken", said])
+    rows = ledger.in_state(State.FAILED, State.LEFT)
+    assert [(row.reason, row.cause) for row in rows] == [(spelled, spelled)] * 2
+    assert ledger.facts()["halt"] == ["not-taken", said]
+
+
+def test_what_nobody_foresaw_is_raised_where_it_is_waited_for(ledger: Ledger) -> None:
+    with pytest.raises(ZeroDivisionError):
+        ledger._do(lambda _: 1 / 0)
+    sending(ledger, 1)
+    assert state(ledger, 1) is State.SENDING
+
+
 def test_a_closed_ledger_answers_with_one_line(ledger: Ledger) -> None:
     ledger.close()
     with pytest.raises(LedgerError, match="closed database"):

@@ -55,6 +55,21 @@ def test_attributes_that_are_not_told_are_not_taken_for_stored(to: ToQueue, aws:
     assert statuses(to) == [Status.ALTERED, Status.CONFIRMED]
 
 
+def test_an_entry_that_is_told_as_stored_and_as_failed_is_stored(to: ToQueue, aws: Aws) -> None:
+    failed = {"Id": "0", "SenderFault": False, "Code": "InternalError"}
+    answered(aws, lambda parsed: parsed.update(Failed=[failed]))
+    assert statuses(to) == [Status.CONFIRMED, Status.CONFIRMED]
+
+
+def test_a_failed_entry_without_a_code_is_not_taken_for_stored(to: ToQueue, aws: Aws) -> None:
+    def change(parsed: dict[str, Any]) -> None:
+        parsed["Successful"].pop(0)
+        parsed["Failed"] = [{"Id": "0", "SenderFault": False}]
+
+    answered(aws, change)
+    assert statuses(to) == [Status.RETRY, Status.CONFIRMED]
+
+
 def test_an_entry_that_is_left_out_of_the_answer_may_be_there(to: ToQueue, aws: Aws) -> None:
     answered(aws, lambda parsed: parsed["Successful"].pop(0))
     assert statuses(to) == [Status.DOUBTFUL, Status.CONFIRMED]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 COMPLETING = "_OPSKIT_COMPLETE"
 """The variable in which the shell's completion script says what it wants."""
+HELP = frozenset(("--help", "-h"))
 COLLECT_AFTER = (100_000, 2, 2)
 """When the garbage collector looks for circles: after so many new containers; Python's own default is 700.
 
@@ -48,6 +49,10 @@ def _run(arguments: list[str]) -> int:
     if completing:
         # Without rich, typer hands over the help texts as they are, and a tab is answered at once.
         sys.modules["rich"] = None  # type: ignore[assignment]
+    elif not arguments or not HELP.isdisjoint(arguments):
+        from opskit.cli.lean import import_help
+
+        import_help()
     import typer
 
     from opskit.cli.app import command

@@ -16,7 +16,7 @@ from typing import Any
 
 from opskit.errors import OpskitError
 from opskit.redrive.ledger_schema import SCHEMA
-from opskit.redrive.ledger_writer import Line, Work, Writer
+from opskit.redrive.ledger_writer import Line, Work, Writer, storable
 from opskit.redrive.letter import Held, Letter, from_text, to_text
 from opskit.redrive.seen import Seen
 
@@ -145,7 +145,7 @@ class Ledger:
         self._do(
             [
                 (one.letter.message_id, State.SENDING, one.handle, None, one.letter.message_id in again, "",
-                 cause, to_text(one.letter))
+                 storable(cause), to_text(one.letter))
                 for one, cause in letters
             ]
         )  # fmt: skip
@@ -155,15 +155,18 @@ class Ledger:
         self._see(held.letter.message_id for held, *_ in letters)
         self._do(
             [
-                (one.letter.message_id, State.LEFT, one.handle, None, False, reason, cause, None)
+                (one.letter.message_id, State.LEFT, one.handle, None, False, storable(reason),
+                 storable(cause), None)
                 for one, cause, reason in letters
             ]
-        )
+        )  # fmt: skip
 
     def fates(self, fates: Sequence[Fate]) -> None:
         """Write what the destination said of letters that were sent."""
         self._see(fate.new_id for fate in fates)
-        self._do([(f.message_id, f.state, None, f.new_id, f.doubtful, f.reason, "", None) for f in fates])
+        self._do(
+            [(f.message_id, f.state, None, f.new_id, f.doubtful, storable(f.reason), "", None) for f in fates]
+        )
 
     def moved(self, message_ids: Sequence[str]) -> None:
         """Write that letters were deleted from the dead-letter queue.
@@ -299,7 +302,7 @@ def _fill(path: Path, facts: Mapping[str, Any]) -> None:
 
 
 def _written(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(name, json.dumps(value, ensure_ascii=False)) for name, value in facts.items()]
+    return [(name, json.dumps(value)) for name, value in facts.items()]
 
 
 def _holes(values: Sequence[Any]) -> str:

@@ -35,7 +35,7 @@ class Writer:
         self._thread.start()
 
     def do(self, work: Work | Sequence[Line]) -> None:
-        """Return once work is on the disk; raises OSError or sqlite3.Error if it cannot be."""
+        """Return once work is on the disk; raises what keeps it away, such as OSError or sqlite3.Error."""
         if not self._thread.is_alive():
             raise sqlite3.ProgrammingError("it is closed")
         done: Future[None] = Future()
@@ -85,7 +85,7 @@ class Writer:
                 work(self._connection) if callable(work) else _write(self._connection, work)
             if not alone:
                 self._connection.execute("COMMIT")
-        except (OSError, sqlite3.Error) as error:
+        except BaseException as error:  # noqa: BLE001 - not caught: raised by whoever waits
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
             for _, done in together:
@@ -93,6 +93,14 @@ class Writer:
             return
         for _, done in together:
             done.set_result(None)
+
+
+def storable(text: str) -> str:
+    """Return others' words as a file takes them, with half a character pair spelled.
+
+    JavaScript cuts texts in two there, and JSON can say it; UTF-8 cannot.
+    """
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
 def _merged(works: Sequence[Work | Sequence[Line]]) -> list[Work | list[Line]]:

@@ -132,7 +132,7 @@ def _fitting(letters: Sequence[Letter]) -> Iterator[list[Letter]]:
 def _of_entry(letter: Letter, said: Mapping[str, Any] | None) -> Outcome:
     if said is None:
         return Outcome(Status.DOUBTFUL, reason="SQS left it out of its answer", code="LeftOut")
-    if "Code" not in said:
+    if "MessageId" in said:
         return _checked(letter, said)
     status = Status.REFUSED if said.get("SenderFault") and not _passing(said) else Status.RETRY
     return Outcome(status, reason=str(said.get("Message", "")), code=str(said.get("Code", "")))
