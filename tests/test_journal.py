@@ -71,6 +71,14 @@ def test_secrets_are_masked_before_they_are_written(journal: Journal) -> None:
     assert b"hunter22" not in text
 
 
+def test_half_a_character_of_a_log_line_or_an_argument_is_spelled(journal: Journal) -> None:
+    """JSON can say one, of a text that JavaScript cut; an argument that is no UTF-8 has some."""
+    cut = replace(BREACH, findings=(replace(POISON, summary="bad \ud83d"),))
+    entry = journal.get(record(journal, cut, "opskit --fn \udcff", "user\udcff", END))
+    assert entry.report["findings"][0]["summary"] == "bad \ud83d"
+    assert (entry.command_line, entry.actor) == ("opskit --fn \\udcff", "user\\udcff")
+
+
 def _record(path: str, number: int) -> str:
     return record(Journal(Path(path)), HEALTHY, f"opskit {number}", "user", END + number)
 

@@ -215,6 +215,11 @@ def test_a_file_is_private_from_its_first_byte(tmp_path: Path, monkeypatch: pyte
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
+def test_half_a_character_of_a_log_line_is_written_and_read_back(tmp_path: Path) -> None:
+    file.write(tmp_path / "a.json", json.dumps("\xe9 \ud83d", ensure_ascii=False))
+    assert json.loads(file.read(tmp_path / "a.json")) == "\xe9 \ud83d"
+
+
 def test_a_file_is_replaced_only_by_force_and_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text("before")

@@ -167,18 +167,23 @@ def _insert(
     row = (
         said["run"],
         started_at,
-        actor,
-        command_line,
+        _whole(actor),
+        _whole(command_line),
         said["account"] or "",
         said["region"] or "",
         said["env"],
         (said["target"] or {}).get("function", ""),
         said["runbook"] or said["command"],
         said["verdict"],
-        json.dumps(mask_document(said), ensure_ascii=False),
+        json.dumps(mask_document(said)),
     )
     marks = ", ".join("?" * len(row))
     return connection.execute(f"INSERT OR IGNORE INTO runs VALUES ({marks})", row).rowcount == 1  # noqa: S608
+
+
+def _whole(text: str) -> str:
+    """Return a text as UTF-8 takes it: an argument or a name that was none has half characters."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

@@ -37,7 +37,8 @@ def write(path: Path, text: str, *, force: bool = False, mode: int = 0o600) -> N
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            # Half a character, which UTF-8 has not and JSON can say, is spelled as JSON spells it.
+            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
                 os.fchmod(handle, mode)
             (os.replace if force else os.link)(temporary, path)
