@@ -4,10 +4,12 @@ The rules stand in the order of decision: is the mapping enabled, is the functio
 does it fail (on one shard or on all), can it keep up at all, is the delay configured?
 """
 
-from opskit.model import Finding, Readings, Rule, Severity, Target
+from dataclasses import replace
+
+from opskit.model import Finding, Readings, Rule, Severity, Target, UnreadError
 from opskit.render.figures import duration, number
 from opskit.series import Series
-from runbooks._stream import advice, evidence, failing, settings, words
+from runbooks._stream import advice, evidence, failing, settings, stuck, words
 from runbooks._stream import facts as stream
 from runbooks._stream import since as onset
 from runbooks._stream.capacity import batches_are_full, overloaded, rates
@@ -29,6 +31,7 @@ from runbooks._stream.rules_unread import (
 from runbooks._stream.settling import raised
 from runbooks._stream.shift import why
 from runbooks._stream.signals import DYNAMODB_STREAM, KINESIS, more_signals, signals
+from runbooks._stream.stuck import Whose
 
 NAME = "stream-lag"
 TITLE = "Records wait too long in a stream that a Lambda function consumes"
@@ -71,14 +74,15 @@ def reserved_concurrency_throttle(target: Target, readings: Readings) -> Finding
 
 def function_errors_all_shards(target: Target, readings: Readings) -> Finding | None:
     """Code/config/dependency failure on every batch."""
-    ratio = stream.error_ratio(target, readings)
+    ratio = stuck.share(target, readings)
     if ratio < stream.WIDESPREAD or not failing.still_fails(target, readings):
         return None
-    if failing.one_lane_is_stuck(target, readings):
+    whose = stuck.whose(target, readings)
+    if whose is Whose.ONE or (ratio < stream.HALF and not stream.is_late(target, readings)):
         return None
+    if whose is Whose.OPEN:
+        raise UnreadError("errors", stuck.NOT_TOLD)
     late = stream.known(lambda: stream.age(target, readings))
-    if ratio < stream.HALF and not stream.is_late(target, readings):
-        return None
     since = onset.failing_since(readings)
     changed = onset.changed_at_onset(readings, since)
     retention = stream.known(lambda: settings.retention_s(target, readings))
@@ -105,7 +109,12 @@ def poison_record_shard(target: Target, readings: Readings) -> Finding | None:
     """One record fails forever, its shard is blocked in order."""
     if not stream.error_ratio(target, readings) or not failing.still_fails(target, readings):
         return None
-    if not failing.one_lane_is_stuck(target, readings) or failing.refused(readings):
+    whose = stuck.whose(target, readings)
+    if whose is Whose.ALL or failing.refused(readings):
+        return None
+    if stuck.is_untold(target, readings):
+        raise UnreadError("errors", stuck.NOT_TOLD)
+    if whose is Whose.OPEN:
         return None
     late = stream.age(target, readings)
     found = stream.known(lambda: settings.mapping(target, readings))
@@ -207,11 +216,16 @@ RULES: tuple[Rule, ...] = (
 
 
 def symptom(target: Target, readings: Readings) -> Finding | None:
-    """Return the lag itself: an effect of whatever causes it."""
+    """Return the lag itself: an effect of whatever causes it; or failures before it, if not told whose."""
     late = stream.age(target, readings)
-    if late.seconds <= stream.limit_s(target):
+    is_late = late.seconds > stream.limit_s(target)
+    # What is given up is late no more, and is no cause of the failures.
+    counted = "events-dropped" in readings
+    dropped = counted and stream.known(lambda: stream.recent_total(target, readings, "events-dropped") > 0)
+    untold = stream.known(lambda: stuck.is_untold(target, readings)) and (is_late or not dropped)
+    if not is_late and not untold:
         return None
-    return Finding(
+    lag = Finding(
         cause="lag",
         severity=stream.lag_severity(target, readings, late),
         subject=words.subject(target),
@@ -219,6 +233,25 @@ def symptom(target: Target, readings: Readings) -> Finding | None:
         since=onset.late_since(target, readings),
         evidence=(evidence.of_age(target, late),),
         source=f"{GUIDE}/monitoring-metrics-types.html",
+    )
+    return _untold(target, readings, lag, late) if untold else lag
+
+
+def _untold(target: Target, readings: Readings, lag: Finding, late: stream.Age) -> Finding:
+    """Say of what fails, and of a lag if there is one, that it is not told yet whose batches fail."""
+    do, do_not = advice.look_again(target)
+    share = number(round(100 * stream.error_ratio(target, readings)))
+    fails = f"{share} % of the invocations fail lately, of one shard or of all"
+    is_late = late.seconds > stream.limit_s(target)
+    return replace(
+        lag,
+        cause="lag" if is_late else "errors",
+        severity=words.error_severity(target, readings, late),
+        summary=f"{lag.summary}; {fails}" if is_late else fails,
+        since=lag.since if is_late else onset.failing_since(readings),
+        evidence=evidence.of_errors(target, readings, None, late),
+        fix=do,
+        avoid=do_not,
     )
 
 

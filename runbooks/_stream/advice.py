@@ -104,6 +104,14 @@ def bound_retries(target: Target, found: Mapping[str, Json] | None) -> Advice:
     )
 
 
+def look_again(target: Target) -> Advice:
+    """Advise where it is not told yet whether one batch fails or those of every shard."""
+    return (
+        (f"look again in two minutes: opskit diagnose stream-lag --fn {target.worker}",),
+        ("do not bound the retries before that: if every shard fails, all of them would be given up",),
+    )
+
+
 def mend(target: Target, *, deployed: bool, retention_h: float | None) -> Advice:
     """Advise on a consumer that fails on every shard."""
     do = []

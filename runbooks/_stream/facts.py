@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
 from typing import TypeVar
 
 from opskit.model import Limit, Readings, Severity, Status, Target, UnreadError
@@ -41,9 +40,6 @@ than the fifth that any capacity plan leaves."""
 
 HALF = 0.5
 """Share of invocations failing that will make a stream late, even where it is not yet."""
-
-OF_ONE_BATCH = 0.8
-"""Share of the failures from which they are one batch's: a retried batch has all but a few."""
 
 WINDOW_MARGIN_S = 10
 """What a batch may be older than its window: the poll, and the batch before it."""
@@ -307,39 +303,6 @@ def slope_of(series: Series) -> float | None:
     if tail.last_at - peak_at >= CURRENT_S and max(after.tail(CURRENT_S).values) < peak:
         return after.slope_per_s() / 1000
     return Series(tuple(p for p in tail if p[1] >= peak / 2)).slope_per_s() / 1000
-
-
-def others_keep_up(readings: Readings, late: Age) -> bool:
-    """Tell whether what is processed is young while the oldest waits: not every shard is behind.
-
-    In a quiet stream that is little, and there are minutes in which nothing but the oldest batch is sent,
-    and fails.
-    """
-    failed = dict(_since_it_came(readings, late, "errors"))
-    invoked = _since_it_came(readings, late, "invocations")
-    worked = {t for t, count in invoked if count > failed.get(t, 0)}
-    youngest = [v for t, v in _since_it_came(readings, late, "iterator-age-min") if t in worked]
-    return bool(youngest) and median(youngest) / 1000 < late.seconds / 4
-
-
-def one_batch_fails(readings: Readings, late: Age) -> bool:
-    """Tell whether what fails is the oldest batch alone.
-
-    Then each failure adds the highest age to the sum of all ages; failures of young batches add next to
-    nothing to it.
-    """
-    oldest = dict(_since_it_came(readings, late, "iterator-age"))
-    mean = dict(_since_it_came(readings, late, "iterator-age-average"))
-    ages = sum(mean.get(t, 0.0) * count for t, count in _since_it_came(readings, late, "invocations"))
-    errors = _since_it_came(readings, late, "errors")
-    return ages >= OF_ONE_BATCH * sum(oldest.get(t, 0.0) * count for t, count in errors)
-
-
-def _since_it_came(readings: Readings, late: Age, key: str) -> Series:
-    """Return a metric's latest datapoints, of the minutes after the oldest record came."""
-    end = readings.window.end
-    came = int(late.at + MINUTE_S - late.seconds) // MINUTE_S * MINUTE_S
-    return readings.series(key).between(max(end - TREND_S, came + MINUTE_S), end)
 
 
 def window_explains(target: Target, readings: Readings, seconds: float) -> bool:

@@ -8,7 +8,7 @@ from opskit.model import Readings, Status, Target, UnreadError
 from opskit.render.figures import duration, number
 from opskit.series import Series
 from runbooks._stream import facts as stream
-from runbooks._stream import settings
+from runbooks._stream import settings, stuck
 
 UNEVEN = 1.5
 """A shard's arrivals over the median of the others from which its keys are skewed: hashing spreads many
@@ -57,7 +57,7 @@ def hottest(target: Target, readings: Readings) -> Hot | None:
     age_s = ages[shard] / 1000 if ages else None
     share = _over_others(arrivals, shard) if arrivals else None
     if age_s is not None and (age_s <= stream.limit_s(target) or _over_others(ages, shard) < 4):  # noqa: PLR2004
-        return None  # as for the ages of batches, see `facts.others_keep_up`
+        return None  # as for the ages of batches, see `stuck.others_keep_up`
     if share is not None and share < UNEVEN:
         return None
     return Hot(shard, age_s, share)
@@ -75,7 +75,7 @@ def only_one_shard_grows(target: Target, readings: Readings, late: stream.Age) -
         return False
     grows = late.slope is not None and late.slope >= GROWING
     return (
-        grows and stream.others_keep_up(readings, late) and stream.busy_lanes(target, readings) >= stream.BUSY
+        grows and stuck.others_keep_up(readings, late) and stream.busy_lanes(target, readings) >= stream.BUSY
     )
 
 

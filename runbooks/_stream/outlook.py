@@ -6,7 +6,7 @@ from math import inf
 from opskit.model import Fact, Readings, Target, UnreadError
 from opskit.render.figures import clock, counted, duration, number
 from runbooks._stream import facts as stream
-from runbooks._stream import settings
+from runbooks._stream import settings, stuck
 from runbooks._stream.capacity import Drain, arrival_per_s, batch, rates
 from runbooks._stream.settling import settling
 
@@ -208,7 +208,7 @@ def few_errors(target: Target, readings: Readings) -> Fact | None:
     late = age.seconds > stream.limit_s(target)
     if not 0 < ratio < (stream.WIDESPREAD if late else stream.HALF):
         return None
-    if late and stream.one_batch_fails(readings, age):
+    if late and stuck.one_batch_fails(target, readings, age):
         return None  # they are the blocked batch's
     what = "each holds its shard up until it is retried" if late else "the stream keeps up all the same"
     return Fact(

@@ -5,7 +5,7 @@ from opskit.render.figures import duration, number
 from runbooks._stream import advice_downstream as advice
 from runbooks._stream import evidence_downstream as evidence
 from runbooks._stream import facts as stream
-from runbooks._stream import failing, settings, words
+from runbooks._stream import failing, settings, stuck, words
 from runbooks._stream import since as onset
 from runbooks._stream.chains import explained_by
 from runbooks._stream.shift import CHANGED, before_lag, shift
@@ -52,7 +52,7 @@ def function_timeouts(target: Target, readings: Readings) -> Finding | None:
     ratio = stream.error_ratio(target, readings)
     if not ratio or not failing.still_fails(target, readings) or not failing.times_out(target, readings):
         return None
-    one = failing.one_lane_is_stuck(target, readings)
+    one = stuck.one_lane_is_stuck(target, readings)
     # A few timeouts among many quick batches take most of the time there is.
     if not one and failing.share_of_time(target, readings) < stream.WIDESPREAD:
         return None

@@ -2,13 +2,24 @@
 
 from opskit.model import Finding, Readings, Target
 from opskit.render.figures import duration, number
-from runbooks._stream import advice, advice_load, evidence, evidence_load, failing, readers, settings, words
+from runbooks._stream import (
+    advice,
+    advice_load,
+    evidence,
+    evidence_load,
+    failing,
+    readers,
+    settings,
+    stuck,
+    words,
+)
 from runbooks._stream import facts as stream
 from runbooks._stream import since as onset
 from runbooks._stream.capacity import overloaded, rates
 from runbooks._stream.chains import explained_by
 from runbooks._stream.hot import hottest, is_published, only_one_shard_grows
 from runbooks._stream.shift import shift
+from runbooks._stream.stuck import Whose
 
 GUIDE = "https://docs.aws.amazon.com/streams/latest/dev"
 
@@ -19,7 +30,7 @@ def traffic_surge(target: Target, readings: Readings) -> Finding | None:
     if late is None:
         return None
     found = shift(target, readings)
-    if found is None or not found.surged or stream.others_keep_up(readings, late):
+    if found is None or not found.surged or stuck.others_keep_up(readings, late):
         return None
     arrival, drain = rates(target, readings)
     do, do_not = advice.widen(target, readings, arrival, drain.per_s)
@@ -106,4 +117,4 @@ def _fails(target: Target, readings: Readings) -> bool:
     """Tell whether failures, of many batches or of the oldest alone, are what holds the stream up."""
     if stream.error_ratio(target, readings) >= stream.WIDESPREAD:
         return True
-    return failing.still_fails(target, readings) and failing.one_lane_is_stuck(target, readings)
+    return failing.still_fails(target, readings) and stuck.whose(target, readings) is not Whose.ALL

@@ -7,7 +7,7 @@ from runbooks._stream import advice_position, evidence_position, settings, words
 from runbooks._stream import facts as stream
 from runbooks._stream import since as onset
 from runbooks._stream.chains import explained_by
-from runbooks._stream.failing import STUCK_SLOPE
+from runbooks._stream.stuck import STUCK_SLOPE
 
 GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
 

@@ -25,8 +25,8 @@ CATCH_UP_S, WELL_S = 15, 10
 MOST_S = 300
 """How long to wait for anything."""
 BROKEN_S = 215
-"""How long the faults last at least. A lag of 120 s is critical, and its age is seen at a retry; that one
-batch alone fails is told by four whole minutes, so the poisoned record comes even earlier."""
+"""How long the faults last at least. A lag of 120 s is critical, and its age is seen at a retry, which comes
+later the longer a batch has failed. The poisoned record comes even earlier."""
 FOLLOWED = "followed-through-the-workers"
 """The correlation id of a request."""
 
