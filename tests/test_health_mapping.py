@@ -95,6 +95,8 @@ def test_writes_that_change_nothing_accuse_no_consumer_of_a_table() -> None:
     )
     counted = {**own(PUBLISH, **COUNTS), **SILENT, "filtered": EMPTY}
     assert said_of(cell(PUBLISH, "mapping", {**counted, "polled": [0] * 60})) == OK
+    assert said_of(cell(PUBLISH, "mapping", {**counted, "polled": [*[0] * 59, ...]})) == OK
+    assert said_of(cell(PUBLISH, "mapping", {**counted, "polled": [*[0] * 58, ..., ...]})) == HIGH
     assert said_of(cell(PUBLISH, "mapping", {**counted, "polled": [5] * 60})) == HIGH
     assert said_of(cell(PUBLISH, "mapping", {**counted, "polled": EMPTY})) == HIGH
     assert said_of(cell(SCORE, "mapping", {**own(SCORE, **COUNTS), **SILENT, "polled": [0] * 60})) == HIGH

@@ -67,16 +67,16 @@ def _doubts(worker: Worker, own: Mapping[str, Json], readings: Readings) -> Iter
 
 
 def _polls_nothing(worker: Worker, readings: Readings, span_s: int) -> bool:
-    """Tell whether a table is polled and its writes made no record: an empty poll counts as 0.
+    """Tell whether a table is polled, now too, and its writes made no record: an empty poll counts as 0.
 
-    Lambda guide, "Event source mapping metrics".
+    Lambda guide, "Event source mapping metrics". Without a datapoint nothing polls.
     """
     if worker.trigger != "dynamodb-stream" or "polled" not in readings:
         return False
     if readings.reading("polled").status is Status.EMPTY:
         return False
-    polls = recent(readings.series("polled"), readings.window, span_s)
-    return len(polls) > 0 and not any(polls.values)
+    polls, now = (recent(readings.series("polled"), readings.window, s) for s in (span_s, 2 * MINUTE_S))
+    return len(now) > 0 and not any(polls.values)
 
 
 def _whole(readings: Readings, *keys: str) -> None:
