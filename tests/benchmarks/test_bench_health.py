@@ -1,7 +1,12 @@
-"""`opskit health`, the whole command, over a thousand manifests whose every call to AWS takes 50 ms."""
+"""The look of `opskit health` over a thousand manifests whose every call to AWS takes 50 ms, and the command.
+
+The goals are the look's. The command besides reads the manifests, and writes what it saw to the journal and
+as JSON: here some 6,000 findings, for every worker is broken.
+"""
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -17,6 +22,8 @@ from opskit.aws.session import Aws
 from opskit.cli import collect_rarely
 from opskit.gather import Gatherer
 from opskit.health import asking, growth
+from opskit.health.look import look
+from opskit.health.model import Place
 from opskit.inventory import Worker, load
 from opskit.model import Metric, Window
 from opskit.settings import Settings
@@ -180,6 +187,38 @@ def _recorded(times: range, value: float) -> dict[str, Answer]:
 # --- what is measured --------------------------------------------------------------------------------
 
 
+def measure_look(endpoint: str, folder: Path) -> dict[str, float]:
+    """Look at all workers once, in a process of its own; return seconds, peak MB and what was asked."""
+    paths = (Path(__file__).parent, Path(__file__).parents[1], Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, test_bench_health as b; b.look_once(sys.argv[1])", str(folder)],
+        env={**os.environ, "AWS_ENDPOINT_URL": endpoint, "PYTHONPATH": os.pathsep.join(map(str, paths))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def look_once(folder: str) -> None:
+    collect_rarely()  # as the command line does
+    _, fleet = _reading_s(Path(folder))
+    place = Place(ACCOUNT, REGION, "prod", os.environ["AWS_ENDPOINT_URL"])
+    gatherer = Gatherer(Aws(REGION), WINDOW, 120)
+    before_s, cpu_s = time.perf_counter(), time.process_time()
+    health = look(fleet, place, gatherer, Settings())
+    told = {
+        "seconds": time.perf_counter() - before_s,
+        "cpu_s": time.process_time() - cpu_s,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "metrics": health.cost.metrics,
+        "gaps": len(health.gaps),
+    }
+    assert len(health.rows) == WORKERS
+    sys.stdout.write(json.dumps(told))
+
+
 def measure(endpoint: str, folder: Path, state: Path, *more: str) -> dict[str, float]:
     """Run the command once; return seconds, processor seconds, peak MB and what it said."""
     environ = {
@@ -206,7 +245,6 @@ def measure(endpoint: str, folder: Path, state: Path, *more: str) -> dict[str, f
         "cpu_s": used.ru_utime + used.ru_stime,
         "peak_mb": used.ru_maxrss / 1024,
         "metrics": said["cost"]["metrics"],
-        "gaps": len(said["gaps"]),
         "findings": len(said["findings"]),
     }
 
@@ -250,9 +288,10 @@ def test_a_thousand_workers(tmp_path: Path, monkeypatch: Any) -> None:
     reading_s, fleet = _reading_s(folder)
     said = answers(fleet)
     with served(said, WAIT_S, tmp_path) as (endpoint, seen):
-        runs = [measure(endpoint, folder, state) for _ in range(RUNS)]
+        runs = [measure_look(endpoint, folder) for _ in range(RUNS)]
         told = sorted(runs, key=lambda one: one["seconds"])[RUNS // 2]
     with served(said, WAIT_S, tmp_path) as (endpoint, _):
+        whole = measure(endpoint, folder, state)
         compared = measure(endpoint, folder, state, "--baseline")
         aws = Aws(REGION, endpoint_url=endpoint)
         own_s = _own_cost_s(aws, {name: count // RUNS for name, count in seen.items()})
@@ -263,14 +302,16 @@ def test_a_thousand_workers(tmp_path: Path, monkeypatch: Any) -> None:
     chain_s = (WORKERS - GET_FUNCTION_PER_S) / GET_FUNCTION_PER_S + 2 * WAIT_S
     bound_s = max(chain_s, own_s)
     wall_s = told["seconds"]
-    print(f"\nopskit health of {WORKERS} manifests, every call answered after {WAIT_S * 1000:g} ms")
+    print(f"\nthe look of opskit health at {WORKERS} workers, every call answered after {WAIT_S * 1000:g} ms")
     print(f"  requests     {sum(seen.values()) // RUNS}, {told['metrics']:g} metrics, {told['gaps']:g} gaps")
     print(f"  wall         {wall_s:7.2f} s, {wall_s / bound_s:.2f} x the larger of the two (goal {GOAL})")
     print(f"    processor  {told['cpu_s']:7.2f} s")
-    print(f"    manifests  {reading_s:7.2f} s to read (goal {GOAL_READING_S})")
     print(f"    the chain  {chain_s:7.2f} s: GetFunction, of which AWS allows {GET_FUNCTION_PER_S} a second")
     print(f"    the client {own_s:7.2f} s: its calls x its own cost for each")
     print(f"  peak memory  {told['peak_mb']:7.0f} MB (goal {GOAL_MB})")
-    print(f"  --baseline   {compared['seconds']:7.2f} s, processor {compared['cpu_s']:.2f} s,", end="")
-    print(f" {compared['peak_mb']:.0f} MB: {compared['metrics'] - told['metrics']:g} series more")
     print(f"  one by one   {naive_s:7.0f} s for the metrics, scaled from {SAMPLE}: {naive_s / wall_s:.0f} x")
+    print(f"the whole command, with {whole['findings']:g} findings as JSON")
+    print(f"  manifests    {reading_s:7.2f} s to read (goal {GOAL_READING_S})")
+    for name, one in (("health", whole), ("--baseline", compared)):
+        cost = f"processor {one['cpu_s']:.2f} s, {one['peak_mb']:.0f} MB, {one['metrics']:g} metrics"
+        print(f"  {name:12} {one['seconds']:7.2f} s, {cost}")
