@@ -40,6 +40,11 @@ def only(test: str = "ArnEquals", key: str = "aws:SourceArn", value: object = TO
         pytest.param(json.dumps({"Statement": only()}), (TOPIC,), id="a statement alone"),
         pytest.param(policy(SNS), (), id="every topic"),
         pytest.param(policy(only(), SNS), (), id="one topic, and every other"),
+        pytest.param(
+            policy(only(), {**only(value=f"{TOPIC}2"), "Principal": "*"}), (TOPIC, f"{TOPIC}2"), id="*"
+        ),
+        pytest.param(policy(only(), {**SNS, "Principal": {"AWS": ["*"]}}), (), id="one topic, and everybody"),
+        pytest.param(policy(only(), {**only(value="arn:aws:s3:::b"), "Principal": "*"}), (TOPIC,), id="s3"),
         pytest.param(policy(only("ArnLike", value=f"{TOPIC}*")), (), id="a pattern"),
         pytest.param(policy(only("ArnNotEquals")), (), id="all but one"),
         pytest.param(policy(only("ArnEqualsIfExists")), (), id="who does not say for whom"),

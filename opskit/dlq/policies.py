@@ -28,7 +28,7 @@ def let_in(policy: str | None) -> Iterator[str]:
 
 def topics_in(policy: str | None) -> tuple[str, ...]:
     """Return the topics that a queue's policy lets send to it; () if it lets others in, or none."""
-    named = [_named(one) for one in _statements(policy) if SNS in _services(one)]
+    named = [_named(one) for one in _statements(policy) if SNS in _services(one) or _lets_topics_in(one)]
     found = [topic for topics in named for topic in topics]
     exact = all(named) and not any("*" in topic or "?" in topic for topic in found)
     return tuple(dict.fromkeys(found)) if exact else ()
@@ -42,6 +42,14 @@ def _statements(policy: str | None) -> list[Mapping[str, Json]]:
 def _services(statement: Mapping[str, Json]) -> list[Json]:
     principal = statement.get("Principal")
     return _listed(principal.get("Service", ())) if isinstance(principal, dict) else []
+
+
+def _lets_topics_in(statement: Mapping[str, Json]) -> bool:
+    """Tell whether a statement is for everybody, and does not name other sources alone."""
+    principal = statement.get("Principal")
+    everybody = "*" in _listed(principal.get("AWS") if isinstance(principal, dict) else principal)
+    sources = _named(statement)
+    return everybody and (not sources or any(":sns:" in source for source in sources))
 
 
 def _named(statement: Mapping[str, Json]) -> list[str]:
