@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from conftest import EmbeddedAws
-from faults import FaultProxy, denied, throttled
+from faults import FaultProxy, Rule, denied, throttled
 from scoring import FAILED, TABLE, invoke, items, letters, prepare, reported, scores
 from workers_kit import CORRELATION, TRACE, fan_event, kinesis, measured, said, spans
 
@@ -177,11 +177,17 @@ def test_data_that_is_no_base64_is_set_aside() -> None:
     assert scores() == {"fan-1": 20}
 
 
+@pytest.mark.parametrize(
+    "fault", [denied("sqs", "SendMessage"), throttled("sqs", "SendMessage", every=2)], ids=["denied", "once"]
+)
 def test_a_poison_record_that_the_failed_queue_does_not_take_is_reported(
-    shared_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    fault: Rule, shared_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """And not named instead, as one that is too large is."""
+    monkeypatch.setenv("WORKER_AWS__ATTEMPTS", "1")
+    monkeypatch.setenv("WORKER_AWS__READ_TIMEOUT_S", "10")  # however busy this machine is
     batch = kinesis(fan_event(1), b"{", fan_event(2))
-    with FaultProxy(shared_aws.endpoint, [denied("sqs", "SendMessage")]) as proxy:
+    with FaultProxy(shared_aws.endpoint, [fault]) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
         assert reported(invoke(batch)) == [sequence(batch, 1)]
     monkeypatch.setenv("AWS_ENDPOINT_URL", shared_aws.endpoint)
