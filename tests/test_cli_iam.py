@@ -222,7 +222,10 @@ def test_an_unknown_runbook_is_refused(capfd: pytest.CaptureFixture[str]) -> Non
     assert main(["iam-policy", "streem-lag"]) == 2
     out, err = capfd.readouterr()
     known = f"known: {', '.join([*ALL, *COMMANDS, *ACTING])}"
-    assert (out, err) == ("", f'opskit: no runbook "streem-lag"; did you mean stream-lag? {known}\n')
+    assert (out, err) == (
+        "",
+        f'opskit: no runbook or command "streem-lag"; did you mean stream-lag? {known}\n',
+    )
 
 
 def test_every_kind_of_resource_is_one_that_can_be_named() -> None:

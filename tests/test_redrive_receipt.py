@@ -71,6 +71,7 @@ def test_what_the_run_noted_is_in_it(ledger: Ledger) -> None:
     ledger.note(
         before={"dead": [3, 0, 0]}, after={"dead": [1, 0, 1]}, halt=["guard", "why"], canary="consumed: well",
         forced=True, resumed=2, seconds=1.5, unreached=4, guard_gaps=("metrics: denied",),
+        ended=True,
     )  # fmt: skip
     found = added_up(ledger, "1abc")
     assert (found.before, found.after) == ({"dead": Depth(3, 0, 0)}, {"dead": Depth(1, 0, 1)})
@@ -117,3 +118,20 @@ def test_it_tells_what_was_never_received_by_the_queues_own_count(
     more: dict[str, Any], expected: int | None
 ) -> None:
     assert receipt(**more).not_read("fan-updates-dlq") == expected
+
+
+def test_a_resumed_run_does_not_tell_what_was_counted_at_its_end_before(ledger: Ledger) -> None:
+    ledger.note(before={"dead": [3, 0, 0]}, after={"dead": [2, 0, 0]}, drained=True, unreached=1, ended=True)
+    ended = added_up(ledger, "1abc")
+    assert (ended.ended, ended.after["dead"].total, ended.unreached, ended.not_read("dead")) == (
+        True,
+        2,
+        1,
+        0,
+    )
+    ledger.note(ended=False)
+    resumed = added_up(ledger, "1abc")
+    assert (resumed.ended, resumed.after, resumed.unreached, resumed.not_read("dead")) == (False, {}, 0, None)
+    assert resumed.before["dead"].total == 3
+    ledger.note(ended=True, closed=True)
+    assert added_up(ledger, "1abc").after == {}, "given up"

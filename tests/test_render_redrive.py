@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from opskit.redrive.plan import Terms
 from opskit.redrive.tally import Halt
 from opskit.redrive.told import Told
 from opskit.render.canvas import Canvas, Output
-from opskit.render.redrive import document, render
+from opskit.render.redrive import document, receipt_lines, render
 
 DOCS = Path(__file__).parents[1] / "docs"
 RESUME = "opskit redrive-dlq --resume 1abcdefghi --apply"
@@ -81,6 +82,16 @@ def test_a_stopped_run_says_all_that_went_wrong_and_how_it_goes_on() -> None:
         assert line in text.splitlines(), line
     assert "and 2 more (--output json lists them)" in text
     assert "now 1,150: 7 more than it should be" in text
+
+
+def test_a_run_that_was_cut_off_claims_no_count_and_no_letter_here() -> None:
+    cut_off = replace(receipt(undeleted=1), after={}, ended=False)
+    text = "\n".join(receipt_lines(cut_off, "fan-updates-dlq"))
+    assert "undeleted 1: at the destination and perhaps here: its deletion was not noted" in text
+    assert "not read  unknown: the run has not come to its end" in text
+    assert (
+        "counts    fan-updates-dlq held 1,203; no count afterwards: the run has not come to its end" in text
+    )
 
 
 def test_what_was_forced_is_written_down() -> None:

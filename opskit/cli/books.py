@@ -20,6 +20,7 @@ def find_runbook(
     names = [*known, *commands]
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
+    kind = "runbook" if names == [*known] else "runbook or command"
     raise UsageError(
-        f"{f'{where}: ' if where else ''}no runbook {show(name)}", f"{hint}known: {', '.join(names)}"
+        f"{f'{where}: ' if where else ''}no {kind} {show(name)}", f"{hint}known: {', '.join(names)}"
     )

@@ -73,7 +73,8 @@ def invoke(
 ) -> int:
     """Run a worker's handler on an event and show its result, log, trace and time.
 
-    It runs on this machine, beside an AWS of its own, in the environment local-dev (--env, OPSKIT_ENV).
+    It runs on this machine, beside an AWS of its own or the one on loopback that AWS_ENDPOINT_URL names, in
+    the environment local-dev (--env, OPSKIT_ENV).
     Exit 1: it failed, timed out, left records to be tried again or set them aside; 3: there was no record.
     """
     from opskit.cli.invoking import Asked, run

@@ -55,6 +55,8 @@ class Receipt:
     seconds: float = 0.0
     unseen: tuple[str, ...] = ()
     """What the guard could not look at, each reason once."""
+    ended: bool = True
+    """False: cut off, given up, or going on; then nothing was counted afterwards."""
 
     @property
     def complete(self) -> bool:
@@ -91,6 +93,9 @@ def added_up(ledger: Ledger, run: str, halt: Halt | None = None) -> Receipt:
     """Return the receipt of a run by what its ledger says."""
     counts = ledger.counts()
     facts = ledger.facts()
+    ended = bool(facts.get("ended")) and not facts.get("closed")
+    # What an end before noted is not true any more of a run that was resumed.
+    end = facts if ended else {}
     failed = ledger.rows_where("failed")[:LISTED]
     moved, undeleted = counts.get(State.MOVED, 0), counts.get(State.SENT, 0)
     unknown = counts.get(State.SENDING, 0)
@@ -109,15 +114,16 @@ def added_up(ledger: Ledger, run: str, halt: Halt | None = None) -> Receipt:
         came_back=_ids(ledger.rows_where("returned")[:LISTED]),
         undeleted_ids=_ids(ledger.in_state(State.SENT)),
         before={name: Depth(*depth) for name, depth in facts.get("before", {}).items()},
-        after={name: Depth(*depth) for name, depth in facts.get("after", {}).items()},
-        unreached=facts.get("unreached", 0),
-        drained=facts.get("drained", False),
+        after={name: Depth(*depth) for name, depth in end.get("after", {}).items()},
+        unreached=end.get("unreached", 0),
+        drained=end.get("drained", False),
         halt=halt or (Halt(*facts["halt"]) if facts.get("halt") else None),
         canary=facts.get("canary", ""),
         forced=facts.get("forced", False),
         resumed=facts.get("resumed", 0),
         seconds=facts.get("seconds", 0.0),
         unseen=tuple(facts.get("guard_gaps", ())),
+        ended=ended,
     )
 
 

@@ -158,7 +158,8 @@ def receipt_lines(receipt: Receipt, queue: str) -> Iterator[str]:
     if unread := _not_read(receipt, queue):
         yield clean(f"{'not read':<{MARGIN}}{unread}")
     if receipt.undeleted:
-        yield f"{'undeleted':<{MARGIN}}{number(receipt.undeleted)}: at the destination and here"
+        here = "and here" if receipt.ended else "and perhaps here: its deletion was not noted"
+        yield f"{'undeleted':<{MARGIN}}{number(receipt.undeleted)}: at the destination {here}"
     if receipt.unknown:
         yield f"{'unknown':<{MARGIN}}{number(receipt.unknown)}: handed over, no answer"
     yield from (clean(f"{'':<{MARGIN}}{one}: {reason}") for one, reason in receipt.failures[:SHOWN_IDS])
@@ -177,6 +178,8 @@ def receipt_lines(receipt: Receipt, queue: str) -> Iterator[str]:
 
 def _not_read(receipt: Receipt, queue: str) -> str:
     """Return how many messages were never received, so in none of the lines above; "" if none were left."""
+    if not receipt.ended:
+        return "unknown: the run has not come to its end"
     unread = receipt.not_read(queue)
     if unread is None:
         return f"unknown: {queue} could not be counted afterwards"
@@ -193,6 +196,9 @@ def _ids(receipt: Receipt) -> str:
 
 
 def _counts(receipt: Receipt, queue: str) -> str:
+    if queue in receipt.before and not receipt.ended:
+        held = number(receipt.before[queue].total)
+        return clean(f"{queue} held {held}; no count afterwards: the run has not come to its end")
     if queue not in receipt.before or queue not in receipt.after:
         return clean(f"{queue} could not be counted")
     before, after = receipt.before[queue].total, receipt.after[queue].total
