@@ -14,7 +14,7 @@ from envelope import check
 from redrive_calls import Redrive, commander, depth, fill
 
 from opskit.redrive import lease, runs
-from opskit.redrive.ledger import Ledger
+from opskit.redrive.ledger import Fate, Ledger, State
 
 GO = ("--apply", "--yes", "--force", "--ramp", "0s", "--output", "json")
 KEPT = "redrive.schema.json#/$defs/kept"
@@ -134,6 +134,22 @@ def test_a_run_that_is_given_up_frees_its_queue(
     assert told.out.splitlines()[0].endswith(" UTC: given up")
     again = opskit("redrive-dlq", post.dead, *GO)
     assert (again.code, again.receipt["moved"], depth(shared_aws, post.source_url)) == (0, 1, 3)
+
+
+def test_what_is_unknown_of_a_run_that_was_given_up_keeps_its_copies(
+    opskit: Redrive, state: Path, run: str
+) -> None:
+    with opened(state, run) as ledger:
+        ledger.fates([Fate(row.message_id, State.SENDING) for row in ledger.in_state(State.MOVED)])
+        path = ledger.path
+    opskit("dlq", "receipts", run, "--give-up")
+    told = opskit("dlq", "receipts", run, "--sign-off")
+    assert (told.code, told.out) == (2, "")
+    assert told.err == (
+        f"opskit: run {run} is not settled: what became of some of its letters is not known; it is given up, "
+        f"and its copies may be all there is of them: they stay in {path}\n"
+    )
+    assert contents(state, run) == 2
 
 
 def test_a_run_that_was_given_up_does_not_go_on_beside_another_that_was_cut_off(

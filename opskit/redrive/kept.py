@@ -62,7 +62,9 @@ def sign_off(state_folder: Path, run: str) -> Kept:
             if not kept.ended or receipt.unknown or receipt.undeleted:
                 raise UsageError(
                     f"run {run} is not settled: what became of some of its letters is not known",
-                    f"go on with it first: opskit redrive-dlq --resume {run} --apply",
+                    f"it is given up, and its copies may be all there is of them: they stay in {ledger.path}"
+                    if kept.facts.get("closed")
+                    else f"go on with it first: opskit redrive-dlq --resume {run} --apply",
                 )
             ledger.purge()
             ledger.note(signed_off=True)
