@@ -1,8 +1,8 @@
 """Queues: the one that a worker reads, where its dead letters and failed batches go, those it writes to."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 
+from opskit.dlq.policies import policy_of
 from opskit.drift import asks
 from opskit.drift.resource import Advice, Difference
 from opskit.drift.seen import Seen
@@ -51,7 +51,7 @@ def dead_letters(worker: Worker) -> Thing:
     name = worker.dead_letter_queue
 
     def compare(seen: Seen) -> Iterator[Said]:
-        allowed = _json(_live(name, seen)["redrive_allow"])
+        allowed = policy_of(_live(name, seen)["redrive_allow"])
         permission = allowed.get("redrivePermission", "allowAll")
         sources = [arns.resource_of(arn) for arn in allowed.get("sourceQueueArns", ())]
         reads = worker.sources[0].name
@@ -76,17 +76,8 @@ def _live(name: str, seen: Seen) -> Mapping[str, Json]:
     return {**live, **numbers, "fifo": live["fifo"] == "true"}
 
 
-def _json(text: str | None) -> Mapping[str, Json]:
-    """Return a policy; one that is not there or cannot be read says nothing."""
-    try:
-        value = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def _redrive(policy: str | None, worker: Worker) -> Iterator[Difference]:
-    found = _json(policy)
+    found = policy_of(policy)
     live = arns.resource_of(found.get("deadLetterTargetArn", "")) or None
     if live is None:
         yield Difference("dead_letter_queue", None, worker.dead_letter_queue, Severity.HIGH)
