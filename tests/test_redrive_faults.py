@@ -111,7 +111,7 @@ def test_what_fails_in_passing_loses_nothing(
     [(RECEIVE, 3, 5 * THREADS + 1), (SEND, 1, 5), (DELETE, 1, 5)],
 )
 def test_credentials_that_expire_in_the_middle_stop_it_and_it_goes_on_later(
-    embedded_aws: EmbeddedAws, proxy: BatchFaults, opskit: Opskit, action: str, code: int, well: int
+    embedded_aws: EmbeddedAws, proxy: BatchFaults, opskit: Opskit, *, action: str, code: int, well: int
 ) -> None:
     fill(embedded_aws.planes, MANY)
     before = messages(embedded_aws.planes, DEAD)
