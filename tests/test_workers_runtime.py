@@ -116,8 +116,9 @@ def test_a_failure_is_told_in_one_line_and_goes_on_to_lambda(capsys: pytest.Capt
 
 
 def test_metrics_have_the_worker_and_the_environment_as_dimensions(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "another-dimension")
     one = context()
     handle({}, one)
     line = next(json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line)
