@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
+from workers_kit import dripping
 from workers_tokens import Key, key, key_set
 
 from workers.validate_token.keys import FetchError, Keys, KeysUnavailableError, fetcher, signing_keys
@@ -194,6 +195,11 @@ def test_a_slow_provider_costs_no_more_than_the_timeout(
     with pytest.raises(FetchError):
         fetcher(httpserver.url_for("/jwks.json"))(0.3)
     assert time.monotonic() - begun < 2.5
+
+
+def test_nor_does_one_whose_answer_never_begins() -> None:
+    with dripping() as url, pytest.raises(FetchError, match=r"no answer in 0\.3 s"):
+        fetcher(f"{url}/jwks.json")(0.3)
 
 
 @pytest.mark.parametrize("status", [302, 404, 500, 503])
