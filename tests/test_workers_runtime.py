@@ -190,6 +190,11 @@ def test_an_id_that_is_none_is_replaced(bad: object) -> None:
     assert from_names({"x-correlation-id": bad}, "the-fallback").correlation_id == "the-fallback"
 
 
+def test_a_trace_that_is_all_zeros_is_none() -> None:
+    for trace, span in (("0" * 32, "1" * 16), ("1" * 32, "0" * 16)):
+        assert from_names({"traceparent": f"00-{trace}-{span}-01"}).traceparent == ""
+
+
 def test_ids_survive_each_way_of_carrying_them() -> None:
     ids = Carried(CORRELATION, TRACEPARENT)
     assert from_names(ids.headers()) == ids
