@@ -149,6 +149,9 @@ def test_a_text_log_has_the_exception_as_lambda_prints_it(tmp_path: Path) -> Non
         ("raise OSError('no disk')", "OSError", "no disk"),
         ("def handle(e, c): return {1, 2}", "Runtime.MarshalError",
          "Unable to marshal response: Object of type set is not JSON serializable"),
+        (r"def handle(e, c): return '\ud800'", "Runtime.MarshalError",
+         (r"Unable to marshal response: 'utf-8' codec can't encode character '\ud800' in position 1: "
+          "surrogates not allowed")),
         ("def handle(e, c): return 'ü' * 3_145_778", "Function.ResponseSizeTooLarge",
          "Response payload size exceeded maximum allowed payload size (6291556 bytes)."),
     ],

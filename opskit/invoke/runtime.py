@@ -66,7 +66,7 @@ class Invocation:
         took_ms = self._passed_ms()
         self._stage = "result"
         text = json.dumps(result, ensure_ascii=False, default=_plain)
-        if len(text.encode(errors="surrogatepass")) > LARGEST_BYTES:
+        if len(text.encode()) > LARGEST_BYTES:
             raise ResultTooLargeError(
                 f"Response payload size exceeded maximum allowed payload size ({LARGEST_BYTES} bytes)."
             )
