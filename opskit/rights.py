@@ -11,6 +11,7 @@ from opskit.drift import asks
 from opskit.foresight import FUNCTION, TABLE, anyone
 from opskit.health import alarms, asking
 from opskit.iam import TO_EITHER
+from opskit.inventory import round0
 from opskit.inventory.fleet import Fleet
 from opskit.inventory.worker import Source, Worker
 from opskit.model import Describe, LogQuery, Reading, Readings, Signal, Status, Window
@@ -79,6 +80,7 @@ def _peek(settings: Settings) -> Iterator[Signal]:
 def _drop(settings: Settings) -> Iterator[Signal]:
     """Yield what a drop asks, receives, shows again and deletes, and what --group reads in the logs."""
     yield from (Describe("sqs", call) for call in (*_LETTERBOX, *_TAKING))
+    yield from (round0.all_functions(), dead_letters.destinations("<function>"))
     yield from _grouping(settings)
 
 
