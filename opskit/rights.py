@@ -11,12 +11,15 @@ from opskit.drift import asks
 from opskit.foresight import FUNCTION, TABLE, anyone
 from opskit.health import alarms, asking
 from opskit.iam import TO_EITHER
+from opskit.inventory import round0
 from opskit.inventory.fleet import Fleet
 from opskit.inventory.worker import Source, Worker
 from opskit.model import Describe, LogQuery, Reading, Readings, Signal, Status, Window
 from opskit.redrive.kinds import RIGHTS
 from opskit.settings import Settings
 
+_TAGS = Describe("lambda", "ListTags")
+"""GetFunction answers with tags only to those who may list them (its API reference)."""
 _UNREAD = Reading(Status.FAILED, "not asked yet", "NotAsked")
 _QUEUES = "https://queues/<account>"
 _LETTERBOX = ("GetQueueUrl", "GetQueueAttributes", "ListDeadLetterSourceQueues", "ListMessageMoveTasks")
@@ -77,6 +80,7 @@ def _peek(settings: Settings) -> Iterator[Signal]:
 def _drop(settings: Settings) -> Iterator[Signal]:
     """Yield what a drop asks, receives, shows again and deletes, and what --group reads in the logs."""
     yield from (Describe("sqs", call) for call in (*_LETTERBOX, *_TAKING))
+    yield from (round0.all_functions(), dead_letters.destinations("<function>"))
     yield from _grouping(settings)
 
 
@@ -131,7 +135,7 @@ def _invoke(_: Settings) -> Iterator[Signal]:
 
 COMMANDS: Mapping[str, Callable[[Settings], Iterable[Signal]]] = {
     "dlq": _dlq,
-    "find-resources": lambda _: asks.every(),
+    "find-resources": lambda _: (*asks.every(), _TAGS),
     "health": _health,
     "logs": _logs,
     "query": _query,

@@ -11,12 +11,14 @@ from conftest import EmbeddedAws
 from dead_letters import Post, post
 from envelope import check
 from faults import FaultProxy, denied
+from redrive_letters import batch
 
 from opskit.cli import main
 from opskit.redrive import runs
 from opskit.redrive.backup import letters
 from opskit.redrive.ledger import Ledger
 from opskit.redrive.letter import Letter, to_text
+from opskit.redrive.restore import UNSAID
 from opskit.redrive.sweep import Patience
 
 RAISES = (
@@ -85,6 +87,7 @@ def test_without_apply_it_counts_and_says_what_would_drop(ask: Ask, orders: Post
     assert said.out == (
         f"dry run: 3 messages of {orders.dead} would be dropped\n"
         "where    account 123456789012, us-east-1, prod\n"
+        f"fed by   queue {orders.home}\n"
         "read     3 = 3 to be dropped + 0 kept + 0 failed\n"
         f"do it    opskit dlq drop {orders.dead} --all --apply\n"
     )
@@ -94,7 +97,10 @@ def test_without_apply_it_counts_and_says_what_would_drop(ask: Ask, orders: Post
 def test_the_queues_name_must_be_typed_to_drop(ask: Ask, orders: Post, tmp_path: Path) -> None:
     orders.load("a", "b")
     said = ask("drop", orders.dead, "--all", "--apply", typed="yes\n")
-    question = f"opskit: type the queue's name, {orders.dead}, to drop 2 messages (0 are kept):\n"
+    question = (
+        f"opskit: type the queue's name, {orders.dead} (fed by queue {orders.home}), to drop 2 messages "
+        "(0 are kept):\n"
+    )
     refusal = "opskit: that is not the queue's name: nothing was dropped\n"
     assert (said.code, said.out, said.err) == (2, "", RAISES + question + refusal)
     assert (orders.counts(), list(tmp_path.iterdir())) == ((2, 0), [])
@@ -106,6 +112,7 @@ def test_the_queues_name_must_be_typed_to_drop(ask: Ask, orders: Post, tmp_path:
     assert said.out == (
         f"dropped 2 messages of {orders.dead}\n"
         "where    account 123456789012, us-east-1, prod\n"
+        f"fed by   queue {orders.home}\n"
         "read     2 = 2 dropped + 0 kept + 0 failed\n"
         f"backup   {file.name}\n"
         f"undo     opskit dlq restore {file.name} --to {orders.dead} --apply\n"
@@ -163,8 +170,8 @@ def test_a_queue_that_is_no_dead_letter_queue_of_a_queue_is_said_to_be_none(
 ) -> None:
     shared_aws.queue("alone")
     said = ask("drop", "alone", "--all")
-    note = "opskit: no queue sends its dead letters to alone: be sure that nobody works on its messages\n"
-    assert (said.code, said.err) == (0, RAISES + note)
+    note = "opskit: what feeds alone is not known: be sure that nobody works on its messages\n"
+    assert (said.code, said.err) == (0, note + RAISES)
     assert said.out.startswith("dry run: 0 messages of alone would be dropped\n")
 
 
@@ -179,6 +186,7 @@ def test_the_documents_are_the_contracts(ask: Ask, orders: Post) -> None:
     done = check(ask(*words).out)
     assert done["drop"] == {
         "queue": orders.dead,
+        "fed_by": [{"kind": "queue", "name": orders.home, "function": None}],
         "applied": True,
         "read": 2,
         "dropped": 2,
@@ -190,7 +198,9 @@ def test_the_documents_are_the_contracts(ask: Ask, orders: Post) -> None:
         "stopped": None,
     }
     assert done["next"] == [f"opskit dlq restore 'it'\"'\"'s.jsonl' --to {orders.dead} --apply"]
-    back = check(ask("restore", "it's.jsonl", "--to", orders.dead, "--apply", "--output", "json").out)
+    back = check(
+        ask("restore", "it's.jsonl", "--to", orders.dead, "--apply", "--yes", "--output", "json").out
+    )
     assert (back["command"], back["restore"]["sent"], back["verdict"]) == ("dlq restore", 2, "ok")
 
 
@@ -209,8 +219,9 @@ def test_a_denied_deletion_is_in_the_receipt(ask: Ask, orders: Post, shared_aws:
 def test_restore_says_first_and_sends_then_and_never_twice(ask: Ask, orders: Post) -> None:
     Path("b.jsonl").write_text("".join(f"{to_text(Letter(f'id-{body}', body))}\n" for body in "abc"))
     new = (
-        "note     they are new messages: new ids, receive counts and retention; SQS does not know any more "
-        "which queue they came from, so to redrive them needs --to\n"
+        "note     they are new messages: new ids, receive counts and retention\n"
+        "note     3 are a queue's: SQS does not know any more which queue they came from, so to redrive them "
+        "needs --to\n"
     )
     where = "where    account 123456789012, us-east-1, prod\n"
     do_it = f"opskit dlq restore b.jsonl --to {orders.dead} --apply"
@@ -221,15 +232,62 @@ def test_restore_says_first_and_sends_then_and_never_twice(ask: Ask, orders: Pos
         "read     3 = 3 to be sent + 0 sent before + 0 failed + 0 not tried\n"
         f"{new}do it    {do_it}\n"
     )
-    said = ask(*do_it.split()[2:])
+    said = ask(*do_it.split()[2:], "--yes")
     assert (said.code, orders.counts()) == (0, (3, 0))
     assert said.out == (
         f"3 letters sent to {orders.dead}\n{where}"
         f"read     3 = 3 sent + 0 sent before + 0 failed + 0 not tried\n{new}"
     )
-    said = ask(*do_it.split()[2:])
-    assert (said.code, orders.counts()) == (0, (3, 0))
+    said = ask(*do_it.split()[2:], typed="")
+    assert (said.code, said.err, orders.counts()) == (0, "", (3, 0))
     assert "read     3 = 0 sent + 3 sent before + 0 failed + 0 not tried\n" in said.out
+
+
+def test_a_restore_asks_and_takes_only_yes_for_it(ask: Ask, orders: Post) -> None:
+    Path("b.jsonl").write_text(f"{to_text(Letter('id-b', 'b'))}\n")
+    words = ("restore", "b.jsonl", "--to", orders.dead)
+    said = ask(*words, "--apply", typed="\n")
+    question = f"Send 1 letter to {orders.dead} in account 123456789012, us-east-1? [y/N]: "
+    assert (said.code, said.out, said.err) == (2, "", f"{question}opskit: nothing was sent\n")
+    said = ask(*words, "--apply")
+    nobody = "opskit: nobody is there to be asked; say --yes to send without a question\n"
+    assert (said.code, said.out, said.err) == (2, "", nobody)
+    assert ask(*words, "--yes").err == "opskit: --yes is for --apply\n"
+    assert orders.counts() == (0, 0)
+    assert (ask(*words, "--apply", typed="y\n").code, orders.counts()) == (0, (1, 0))
+
+
+def test_a_restore_says_which_letters_say_themselves_whose_they_are(ask: Ask, orders: Post) -> None:
+    """A record of a stream is read back from the stream: it never needs --to."""
+    lines = [Letter("id-1", batch()), Letter("id-2", batch(), source_arn="a:b")]
+    Path("b.jsonl").write_text("".join(f"{to_text(one)}\n" for one in lines))
+    said = ask("restore", "b.jsonl", "--to", orders.dead).out.splitlines()
+    assert [line.removeprefix("note     ") for line in said if line.startswith("note")][1:] == [
+        f"1 is a queue's: {UNSAID.partition(': ')[2]}",
+        "1 is of a function's, a stream's or a topic's, which say themselves whose they are",
+    ]
+
+
+def test_what_feeds_a_queue_is_named_before_anything_is_dropped(
+    ask: Ask, shared_aws: EmbeddedAws, request: pytest.FixtureRequest
+) -> None:
+    """A stream's mapping, and where a function's events go; unknown where that is denied."""
+    name = f"fed{abs(hash(request.node.nodeid)) % 10**8}"
+    dead = shared_aws.queue(f"{name}-failed")
+    function = shared_aws.function(name)["FunctionArn"]
+    stream = shared_aws.stream(name)
+    shared_aws.client("lambda").create_event_source_mapping(
+        FunctionName=function, EventSourceArn=stream, StartingPosition="LATEST",
+        DestinationConfig={"OnFailure": {"Destination": dead}},
+    )  # fmt: skip
+    said = ask("drop", f"{name}-failed", "--all")
+    assert (said.code, said.err) == (0, RAISES)
+    assert f"\nfed by   stream {name} of {name}\n" in said.out
+    with FaultProxy(shared_aws.endpoint, [denied("lambda", "ListEventSourceMappings")]) as proxy:
+        said = ask("drop", f"{name}-failed", "--all", endpoint=proxy.endpoint)
+    assert "opskit: could not look at event source mappings: denied: " in said.err
+    assert f"opskit: what feeds {name}-failed is not known: be sure that nobody works on its" in said.err
+    assert "\nfed by   unknown\n" in said.out
 
 
 def test_a_backup_that_is_none_is_one_line(ask: Ask, orders: Post) -> None:
@@ -326,7 +384,10 @@ def test_a_queue_that_a_function_reads_is_refused(
 def test_another_account_than_the_one_that_is_meant_is_refused(ask: Ask, orders: Post) -> None:
     orders.load("a")
     Path("b.jsonl").write_text(f"{to_text(Letter('id-b', 'b'))}\n")
-    for words in (("drop", orders.dead, "--all", "--yes"), ("restore", "b.jsonl", "--to", orders.dead)):
+    for words in (
+        ("drop", orders.dead, "--all", "--yes"),
+        ("restore", "b.jsonl", "--to", orders.dead, "--yes"),
+    ):
         said = ask(*words, "--apply", "--account", "999999999999")
         assert (said.code, said.out, orders.counts()) == (2, "", (1, 0))
         assert said.err == "opskit: --account 999999999999: the queue is in account 123456789012\n"

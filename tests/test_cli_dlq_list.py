@@ -1,6 +1,7 @@
 """`opskit dlq list` against the embedded AWS: what is found, what feeds it, what could not be read."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from conftest import EmbeddedAws
 from dlq_asking import PREFIX, Ask, ask
 from faults import FaultProxy, denied, expired
 
+from opskit.redrive import runs
+from opskit.redrive.ledger import Ledger
 from opskit.sandbox import stage
 from opskit.sandbox.incidents import find
 
@@ -39,6 +42,27 @@ def test_the_manifests_queues_come_with_what_feeds_them(played: EmbeddedAws, ask
     document = outcome.document
     assert (document["verdict"], document["severity"], document["gaps"]) == ("breach", "high", [])
     assert [one["cause"] for one in document["findings"]] == ["dead-letters"]
+
+
+def test_a_redrive_that_was_cut_off_is_said_to_hide_letters(
+    played: EmbeddedAws, ask: Ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OPSKIT_STATE_DIR", str(tmp_path))
+    names = ("fan-updates-dlq", "fan-scores-failed")
+    arns = [f"arn:aws:sqs:us-east-1:{ACCOUNT}:{PREFIX}{name}" for name in names]
+    Ledger.create(runs.path_of(tmp_path, "1cut"), {"queue": arns[0]}).close()
+    Ledger.create(runs.path_of(tmp_path, "1done"), {"queue": arns[1], "ended": 5}).close()
+    said = ask("list").out
+    assert (
+        "fan-updates-dlq: run 1cut of redrive-dlq has not ended: it may hide letters and send them. If it "
+        "was cut off, go on with it: opskit redrive-dlq --resume 1cut --apply\n"
+    ) in said
+    assert "1done" not in said
+    runs.path_of(tmp_path, "1torn").write_bytes(b"no database, though long enough for one")
+    outcome = ask("list", "--output", "json")
+    queues = outcome.queues
+    assert [queues[name]["open_run"] for name in names] == ["1cut", None]
+    assert [one["signal"] for one in outcome.document["gaps"]] == ["run 1torn"]
 
 
 def test_nothing_is_received(played: EmbeddedAws, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,7 +121,7 @@ def test_what_was_dropped_may_be_put_back_where_it_was(
     post = settle(shared_aws, tmp_path, "dropped")
     with Backup(tmp_path / "b.jsonl") as backup:
         backup.keep([Letter("m-1", "one")])
-    told = opskit("dlq", "restore", "b.jsonl", "--to", post.dead, "--apply")
+    told = opskit("dlq", "restore", "b.jsonl", "--to", post.dead, "--apply", "--yes")
     assert (told.code, depth(shared_aws, post.dead_url)) == (0, 1)
     allowed = rights("dlq-restore")
     assert {action for action, _ in sent} == set(allowed)

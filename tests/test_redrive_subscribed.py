@@ -12,7 +12,6 @@ from conftest import REGION, EmbeddedAws
 from faults import FaultProxy, Rule, denied
 
 from opskit.aws.session import Aws
-from opskit.dlq.policies import topics_in
 from opskit.gather import Gatherer
 from opskit.inventory import arns
 from opskit.inventory.queue_name import QueueName
@@ -30,36 +29,6 @@ def policy(*statements: dict[str, Any]) -> str:
 
 def only(test: str = "ArnEquals", key: str = "aws:SourceArn", value: object = TOPIC) -> dict[str, Any]:
     return {**SNS, "Condition": {test: {key: value}}}
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        pytest.param(policy(only()), (TOPIC,), id="one topic"),
-        pytest.param(policy(only("StringLike", "AWS:SourceARN", [TOPIC, "b"])), (TOPIC, "b"), id="two"),
-        pytest.param(json.dumps({"Statement": only()}), (TOPIC,), id="a statement alone"),
-        pytest.param(policy(SNS), (), id="every topic"),
-        pytest.param(policy(only(), SNS), (), id="one topic, and every other"),
-        pytest.param(
-            policy(only(), {**only(value=f"{TOPIC}2"), "Principal": "*"}), (TOPIC, f"{TOPIC}2"), id="*"
-        ),
-        pytest.param(policy(only(), {**SNS, "Principal": {"AWS": ["*"]}}), (), id="one topic, and everybody"),
-        pytest.param(policy(only(), {**only(value="arn:aws:s3:::b"), "Principal": "*"}), (TOPIC,), id="s3"),
-        pytest.param(policy(only("ArnLike", value=f"{TOPIC}*")), (), id="a pattern"),
-        pytest.param(policy(only("ArnNotEquals")), (), id="all but one"),
-        pytest.param(policy(only("ArnEqualsIfExists")), (), id="who does not say for whom"),
-        pytest.param(policy(only(key="aws:SourceAccount", value="1")), (), id="an account"),
-        pytest.param(
-            policy(only(), {"Effect": "Deny", "Principal": {"Service": "sns.amazonaws.com"}}),
-            (TOPIC,),
-            id="who is kept out",
-        ),
-        pytest.param("no JSON", (), id="no policy"),
-        pytest.param(None, (), id="none"),
-    ],
-)
-def test_a_policy_names_the_topics_or_tells_nothing(text: str | None, expected: tuple[str, ...]) -> None:
-    assert topics_in(text) == expected
 
 
 @pytest.fixture
@@ -133,3 +102,9 @@ def test_one_that_is_elsewhere_is_not_taken_for_its_namesake_here(endpoint: str,
     who = subscribed.find(Mock(), box, Mock(gather=answers))
     gap = Gap(f"subscriber {arns.resource_of(endpoint)}", f"it is in {where}", subscribed.AFFECTS)
     assert who == Subscribed(gaps=(gap,))
+
+
+def test_a_policy_that_only_aws_can_judge_is_a_gap() -> None:
+    box = redrive_plans.box("dead", lets_sns_in=True, unsure="its policy asks for more")
+    who = subscribed.find(Mock(), box, Mock(gather=dict.fromkeys))
+    assert who.gaps == (Gap("whether SNS may send to dead", "its policy asks for more", subscribed.AFFECTS),)

@@ -77,12 +77,13 @@ def restore(
     apply: Annotated[
         bool, typer.Option("--apply", help="Send; else it only says what would be sent.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; with --apply.")] = False,
     account: Account = None,
 ) -> int:
     """Send the messages of a backup to a queue, each once: what was sent is noted in FILE.restored."""
     from opskit.cli.dropping import run_restore
 
-    return run_restore(shared, file.expanduser(), to, account, apply=apply)
+    return run_restore(shared, file.expanduser(), to, account, apply=apply, yes=yes)
 
 
 @dataclass(frozen=True, slots=True)

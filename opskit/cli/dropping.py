@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opskit.cli import out, queues
-from opskit.cli.acting import Acting, acting
+from opskit.cli.acting import Acting, acting, ask, refuse_unasked
 from opskit.cli.choosing import group_of
 from opskit.cli.options import SharedOptions
 from opskit.cli.readers import failing_lines, refuse_read
+from opskit.dlq import feeds
+from opskit.dlq.feeds import Fed
 from opskit.errors import UsageError
+from opskit.gather import Gatherer, window
 from opskit.inventory import Inventory
 from opskit.journal import folder
 from opskit.redrive import lease, runs
@@ -63,20 +66,31 @@ def run_drop(shared: SharedOptions, asked: Asked) -> int:
         with lease.held(state, box.arn):
             # It would send again from its own copy what is dropped here.
             runs.refuse_unfinished(state, box.arn)
-            done = _counted_or_dropped(session, box, asked, _takes(session, box, asked.choice, fleet))
+            fed = _fed(session, box)
+            done = _counted_or_dropped(session, box, asked, _takes(session, box, asked.choice, fleet), fed)
         envelope = session.envelope("dlq drop", box)
-    out.result(render_dropped(done, envelope, out.form(fleet.settings.output), asked.again))
+    out.result(render_dropped(done, fed, envelope, out.form(fleet.settings.output), asked.again))
     return done.exit
 
 
-def run_restore(shared: SharedOptions, path: Path, to: str, account: str | None, *, apply: bool) -> int:
-    """Send a backup's letters, or say what would be sent; return the exit code."""
+def run_restore(
+    shared: SharedOptions, path: Path, to: str, account: str | None, *, apply: bool, yes: bool
+) -> int:
+    """Send a backup's letters, once asked, or say what would be sent; return the exit code."""
+    if yes and not apply:
+        raise UsageError("--yes is for --apply")
+    if apply and not yes:
+        refuse_unasked("send")
     queue, fleet = queues.meant(to, shared.settings(), "--to")
     with acting(fleet.settings) as session:
         box = session.find(queue)
         done = restoring.plan(path, box)
         if apply:
             session.refuse_account(account, box)
+            if done.sent and not yes:
+                letters = counted(done.sent, "letter", "letters")
+                where = f"account {box.account}, {box.region}"
+                ask(f"Send {letters} to {box.name} in {where}?", "nothing was sent")
             with out.working(f"sending to {box.name}"):
                 done = restoring.restore(path, box, ToQueue(session.aws, box.url, box.max_bytes))
         envelope = session.envelope("dlq restore", box)
@@ -102,17 +116,29 @@ def _takes(session: Acting, box: Letterbox, choice: Choice, fleet: Inventory) ->
     return lambda letter: choice.takes(letter, group(letter))
 
 
-def _counted_or_dropped(session: Acting, box: Letterbox, asked: Asked, takes: Takes) -> Dropped:
+def _fed(session: Acting, box: Letterbox) -> Fed:
+    """Return what feeds a queue; what could not be looked at is told."""
+    gatherer = Gatherer(session.aws, window(time.time(), 60), DEADLINE_S)
+    try:
+        fed = feeds.find(box, gatherer)
+    finally:
+        gatherer.close()
+    for gap in fed.gaps:
+        out.note(f"could not look at {gap.signal}: {clean(gap.reason)}")
+    if not fed.feeds:
+        out.note(f"what feeds {box.name} is not known: be sure that nobody works on its messages")
+    return fed
+
+
+def _counted_or_dropped(session: Acting, box: Letterbox, asked: Asked, takes: Takes, fed: Fed) -> Dropped:
     out.note(RAISES)
-    if not box.sources and not box.gaps:
-        out.note(f"no queue sends its dead letters to {box.name}: be sure that nobody works on its messages")
     only: frozenset[str] | None = None
     if not (asked.apply and asked.yes):
         with out.working(f"counting what would be dropped of {box.name}"):
             done = count(session.aws, box, takes)
         if not asked.apply or done.stop or not done.dropped:
             return done
-        _ask(done)
+        _ask(done, fed)
         only = done.chosen
     path = asked.backup or default_backup(box, time.time())
     out.note(f"each message is written to {path} before it is deleted")
@@ -120,14 +146,14 @@ def _counted_or_dropped(session: Acting, box: Letterbox, asked: Asked, takes: Ta
         return drop(session.aws, box, takes, path, only=only)
 
 
-def _ask(done: Dropped) -> None:
+def _ask(done: Dropped, fed: Fed) -> None:
     """Let the user type the queue's name; UsageError if it is anything else."""
     for gap in done.gaps:
         out.note(f"could not look at {gap.signal}: {clean(gap.reason)}")
     name = done.box.name
     out.note(
-        f"type the queue's name, {name}, to drop {counted(done.dropped, 'message', 'messages')} "
-        f"({number(done.kept)} are kept):"
+        f"type the queue's name, {name} (fed by {fed.words}), to drop "
+        f"{counted(done.dropped, 'message', 'messages')} ({number(done.kept)} are kept):"
     )
     if sys.stdin.readline().strip() != name:
         raise UsageError("that is not the queue's name: nothing was dropped")

@@ -1,5 +1,6 @@
 """One peek into a dead-letter queue: a sample is received, shown again to others, and grouped by cause."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from opskit.aws.session import Aws
 from opskit.aws.sqs import Queue
 from opskit.cli import out, queues
 from opskit.cli.look import endpoint_of
-from opskit.dlq import consumer, lines
+from opskit.dlq import consumer, lines, unended
 from opskit.dlq.box import Box, Counts, Feed, Kind, Task, by_sending
 from opskit.dlq.found import by_manifest
 from opskit.dlq.report import Look, Place, Sampled
@@ -22,6 +23,7 @@ from opskit.inventory import round0
 from opskit.inventory.log_groups import log_groups
 from opskit.inventory.lookup import refuse_other_account
 from opskit.inventory.queue_name import QueueName
+from opskit.journal import folder
 from opskit.model import Cost, Gap
 from opskit.querying import Client
 from opskit.record import file
@@ -87,16 +89,17 @@ class Peek:
         functions = consumer.consumers_of(box, workers, answers)
         found, cost = self._lines(box, functions)
         account = identity.get("account") or box.account
+        boxes, unread = unended.marked((self._box(box),), folder(os.environ))
         return Look(
             command="dlq peek",
-            boxes=(self._box(box),),
+            boxes=boxes,
             place=Place(
                 account, self._settings.region, self._settings.env, endpoint_of(self._aws, self._settings)
             ),
             prefix=prefix_of(workers[0]) if workers else "",
             now=int(self._now()),
             cost=self._gatherer.cost + self._meter.cost + cost,
-            gaps=(*gaps, *found.gaps),
+            gaps=(*gaps, *found.gaps, *unread),
             sampled=self._sampled(box, functions, found),
         )
 

@@ -1,12 +1,15 @@
 """One look at dead-letter queues that receives nothing: ask all there is to ask, and say what was found."""
 
+import os
 import time
 from collections.abc import Callable
 
 from opskit.cli.chosen import ask
+from opskit.dlq import unended
 from opskit.dlq.report import Look, Place
 from opskit.dlq.survey import Survey
 from opskit.drift.chosen import Chosen, prefix_of
+from opskit.journal import folder
 
 WINDOW_S = 1800
 """Datapoints of a queue's age are looked for that far back: an idle queue has one every few minutes."""
@@ -22,7 +25,7 @@ def survey(
     settings = chosen.settings
     wanted = Survey(chosen.workers, everything, now())
     found = ask(chosen, wanted.ask, WINDOW_S, deadline_s, now)
-    boxes = wanted.boxes(found.answers)
+    boxes, unread = unended.marked(wanted.boxes(found.answers), folder(os.environ))
     look = Look(
         command="dlq list",
         boxes=boxes,
@@ -30,6 +33,6 @@ def survey(
         prefix=prefix_of(chosen.workers[0]) if chosen.workers else "",
         now=int(now()),
         cost=found.cost,
-        gaps=(*wanted.gaps(found.answers), *(gap for box in boxes for gap in box.gaps)),
+        gaps=(*wanted.gaps(found.answers), *(gap for box in boxes for gap in box.gaps), *unread),
     )
     return look, found.blocked

@@ -27,6 +27,17 @@ class Feed:
     name: str
     of: str = ""
 
+    @property
+    def words(self) -> str:
+        """What to call it in a sentence."""
+        forms = {
+            Kind.QUEUE: f"queue {self.name}",
+            Kind.FUNCTION: f"asynchronous {self.name}",
+            Kind.STREAM: f"stream {self.name} of {self.of}",
+            Kind.SERVICE: f"{self.name} by its policy",
+        }
+        return forms[self.kind]
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -77,6 +88,8 @@ class Box:
     name: str
     url: str = ""
     arn: str = ""
+    open_run: str = ""
+    """A redrive of this machine that has not ended: it may hide letters, or be cut off."""
     workers: tuple[str, ...] = ()
     """The workers whose manifests name it."""
     counts: Counts | None = None

@@ -148,7 +148,10 @@ def _fed(
     name: str, url: str, live: Mapping[str, Json], found: Found, gaps: list[Gap]
 ) -> tuple[Feed, ...] | None:
     """Return what feeds it; None if its source queues could not be read and nothing else is known."""
-    feeds = [*found.feeds.get(name, ()), *(Feed(Kind.SERVICE, one) for one in let_in(live["policy"]))]
+    feeds = [
+        *found.feeds.get(name, ()),
+        *(Feed(Kind.SERVICE, one) for one in let_in(live["policy"], live["arn"])),
+    ]
     try:
         sources = found.seen.document(asks.sources(url))
     except AbsentError:

@@ -8,8 +8,9 @@ from typing import Any
 from opskit.aws.faults import FAULTS, Fault, explain
 from opskit.aws.session import Aws
 from opskit.aws.sqs import DEPTHS, Depth, Queue, find_url, sources_of
+from opskit.dlq import policies
 from opskit.dlq.asks import NO_TASKS
-from opskit.dlq.policies import topics_in
+from opskit.dlq.policies import Lets
 from opskit.errors import CannotLookError, UsageError
 from opskit.inventory import arns
 from opskit.inventory.queue_name import QueueName
@@ -54,9 +55,13 @@ class Letterbox:
     redrives_itself: bool
     """It has a redrive policy of its own: receiving its messages can push them on."""
     lets_sns_in: bool = False
-    """Its policy lets SNS send: it may hold what subscribers did not get."""
+    """Its policy lets SNS send, or may do so: it may hold what subscribers did not get."""
+    unsure: str = ""
+    """Why it cannot be told whether SNS may send; "" if it can."""
     topics: tuple[str, ...] = ()
     """The topics that may send, by ARN, if its policy names each that may."""
+    services: tuple[str, ...] = ()
+    """The services that its policy lets in, as people call them."""
     moving: str = ""
     """The status of a message move task that is running on it; "" if none is."""
     gaps: tuple[Gap, ...] = ()
@@ -93,7 +98,8 @@ def find(aws: Aws, queue: QueueName) -> Letterbox:
     except FAULTS as error:
         raise _unfound(aws, queue, explain(error, "sqs", "GetQueueAttributes")) from error
     gaps: list[Gap] = []
-    arn = attributes["QueueArn"]
+    arn, policy = attributes["QueueArn"], attributes.get("Policy")
+    sns = policies.lets_in(policy, arn, policies.SNS)
     return Letterbox(
         url=url,
         arn=arn,
@@ -102,8 +108,10 @@ def find(aws: Aws, queue: QueueName) -> Letterbox:
         depth=_depth(attributes),
         sources=_sources(aws, url, gaps),
         redrives_itself="deadLetterTargetArn" in attributes.get("RedrivePolicy", ""),
-        lets_sns_in="sns.amazonaws.com" in attributes.get("Policy", ""),
-        topics=topics_in(attributes.get("Policy")),
+        lets_sns_in=sns is not Lets.NO,
+        unsure=_unsure(policy) if sns is Lets.PERHAPS else "",
+        topics=policies.topics_in(policy, arn),
+        services=tuple(policies.let_in(policy, arn)),
         moving=_moving(aws, arn, gaps),
         gaps=tuple(gaps),
     )
@@ -133,6 +141,11 @@ def refuse_other_place(box: QueueName, settings: Settings) -> None:
             f"to account {settings.account}",
             "choose another environment with --env",
         )
+
+
+def _unsure(policy: str | None) -> str:
+    keys = ", ".join(policies.unjudged(policy)) or "what it compares"
+    return f"its policy has conditions that only AWS can judge ({keys})"
 
 
 def _depth(attributes: Mapping[str, str]) -> Depth:

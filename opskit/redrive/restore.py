@@ -13,15 +13,15 @@ from opskit.errors import OpskitError, UsageError
 from opskit.exits import Exit
 from opskit.model import Finding, Gap, Severity
 from opskit.redrive.backup import letters
+from opskit.redrive.kinds import Kind, kind_of
 from opskit.redrive.letter import Letter
 from opskit.redrive.outcome import Destination, Outcome, Status
 from opskit.redrive.place import Letterbox
 from opskit.render.figures import counted
 
-NEW = (
-    "they are new messages: new ids, receive counts and retention; SQS does not know any more which queue "
-    "they came from, so to redrive them needs --to"
-)
+NEW = "they are new messages: new ids, receive counts and retention"
+UNSAID = "{}: SQS does not know any more which queue they came from, so to redrive them needs --to"
+SAID = "{} of a function's, a stream's or a topic's, which say themselves whose they are"
 BATCH = 10
 TRIES = 4
 PAUSE_S = 1.0
@@ -55,6 +55,8 @@ class Restored:
     exit_early: Exit | None = None
     reason: str = ""
     """Why it stopped before the end."""
+    told: int = 0
+    """How many say themselves whose they are."""
 
     @property
     def untried(self) -> int:
@@ -77,6 +79,16 @@ class Restored:
         )
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of the letters when they are in the queue again."""
+        notes = [NEW]
+        if plain := self.read - self.told:
+            notes.append(UNSAID.format(counted(plain, "is a queue's", "are a queue's")))
+        if self.told:
+            notes.append(SAID.format(counted(self.told, "is", "are")))
+        return tuple(notes)
+
+    @property
     def gaps(self) -> tuple[Gap, ...]:
         """Why it stopped, if it did."""
         return (Gap("rest of the backup", f"stopped: {self.reason}"),) if self.reason else ()
@@ -97,9 +109,10 @@ def noted_beside(path: Path) -> Path:
 def plan(path: Path, to: Letterbox) -> Restored:
     """Read the whole backup and return what would be sent. UsageError for what cannot be."""
     before = _sent_before(path, to)
-    read = waiting = 0
+    read = waiting = told = 0
     for letter in _distinct(path):
         read += 1
+        told += kind_of(letter) is not Kind.QUEUE
         waiting += letter.message_id not in before
         if to.fifo and not letter.group:
             raise UsageError(
@@ -108,7 +121,7 @@ def plan(path: Path, to: Letterbox) -> Restored:
             )
     if not read:
         raise UsageError(f"{path} has no letters")
-    return Restored(path, to, read, waiting, read - waiting)
+    return Restored(path, to, read, waiting, read - waiting, told=told)
 
 
 def restore(

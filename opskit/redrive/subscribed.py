@@ -40,7 +40,7 @@ class Subscribed:
 
 def find(aws: Aws, box: Letterbox, asks: Asks) -> Subscribed:
     """Return the subscribers whose dead letters the queue gets; what cannot be read is a gap."""
-    gaps: list[Gap] = []
+    gaps = [Gap(f"whether SNS may send to {box.name}", box.unsure, AFFECTS)] if box.unsure else []
     listed = {one["arn"]: one for topic in box.topics for one in _listed(topic, asks, gaps)}
     asked = {arn: _settings(arn) for arn in listed}
     answers = asks.gather(list(asked.values()))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from opskit.dlq.box import Bound, Box, Feed, Kind, Task
+from opskit.dlq.box import Bound, Box, Task
 from opskit.dlq.report import Look
 from opskit.model import Finding
 from opskit.render import letters, words
@@ -102,15 +102,7 @@ def expires(box: Box) -> str:
 def _feeds(box: Box) -> str:
     if box.feeds is None:
         return "unknown"
-    return ", ".join(map(_feed, box.feeds)) or ("" if box.missing else "nothing known")
-
-
-def _feed(feed: Feed) -> str:
-    if feed.kind is Kind.STREAM:
-        return f"stream {feed.name} of {feed.of}"
-    if feed.kind is Kind.FUNCTION:
-        return f"asynchronous {feed.name}"
-    return f"{feed.name} by its policy" if feed.kind is Kind.SERVICE else f"queue {feed.name}"
+    return ", ".join(one.words for one in box.feeds) or ("" if box.missing else "nothing known")
 
 
 def short(text: str, look: Look) -> str:
@@ -132,6 +124,8 @@ def _blocks(look: Look, width: int | None) -> Iterator[str]:
 def remarks(look: Look) -> Iterator[str]:
     """Yield what is neither wrong nor unread, and has to be known: tasks, and what a time is worth."""
     for box in look.boxes:
+        if box.open_run:
+            yield clean(short(f"{box.name}: {_open(box.open_run)}", look))
         if box.task is not None:
             yield clean(short(f"{box.name}: {_moving(box.task)}", look))
     late = any(box.expiry is not None and box.expiry.bound is Bound.AT_THE_LATEST for box in look.boxes)
@@ -139,6 +133,13 @@ def remarks(look: Look) -> Iterator[str]:
         yield STANDARD
     if look.sampled is not None:
         yield from letters.remarks(look.sampled, look.boxes[0])
+
+
+def _open(run: str) -> str:
+    return (
+        f"run {run} of redrive-dlq has not ended: it may hide letters and send them. If it was cut off, go "
+        f"on with it: opskit redrive-dlq --resume {run} --apply"
+    )
 
 
 def _moving(task: Task) -> str:

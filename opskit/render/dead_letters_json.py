@@ -1,10 +1,10 @@
 """What was found of dead-letter queues as the JSON contract's document: docs/dead-letters.schema.json."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from opskit.dlq.box import Box, Task
+from opskit.dlq.box import Box, Feed, Task
 from opskit.dlq.report import Look, Sampled
 from opskit.redrive.grouping import Group, Sample
 from opskit.render.figures import iso
@@ -54,15 +54,15 @@ def _queue(box: Box, now: int) -> dict[str, Any]:
         "oldest_age_s": None if box.age_s is None else round(box.age_s),
         "expires": None if expiry is None else iso(int(now + expiry.left_s)),
         "expires_bound": None if expiry is None else expiry.bound.value,
-        "fed_by": _feeds(box),
+        "fed_by": None if box.feeds is None else feeds(box.feeds),
         "move_task": None if box.task is None else _task(box.task),
+        "open_run": box.open_run or None,
     }
 
 
-def _feeds(box: Box) -> list[Mapping[str, Any]] | None:
-    if box.feeds is None:
-        return None
-    return [{"kind": one.kind.value, "name": one.name, "function": one.of or None} for one in box.feeds]
+def feeds(some: Sequence[Feed]) -> list[Mapping[str, Any]]:
+    """Return what feeds a queue."""
+    return [{"kind": one.kind.value, "name": one.name, "function": one.of or None} for one in some]
 
 
 def _task(task: Task) -> dict[str, Any]:

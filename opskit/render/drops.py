@@ -3,9 +3,11 @@
 import shlex
 from typing import Any
 
+from opskit.dlq.feeds import Fed
 from opskit.redrive.drop import Dropped
-from opskit.redrive.restore import NEW, Restored
+from opskit.redrive.restore import Restored
 from opskit.render.canvas import Output
+from opskit.render.dead_letters_json import feeds
 from opskit.render.envelope import Envelope
 from opskit.render.figures import counted, number
 from opskit.render.json import encoded
@@ -15,12 +17,13 @@ SHOWN_IDS = 5
 """JSON has them all."""
 
 
-def render_dropped(done: Dropped, envelope: Envelope, output: Output, again: str) -> str:
+def render_dropped(done: Dropped, fed: Fed, envelope: Envelope, output: Output, again: str) -> str:
     """Return the receipt, or what would be done; `again` is the command line that does it."""
     if output is Output.JSON:
         following = (_restore_command(done),) if done.backup else () if done.applied else (again,)
-        return encoded(envelope.document({"drop": _dropped(done)}, done.findings, done.gaps, (), following))
-    return labelled(_headline(done), _lines(done, envelope, again), output)
+        body = {"drop": _dropped(done, fed)}
+        return encoded(envelope.document(body, done.findings, done.gaps, (), following))
+    return labelled(_headline(done), _lines(done, fed, envelope, again), output)
 
 
 def render_restored(done: Restored, envelope: Envelope, output: Output) -> str:
@@ -33,7 +36,7 @@ def render_restored(done: Restored, envelope: Envelope, output: Output) -> str:
         ("where", _where(done.to.account, done.to.region, envelope)),
         ("read", _counts(done)),
         *_ids([one.message_id for one in done.unsent]),
-        ("note", NEW),
+        *(("note", note) for note in done.notes),
         *of_findings(done.findings),
         *of_gaps(done.gaps),
     ]
@@ -51,9 +54,10 @@ def _headline(done: Dropped) -> str:
     return f"dry run: {messages} of {done.box.name} would be dropped"
 
 
-def _lines(done: Dropped, envelope: Envelope, again: str) -> list[Line]:
+def _lines(done: Dropped, fed: Fed, envelope: Envelope, again: str) -> list[Line]:
     lines: list[Line] = [
         ("where", _where(done.box.account, done.box.region, envelope)),
+        ("fed by", fed.words),
         ("read", _read(done)),
         *_ids([one.message_id for one in done.failed]),
         *of_findings(done.findings),
@@ -100,9 +104,10 @@ def _apply(done: Restored) -> str:
     return f"opskit dlq restore {shlex.quote(str(done.path))} --to {done.to.name} --apply"
 
 
-def _dropped(done: Dropped) -> dict[str, Any]:
+def _dropped(done: Dropped, fed: Fed) -> dict[str, Any]:
     return {
         "queue": done.box.name,
+        "fed_by": feeds(fed.feeds) if fed.feeds or not fed.gaps else None,
         "applied": done.applied,
         "read": done.read,
         "dropped": done.dropped,
