@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from functools import partial
+from typing import TypeVar
 
 from opskit import lanes
 from opskit.aws.faults import FAULTS, explain
@@ -14,6 +15,7 @@ from opskit.errors import OpskitError
 from opskit.lanes import Lane
 from opskit.redrive.tally import Tally
 
+T = TypeVar("T")
 FIRST = 6
 """Threads to begin with: so many keep one interpreter busy where a call takes a few milliseconds."""
 ROOM = 0.75
@@ -89,6 +91,13 @@ class Crew:
             self._tally.fail(error)
 
 
+def uninterrupted(work: Callable[[], T]) -> T:
+    """Carry work out in a thread of its own and return what it returns: Ctrl-C does not cut it."""
+    futures = lanes.run([(Lane("uninterrupted", 1), work)])
+    _wait_for(futures)
+    return futures[0].result()
+
+
 class _Busy:
     """How busy this process has kept one processor."""
 
@@ -101,7 +110,7 @@ class _Busy:
         return (self._at[1] - before[1]) / max(self._at[0] - before[0], 1e-9)
 
 
-def _wait_for(futures: Sequence[Future[None]]) -> None:
+def _wait_for(futures: Sequence[Future[T]]) -> None:
     """Wait for threads that were told to stop; another Ctrl-C must not leave one at work."""
     while True:
         with suppress(KeyboardInterrupt):
