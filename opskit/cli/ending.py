@@ -1,4 +1,4 @@
-"""Signals that end a command that moves something: SIGTERM and SIGHUP do what Ctrl-C does, in order and once."""
+"""SIGTERM and SIGHUP end a command that moves something as Ctrl-C does: in order, and once."""
 
 import signal
 import threading
@@ -14,10 +14,10 @@ _UNTOUCHED = (signal.SIG_DFL, signal.default_int_handler)
 
 
 def in_order(work: Callable[[], int]) -> int:
-    """Carry work out and return its exit code; the first signal raises KeyboardInterrupt in it, no other does.
+    """Carry work out and return its exit code; the first signal raises KeyboardInterrupt, no other does.
 
-    What was interrupted by another signal than Ctrl-C has the exit code 128 + signal. A signal that the caller
-    ignores (nohup) or handles stays so.
+    What was interrupted by another signal than Ctrl-C has the exit code 128 + signal. A signal that the
+    caller ignores (nohup) or handles stays so.
     """
     asked: list[int] = []
 
