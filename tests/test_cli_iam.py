@@ -34,6 +34,7 @@ UNNAMED = {
     "apigateway:GET",
     "cloudwatch:DescribeAlarmHistory",
     "cloudwatch:DescribeAlarms",
+    "cloudwatch:GetAlarmMuteRule",
     "cloudwatch:GetMetricData",
     "cloudwatch:ListMetrics",
     "iam:ListAttachedRolePolicies",

@@ -32,6 +32,7 @@ NOT_ALWAYS = {
     "health": {
         "kinesis:ListStreams",  # from twenty workers on
         "cloudwatch:ListMetrics",  # for an alarm that never measured anything
+        "cloudwatch:GetAlarmMuteRule",  # while one is active
     },
     "find-resources": {
         "lambda:GetAlias", "lambda:GetFunctionConfiguration",  # a worker behind an alias
