@@ -155,12 +155,27 @@ def test_a_text_log_has_the_exception_as_lambda_prints_it(tmp_path: Path) -> Non
         ("raise OSError('no disk')", "OSError", "no disk"),
         ("def handle(e, c): return {1, 2}", "Runtime.MarshalError",
          "Unable to marshal response: Object of type set is not JSON serializable"),
+        (r"def handle(e, c): return '\ud800'", "Runtime.MarshalError",
+         (r"Unable to marshal response: 'utf-8' codec can't encode character '\ud800' in position 1: "
+          "surrogates not allowed")),
+        ("def handle(e, c): return 'ü' * 3_145_778", "Function.ResponseSizeTooLarge",
+         "Response payload size exceeded maximum allowed payload size (6291556 bytes)."),
     ],
 )  # fmt: skip
 def test_what_lambda_calls_a_fault_is_called_so(tmp_path: Path, code: str, kind: str, message: str) -> None:
     ran = call(tmp_path, code)
     assert ran.error is not None
     assert (ran.ended, ran.error.type, ran.error.message) == (Ended.FAILED, kind, message)
+
+
+def test_a_tables_numbers_are_numbers_as_lambda_writes_them_and_one_that_is_none_has_its_name(
+    tmp_path: Path,
+) -> None:
+    code = """
+from decimal import Decimal
+def handle(e, c): return [Decimal("3.14"), Decimal("5"), Decimal("NaN"), float("inf"), {"x": Decimal("1E+3")}]
+"""
+    assert call(tmp_path, code).result == [3.14, 5, "NaN", "Infinity", {"x": 1000.0}]
 
 
 @pytest.mark.parametrize(

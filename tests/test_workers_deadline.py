@@ -18,7 +18,7 @@ from workers.common.settings import Aws, Settings
 SETTINGS = Settings(
     env="prod",
     region="us-east-1",
-    aws=Aws(connect_timeout_s=0.3, read_timeout_s=0.3, attempts=2),
+    aws=Aws(connect_timeout_s=0.3, read_timeout_s=0.3, attempts=2, connections=7),
 )
 
 
@@ -114,6 +114,8 @@ def test_clients_are_made_once_and_anew_for_another_endpoint(
     endpoint: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert clients.aws("dynamodb", SETTINGS) is clients.aws("dynamodb", SETTINGS)
+    config = clients.aws("dynamodb", SETTINGS).meta.config
+    assert (config.max_pool_connections, config.tcp_keepalive) == (SETTINGS.aws.connections, True)
     assert clients.aws("dynamodb", SETTINGS) is not clients.aws("dynamodb", SETTINGS, "us-west-2")
     first = clients.aws("dynamodb", SETTINGS)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
+from workers_kit import dripping
 from workers_tokens import Key, key, key_set
 
 from workers.validate_token.keys import FetchError, Keys, KeysUnavailableError, fetcher, signing_keys
@@ -196,6 +197,11 @@ def test_a_slow_provider_costs_no_more_than_the_timeout(
     took_s = time.monotonic() - begun
     go.set()
     assert took_s < 50
+
+
+def test_nor_does_one_whose_answer_never_begins() -> None:
+    with dripping() as url, pytest.raises(FetchError, match=r"no answer in 0\.3 s"):
+        fetcher(f"{url}/jwks.json")(0.3)
 
 
 @pytest.mark.parametrize("status", [302, 404, 500, 503])
