@@ -35,6 +35,7 @@ RESOURCES = {
     "lambda:GetFunction": FUNCTIONS,
     "lambda:GetFunctionConfiguration": FUNCTIONS,
     "lambda:GetPolicy": FUNCTIONS,
+    "lambda:ListTags": FUNCTIONS,
     "kinesis:DescribeStreamSummary": STREAMS,
     "kinesis:ListShards": STREAMS,
     "kinesis:ListStreamConsumers": STREAMS,

@@ -160,12 +160,6 @@ def _parts(groups: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(groups[n : n + MOST_GROUPS]) for n in range(0, len(groups), MOST_GROUPS)]
 
 
-def _own_limit(text: str) -> int | None:
-    """Return the limit that a query has in it, if it has one: AWS lets it win over the call's."""
-    found = re.search(r"\|\s*limit\s+(\d+)", text)
-    return int(found[1]) if found else None
-
-
 def _together(asked: Asked, parts: Sequence[Answer], unasked: "Sequence[_Heard]") -> Answer:
     """Return the answers of the parts as one."""
     total: Counter[str] = Counter()
@@ -202,7 +196,7 @@ def _answer(asked: Asked, part: _Heard) -> Answer:
             failed=True,
         )
     count = len(reading.rows)
-    limited = count > asked.limit or count == _own_limit(asked.text)
+    limited = count > asked.limit or count == asked.own_limit
     return Answer(reading.rows[: asked.limit], part.statistics, limited=limited)
 
 

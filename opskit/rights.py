@@ -18,6 +18,8 @@ from opskit.model import Describe, LogQuery, Reading, Readings, Signal, Status, 
 from opskit.redrive.kinds import RIGHTS
 from opskit.settings import Settings
 
+_TAGS = Describe("lambda", "ListTags")
+"""GetFunction answers with tags only to those who may list them (its API reference)."""
 _UNREAD = Reading(Status.FAILED, "not asked yet", "NotAsked")
 _QUEUES = "https://queues/<account>"
 _LETTERBOX = ("GetQueueUrl", "GetQueueAttributes", "ListDeadLetterSourceQueues", "ListMessageMoveTasks")
@@ -133,7 +135,7 @@ def _invoke(_: Settings) -> Iterator[Signal]:
 
 COMMANDS: Mapping[str, Callable[[Settings], Iterable[Signal]]] = {
     "dlq": _dlq,
-    "find-resources": lambda _: asks.every(),
+    "find-resources": lambda _: (*asks.every(), _TAGS),
     "health": _health,
     "logs": _logs,
     "query": _query,

@@ -96,6 +96,7 @@ def _configuration(name: str, **more: Any) -> dict[str, Any]:
         "last_update_reason": None,
         "reserved_concurrency": None,
         "tags": {"stack": "fans", "other": "is nobody's matter"},
+        "tags_error": None,
         **more,
     }
 

@@ -4,6 +4,7 @@ import json
 import struct
 from binascii import crc32
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from werkzeug.wrappers import Request, Response
 from opskit.aws import session
 from opskit.aws.events import Pace
 from opskit.aws.session import Aws
-from opskit.aws.tail import FAR_MS, NEAR_MS, LiveTail, Poll, Update
+from opskit.aws.tail import FAR_MS, NEAR_MS, QUIET_MS, LiveTail, Poll, Update
 from opskit.logs.line import Line
 
 
@@ -33,7 +34,7 @@ def aws(served: Plane) -> Iterator[Aws]:
     one.close()
 
 
-def polled(poll: Poll, aws: Aws, now_ms: int = NOW_MS) -> list[str]:
+def polled(poll: Poll, aws: Any, now_ms: int = NOW_MS) -> list[str]:
     return [line.text for line in poll.page(aws, now_ms, Pace(1e9))]
 
 
@@ -81,11 +82,26 @@ def test_a_clock_that_is_wrong_loses_nothing(served: Plane, aws: Aws) -> None:
 def test_pages_go_on_where_the_last_one_ended(served: Plane, aws: Aws) -> None:
     served.logs.load(GROUP, "s", [(NOW_MS + n, str(n) * 400_000) for n in range(5)])
     poll = Poll(GROUP, NOW_MS)
-    sizes = []
+    sizes: list[int] = []
     while not sizes or poll.behind:
         sizes.append(len(polled(poll, aws)))
     assert sizes == [2, 2, 1]
     assert polled(poll, aws) == []
+
+
+@pytest.mark.parametrize(("pages", "from_ms"), [(10, NOW_MS), (11, NOW_MS + 9_000_000 - QUIET_MS - FAR_MS)])
+def test_what_a_pattern_finds_nothing_in_is_not_read_again_for_ever(pages: int, from_ms: int) -> None:
+    asked: list[int] = []
+
+    def filter_log_events(startTime: int, **_: Any) -> dict[str, Any]:  # noqa: N803 - AWS's name
+        asked.append(startTime)
+        return {"events": [], **({"nextToken": "next"} if len(asked) < pages else {})}
+
+    client = SimpleNamespace(filter_log_events=filter_log_events)
+    poll = Poll(GROUP, NOW_MS, "%rare%")
+    while not asked or poll.behind:
+        assert polled(poll, SimpleNamespace(client=lambda _: client), NOW_MS + 9_000_000) == []
+    assert (asked, poll.from_ms) == ([NOW_MS] * pages, from_ms)
 
 
 def test_after_a_fault_the_same_is_asked_again(served: Plane, aws: Aws) -> None:

@@ -224,7 +224,9 @@ def test_the_policy_names_what_is_asked_about(ask: Ask, capfd: pytest.CaptureFix
         for name in ("fan-events-failed", "fan-scores-failed", "fan-updates", "fan-updates-dlq")
     ]
     assert rights["sns:GetTopicAttributes"] == [f"arn:aws:sns:{place}score-changes"]
-    assert {"apigateway:GET", "iam:ListRolePolicies", "logs:DescribeLogGroups"} <= set(rights)
+    assert {"apigateway:GET", "iam:ListRolePolicies", "logs:DescribeLogGroups", "lambda:ListTags"} <= set(
+        rights
+    )
     assert "cloudwatch:GetMetricData" not in rights
 
 

@@ -169,6 +169,8 @@ def test_resources_are_named_where_the_service_authorization_reference_has_them(
         forms = [
             form
             for kind in known["Resources"]
+            if kind
+            in reference[service]["Resources"]  # cfn-lint's copy names kinds that it does not describe
             for form in reference[service]["Resources"][kind]["ARNFormats"]
         ]
         for arn in named:

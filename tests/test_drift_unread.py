@@ -123,6 +123,26 @@ def test_what_is_read_before_a_denied_call_still_differs_and_the_rest_is_a_gap(
     assert "mapping fans" in [gap.signal for gap in report.gaps]
 
 
+def test_tags_that_aws_left_out_of_its_answer_are_unknown_and_the_settings_beside_them_are_told(
+    workers: tuple[Worker, ...],
+) -> None:
+    live = Live()
+    live.answers["GetFunction", function("queues")] |= {
+        "tags": None,
+        "tags_error": "AccessDeniedException",
+        "timeout_s": 31,
+    }
+    live.answers["GetFunction", function("rest")] |= {"tags": None, "tags_error": "AccessDeniedException"}
+    found = amiss(live, workers)
+    assert {name: one.state for name, one in found.items()} == {
+        ("function", function("queues")): State.DIFFERS,
+        ("function", function("rest")): State.UNKNOWN,
+    }
+    assert {one.reason for one in found.values()} == {
+        "its tags were not read (AccessDeniedException): needs lambda:ListTags"
+    }
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_of_two_apis_of_one_name_it_is_the_one_with_the_stage(
     order: int, workers: tuple[Worker, ...]

@@ -1,5 +1,6 @@
 """Events out of files: each form that one may have them in gives the same events, told apart by content."""
 
+import bz2
 import gzip
 import json
 from pathlib import Path
@@ -71,8 +72,14 @@ def test_every_form_gives_the_same_events(form: str) -> None:
 
 
 def test_streams_and_groups_are_kept_where_they_are_named() -> None:
-    record = {"timestamp": 1, "message": "m", "ingestionTime": 2, "logStreamName": "s", "logGroupName": "g"}
-    assert list(parse(json.dumps(record), "file", "stream")) == [Event(1, "m", "s", "g", 2)]
+    record = {
+        "timestamp": at(1),
+        "message": "m",
+        "ingestionTime": at(2),
+        "logStreamName": "s",
+        "logGroupName": "g",
+    }
+    assert list(parse(json.dumps(record), "file", "stream")) == [Event(at(1), "m", "s", "g", at(2))]
     (first, *_) = parse(FORMS["a subscription's record"], "file", "stream")
     assert (first.log, first.stream) == (GROUP, STREAM)
     (first, *_) = parse(FORMS["aws logs tail"], "file", "stream")
@@ -157,6 +164,26 @@ def test_a_folder_is_read_with_its_streams(tmp_path: Path) -> None:
     (tmp_path / "exported" / "aws-logs-write-test").write_text("Permission Check Successful")
     (event,) = exports.read([str(tmp_path / "exported")])
     assert event == Event(at(0), "hello", "2026-01-01-[1]abc", "exported")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_text_that_says_how_it_is_encoded_is_read_so(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes('{"timestamp": 1767225600000, "message": "é"}\n'.encode(encoding))
+    assert list(exports.read([str(tmp_path / "a")])) == [Event(at(0), "é", "a", "a")]
+
+
+def test_what_is_no_text_is_refused_and_not_searched_in_vain(tmp_path: Path) -> None:
+    (tmp_path / "logs.bz2").write_bytes(bz2.compress("".join(map(str, range(400))).encode()))
+    with pytest.raises(UsageError, match=r"logs\.bz2 is no text"):
+        list(exports.read([str(tmp_path / "logs.bz2")]))
+    (tmp_path / "a.log").write_bytes("\x1b[31m\x00 caf\xe9 and a few words more\t\r\n".encode("latin-1"))
+    assert len(list(exports.read([str(tmp_path / "a.log")]))) == 1
+
+
+@pytest.mark.parametrize("written", ["1767225600", "1767225600.25", "1767225600250"])
+def test_seconds_are_told_from_milliseconds(written: str) -> None:
+    (event,) = parse(f'{{"timestamp": {written}, "level": "ERROR", "n": 1}}', "file", "stream")
+    assert event.at_ms in (at(0), at(0) + 250)
 
 
 @pytest.mark.parametrize("name", ["nosuch", "folder", "cut.gz"])

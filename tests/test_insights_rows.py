@@ -179,6 +179,14 @@ def test_a_json_fragment_in_a_text_line_is_read() -> None:
     ]
 
 
+def test_a_key_with_dots_and_a_path_of_the_same_name_are_one_field() -> None:
+    connection = events(
+        ('{"http.status": 500}', '{"http": {"status": 404}}', '{"a.b": {"c": 1}}', '{"a": {"b": {"c": 2}}}')
+    )
+    query = "fields coalesce(http.status, a.`b`.c) as n, coalesce(`http.status`, `a.b`.c) as m | sort n asc"
+    assert values(connection, query) == [["1", "1"], ["2", "2"], ["404", "404"], ["500", "500"]]
+
+
 def test_lines_in_one_millisecond_keep_their_order() -> None:
     connection = events((f"line {n}" for n in range(5)), step_ms=0)
     assert values(connection, "fields @message | sort @timestamp asc")[0] == ["line 0"]

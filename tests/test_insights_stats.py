@@ -102,6 +102,14 @@ def test_aggregates_agree_with_python(many: duckdb.DuckDBPyConnection) -> None:
         assert [float(row[c]) for c in ("n", "s", "a", "lo", "hi", "d")] == pytest.approx(expected, abs=1e-4)
 
 
+def test_a_line_without_a_finite_number_takes_no_part_in_arithmetic() -> None:
+    connection = events(('{"v": 3}', '{"v": "NaN"}', '{"v": "5"}', '{"v": "-Infinity"}', '{"v": 1e999}'))
+    query = "stats count(v), sum(v), avg(v), min(v), max(v), pct(v, 50), stddev(v)"
+    assert values(connection, query) == [["5", "8", "4", "3", "5", "4", "1.4142"]]
+    assert values(connection, "filter v > 4 | fields v") == [["5"]]
+    assert values(connection, "fields v | sort v asc")[-2:] == [["3"], ["5"]]
+
+
 @pytest.mark.parametrize("share", [0, 1, 25, 50, 90, 99, 100])
 def test_percentiles_agree_with_python(many: duckdb.DuckDBPyConnection, share: int) -> None:
     ordered = sorted(NUMBERS)

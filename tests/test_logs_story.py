@@ -59,6 +59,28 @@ def test_executions_that_overlap_in_a_stream_are_told_apart_by_their_ids() -> No
     assert texts(one.events) == ["start", "of a", "report"]
 
 
+def test_a_retry_under_the_same_id_is_an_execution_of_its_own() -> None:
+    first = (
+        (0, f"START RequestId: {A} Version: 1"),
+        (1, f"[ERROR]\t2026-11-24T02:10:00.001Z\t{A}\tno table"),
+        (2, f"REPORT RequestId: {A}\tDuration: 2.00 ms\tStatus: error"),
+        (3, f"2026-11-24T02:10:00.003Z {A} Task timed out after 3.00 seconds"),
+    )
+    killed = ((60_000, f"START RequestId: {A} Version: 1"), (60_001, "no REPORT was written"))
+    last = (
+        (180_000, f"START RequestId: {A} Version: 1"),
+        (180_001, "of the third"),
+        (180_050, f"REPORT RequestId: {A}\tDuration: 50.00 ms"),
+    )
+    story = Story(A, (), tuple(chapters(events(*first, *killed, *last), [A])))
+    assert [len(one.events) for one in story.chapters] == [4, 2, 3]
+    assert [line.partition("): ")[2] for line in told(story, PLAIN).splitlines() if line[:1].isdigit()] == [
+        "took 2 ms, error: no table",
+        "how it ended is unknown, lines over 1 ms (no REPORT line)",
+        "took 50 ms, no error",
+    ]
+
+
 def test_a_line_of_no_execution_is_told_alone() -> None:
     found = chapters(
         events((0, "GET /x c0ffee00-1"), (1, "GET /y c0ffee00-1"), stream="access"), ["c0ffee00-1"]

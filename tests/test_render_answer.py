@@ -47,6 +47,12 @@ def test_a_block_breaks_between_words() -> None:
     ]
 
 
+def test_an_id_that_looks_like_a_number_keeps_all_its_digits() -> None:
+    row = {"record_id": "1732413000.12345", "p99_ms": "1732.12345", "memory_pct": "100.04"}
+    shown = screen(tuple(row), [row], Canvas(width=80)).splitlines()[1].split()
+    assert shown == ["1732413000.12345", "1732.1", "100.0"]
+
+
 @pytest.mark.parametrize("width", [1, 9, 20, 60, 200])
 def test_controls_never_reach_the_screen(width: int) -> None:
     hostile = [{"t": "\x1b[2J\nx", "ms": "\u202e1"}]

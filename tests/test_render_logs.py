@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opskit.logs.levels import Level
-from opskit.logs.line import Event
+from opskit.logs.line import Event, understood
 from opskit.logs.said import Kind
+from opskit.logs.story import Chapter, Story
 from opskit.render.canvas import Canvas, Output
 from opskit.render.logs import Look, fenced, ndjson, pairs, shown, span_words
 from opskit.render.safe import clean
+from opskit.render.story import told
 
 T0_MS = 1_795_486_200_123
 """2026-11-24 02:10:00.123 UTC."""
@@ -72,6 +74,18 @@ def test_colours_are_for_a_colour_terminal_alone() -> None:
 def test_a_line_cannot_steer_a_terminal(look: Look) -> None:
     one = event("\x1b[2J\x07\u202e", fields={"\x1b[1m": "\x9b"}, raw="\x1b[2J\x07\u202e")
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", shown(one, look))
+
+
+@pytest.mark.parametrize("digits", [301, 5000])
+def test_a_number_that_is_too_long_to_reckon_with_stops_nothing(digits: int) -> None:
+    said = understood(
+        f'{{"type":"platform.report","record":{{"metrics":{{"durationMs":{"9" * digits},'
+        f'"maxMemoryUsedMB":{"9" * digits},"memorySizeMB":{"9" * 300}}}}}}}'
+    )
+    one = event(kind=said.kind, fields=said.fields)
+    assert said.fields["memorySizeMB"] == int("9" * 300)
+    assert shown(one, TABLE).endswith(" report:")
+    assert "took unknown" in told(Story("r", (), (Chapter("w", "r", (one,)),)), TABLE)
 
 
 def test_raw_keeps_line_breaks() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.batch import EventType
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
-from workers_kit import TRACE, context, fan_event, kinesis, measured, said, sqs
+from workers_kit import TRACE, context, fan_event, kinesis, measured, said, spans, sqs
 
 from workers.common import settings, tracing
 from workers.common.batch import Answer, Record, process
@@ -135,3 +135,12 @@ def test_each_record_goes_on_with_its_own_trace(capsys: pytest.CaptureFixture[st
     assert len({correlation for correlation, _ in seen}) == 3
     lines = [line for line in said(capsys.readouterr().out) if line.message == "seen"]
     assert [(line.fields["correlationId"], line.fields["traceId"]) for line in lines] == seen
+
+
+def test_a_record_of_the_invocations_own_trace_is_a_step_of_the_invocation() -> None:
+    with spans() as ended:
+        handled(kinesis(fan_event(1)), failing(), kind=EventType.KinesisDataStreams)
+    step, invocation = ended
+    assert (step.name, invocation.name) == ("record", "oneWorker")
+    assert step.parent is not None
+    assert step.parent.span_id == invocation.context.span_id

@@ -17,6 +17,9 @@ NEAR_MS = 20_000
 """How far back each poll looks again: a line is stamped when it is written and can be read seconds later."""
 FAR_MS = 120_000
 """How far back one looks every NEAR_MS; to read that much of a busy group each time would take too long."""
+MANY_PAGES, QUIET_MS = 10, 900_000
+"""A poll of more pages than that sifts a busy group. It must not read all that was written since the last
+line that its pattern found again and again: the next one begins QUIET_MS before now."""
 LIVE_GROUPS = 10
 """Groups that one live tail session takes (StartLiveTail in botocore's model)."""
 
@@ -33,6 +36,7 @@ class Poll:
     _newest_ms: int = 0
     _floor_ms: int = 0
     _far_at_ms: int = 0
+    _pages: int = 0
 
     def __post_init__(self) -> None:
         self._floor_ms = self.from_ms
@@ -47,6 +51,7 @@ class Poll:
         pace()
         answer = aws.client("logs").filter_log_events(**self._params())
         self._token = answer.get("nextToken")
+        self._pages += 1
         new = [
             one
             for one in (line(self.group, event) for event in answer.get("events", ()))
@@ -59,7 +64,7 @@ class Poll:
 
     def restart(self) -> None:
         """Ask for the first page again: a token may not outlive what went wrong."""
-        self._token = None
+        self._token, self._pages = None, 0
 
     def _params(self) -> dict[str, Any]:
         pattern = {"filterPattern": self.pattern} if self.pattern else {}
@@ -77,6 +82,9 @@ class Poll:
     def _advance(self, now_ms: int) -> None:
         """Look back from the newest line, or from now where one is stamped in the future."""
         reached_ms = min(self._newest_ms, now_ms)
+        if self.pattern and self._pages > MANY_PAGES:
+            reached_ms = max(reached_ms, now_ms - QUIET_MS)
+        self._pages = 0
         far = now_ms - self._far_at_ms >= NEAR_MS
         self._far_at_ms = now_ms if far else self._far_at_ms
         self._floor_ms = max(self._floor_ms, reached_ms - FAR_MS)

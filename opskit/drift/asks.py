@@ -26,8 +26,14 @@ def _configuration(within: str = "") -> str:
 
 
 def function(name: str) -> Describe:
-    """Ask for a function: its configuration, reserved concurrency (null: none, 0: off) and tags at once."""
-    more = "reserved_concurrency: Concurrency.ReservedConcurrentExecutions, tags: Tags"
+    """Ask for a function: its configuration, reserved concurrency (null: none, 0: off) and tags at once.
+
+    Without the right lambda:ListTags there are no tags in the answer, and `tags_error` says so.
+    """
+    more = (
+        "reserved_concurrency: Concurrency.ReservedConcurrentExecutions, "
+        "tags: Tags, tags_error: TagsError.ErrorCode"
+    )
     select = f"{{{_configuration('Configuration.')}, {more}}}"
     return Describe("lambda", "GetFunction", (("FunctionName", name),), select)
 

@@ -8,6 +8,7 @@ from opskit.drift.seen import AbsentError, Seen, UnreadError, name_of
 from opskit.drift.thing import Place, Said, Thing, differing
 from opskit.inventory import Worker, arns
 from opskit.inventory.lookup import MAPPED
+from opskit.logs.sources import OWN
 from opskit.model import Describe, Json, Severity
 
 _SETTINGS = ("timeout_s", "memory_mb", "log_format", "log_group", "dead_letter_queue")
@@ -40,10 +41,10 @@ def called(worker: Worker, name: str) -> Thing:
 def _compare_function(worker: Worker, seen: Seen) -> Iterator[Said]:
     live = seen.document(asks.function(worker.function))
     yield from _concurrency(live, worker)
-    yield from _tags(live, worker)
     running = _running(live, worker, seen)
     yield from _states(running)
-    yield from differing(_SETTINGS, _settings(running), _expected(worker))
+    yield from differing(_SETTINGS, _settings(running, worker), _expected(worker))
+    yield from _tags(live, worker)
 
 
 def _running(live: Mapping[str, Json], worker: Worker, seen: Seen) -> Mapping[str, Json]:
@@ -57,9 +58,14 @@ def _running(live: Mapping[str, Json], worker: Worker, seen: Seen) -> Mapping[st
     return found
 
 
-def _settings(live: Mapping[str, Json]) -> Mapping[str, Json]:
+def _settings(live: Mapping[str, Json], worker: Worker) -> Mapping[str, Json]:
+    """Return a configuration by the manifest's names; logs as they are where the answer leaves them out."""
     arn = live["dead_letter_arn"]
-    return {**live, "dead_letter_queue": arns.resource_of(arn) if arn else None}
+    logs = {
+        "log_format": live["log_format"] or "Text",
+        "log_group": live["log_group"] or OWN + worker.function,
+    }
+    return {**live, **logs, "dead_letter_queue": arns.resource_of(arn) if arn else None}
 
 
 def _expected(worker: Worker) -> Mapping[str, Json]:
@@ -75,6 +81,9 @@ def _concurrency(live: Mapping[str, Json], worker: Worker) -> Iterator[Differenc
 
 
 def _tags(live: Mapping[str, Json], worker: Worker) -> Iterator[Difference]:
+    """Yield the tags that differ; UnreadError where AWS left them out of its answer, which is not "none"."""
+    if worker.tags and live["tags_error"]:
+        raise UnreadError(f"its tags were not read ({live['tags_error']}): needs lambda:ListTags")
     tags = live["tags"] or {}
     for key, value in worker.tags.items():
         if tags.get(key) != value:

@@ -18,17 +18,16 @@ _WORKING = ("ACTIVE", "UPDATING")
 _CONSUMER = "/consumer/"
 """In the ARN of a mapping's source: it reads through an enhanced fan-out consumer of the stream."""
 _STOPPED = ("Disabled", "Disabling", "Deleting")
-_MAPPING = (
-    "batch_size",
-    "batch_window_s",
-    "parallelization",
-    "tumbling_window_s",
-    "max_retries",
-    "max_record_age_s",
-    "bisect",
-    "report_batch_item_failures",
-    "max_concurrency",
-)
+_MAPPING = ("batch_size", "report_batch_item_failures", "max_concurrency")
+_DEFAULTS = {
+    "batch_window_s": 0,
+    "parallelization": 1,
+    "tumbling_window_s": 0,
+    "max_retries": -1,
+    "max_record_age_s": -1,
+    "bisect": False,
+}
+"""What it means where an answer leaves these out (Lambda API Reference, EventSourceMappingConfiguration)."""
 
 
 def mapping(worker: Worker, place: Place) -> Thing:
@@ -80,7 +79,8 @@ def _compare_row(row: Mapping[str, Json], worker: Worker) -> Iterator[Difference
     if row["state"] in _STOPPED:
         why = row["state_reason"] or ""
         yield Difference("state", row["state"], "Enabled", Severity.HIGH, by_manifest=False, why=why)
-    yield from differing(_MAPPING, row, expected)
+    set_here = {name: default if row[name] is None else row[name] for name, default in _DEFAULTS.items()}
+    yield from differing((*_MAPPING, *_DEFAULTS), {**row, **set_here}, expected)
     wanted, arn = expected.get("on_failure"), row["on_failure_arn"]
     live = arns.resource_of(arn) if arn else None
     if wanted and live != wanted:

@@ -15,7 +15,7 @@ from opskit.insights import ast, regex
 from opskit.insights.aggregates import NAMES as AGGREGATE_NAMES
 from opskit.insights.errors import MalformedQueryError, Span
 from opskit.insights.expressions import Scope, condition, value
-from opskit.insights.sql import NULL, Binder, Kind, Literal, Source, Sql, as_text, renamed, used
+from opskit.insights.sql import NULL, Binder, Kind, Literal, Source, Sql, as_number, as_text, renamed, used
 
 DEFAULT_LIMIT = 10_000
 MAX_LIMIT = 100_000
@@ -197,7 +197,7 @@ def _key(rows: _Rows, key: ast.Key) -> list[str]:
     if sql.kind not in (Kind.TEXT, Kind.JSON):
         return [f"{sql.text} {direction}"]
     text = as_text(sql, rows.scope.binder)
-    number = f"TRY_CAST({text} AS DOUBLE)"
+    number = as_number(sql, rows.scope.binder)
     first = f"CASE WHEN {text} IS NOT NULL THEN {number} IS NOT NULL END"
     return [f"{first} {direction}", f"{number} {direction}", f"{text} {direction}"]
 

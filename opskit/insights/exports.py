@@ -20,6 +20,8 @@ from opskit.errors import UsageError
 
 GZIP = b"\x1f\x8b"
 STDIN = "-"
+FIRST_MS = 100_000_000_000
+"""A moment of 1973 in ms; a number below it is of seconds, as which it is before the year 5138."""
 LAST_MS = 253_402_300_799_999
 """The end of the year 9999: a number beyond it is no time."""
 NO_LOGS = "aws-logs-write-test"
@@ -72,7 +74,25 @@ def _unzipped(content: bytes, name: str) -> str:
         plain = gzip.decompress(content) if content.startswith(GZIP) else content
     except (OSError, EOFError, zlib.error) as error:
         raise UsageError(f"--local: {name} is no whole gzip file: {error}") from None
-    return plain.decode("utf-8", "replace")
+    return _decoded(plain, name)
+
+
+_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+"""What begins a text that says how it is encoded: Windows' shells write UTF-16 into a file."""
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_LOOKED_AT = 4096
+_MOST_CONTROLS = 0.05
+"""Share of the first characters that may steer rather than show; of compressed data it is an eighth."""
+
+
+def _decoded(plain: bytes, name: str) -> str:
+    """Return a file's text; UsageError for what is none, in which every query would look in vain."""
+    encoding = next((encoding for mark, encoding in _MARKS if plain.startswith(mark)), "utf-8")
+    text = plain.decode(encoding, "replace")
+    start = text[:_LOOKED_AT]
+    if len(_CONTROL.findall(start)) > _MOST_CONTROLS * len(start):
+        raise UsageError(f"--local: {name} is no text", "logs are read as text or gzip, not other archives")
+    return text
 
 
 def parse(text: str, log: str, stream: str) -> Iterator[Event]:
@@ -235,9 +255,10 @@ def _of_line(line: str, blank: Event) -> Event:
 
 
 def _moment(value: Any) -> int | None:
-    """Return a time as epoch ms: a number of ms, or ISO text, UTC where it names no zone; else None."""
+    """Return a time as epoch ms: a number of ms or of seconds, or ISO text, UTC without a zone; else None."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return int(value) if 0 <= value <= LAST_MS else None
+        at_ms = value * 1000 if value < FIRST_MS else value
+        return int(at_ms) if 0 <= at_ms <= LAST_MS else None
     if not isinstance(value, str):
         return None
     try:

@@ -1,7 +1,7 @@
 """Expressions of a query -> SQL, within the names that are known at that place of the pipeline."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,8 @@ from opskit.insights.functions import FUNCTIONS
 from opskit.insights.sql import NULL, Binder, Kind, Source, Sql, as_number, as_text, as_truth, constant
 
 LONGEST_SQL = 20_000
+MOST_STEPS = 4
+"""Steps of a field's name up to which any of its dots may be a part of a key."""
 CONDITIONS = (ast.Compare, ast.Like, ast.Member, ast.Logic, ast.Not)
 
 
@@ -52,12 +54,12 @@ class Scope:
         return self._inside(self.source.document, wanted.path)
 
     def _inside(self, document: str, path: tuple[str, ...]) -> Sql:
-        inside = f"json_extract_string({document}, {self._pointer(path)})"
-        if len(path) == 1 and "." in path[0]:
-            # A name in backticks may be one key with dots in it, or a path whose steps need the quotes.
-            steps = f"json_extract_string({document}, {self._pointer(path[0].split('.'))})"
-            inside = f"coalesce({steps}, {inside})"
-        return Sql(inside, Kind.TEXT)
+        """Return what a path leads to: each of its dots begins a step, or is a part of one key.
+
+        JSON is flattened when it is discovered, so both have one name, with and without backticks.
+        """
+        found = [f"json_extract_string({document}, {self._pointer(way)})" for way in _ways(path)]
+        return Sql(f"coalesce({', '.join(found)})" if len(found) > 1 else found[0], Kind.TEXT)
 
     def _pointer(self, path: Sequence[str]) -> str:
         steps = (step.replace("~", "~0").replace("/", "~1") for step in path)
@@ -69,6 +71,24 @@ class Scope:
             return None
         wanted = _compact(self.text[span[0] : span[1]])
         return next((sql for name, sql in self.names.items() if _compact(name) == wanted), None)
+
+
+def _ways(path: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
+    """Return the keys that a flattened name may lead through, all of its dots as steps first."""
+    steps = tuple(".".join(path).split("."))
+    if len(steps) > MOST_STEPS:
+        return dict.fromkeys((steps, path, (".".join(path),)))
+    return _joined(steps)
+
+
+def _joined(steps: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    first, rest = steps[0], steps[1:]
+    if not rest:
+        yield steps
+        return
+    for way in _joined(rest):
+        yield (first, *way)
+        yield (f"{first}.{way[0]}", *way[1:])
 
 
 def _compact(text: str) -> str:

@@ -115,7 +115,9 @@ def as_number(value: Sql, binder: Binder) -> str:
     if isinstance(value.literal, str):
         number = number_of(value.literal)
         return "CAST(NULL AS DOUBLE)" if number is None else binder.bind(number)
-    return f"TRY_CAST({value.text} AS DOUBLE)"
+    # "NaN" and "Infinity" spell no number here, as in JSON: one such line must not swallow a whole sum.
+    cast = f"TRY_CAST({value.text} AS DOUBLE)"
+    return f"(CASE WHEN isfinite({cast}) THEN {cast} END)"
 
 
 def as_truth(value: Sql) -> str:

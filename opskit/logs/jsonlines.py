@@ -24,6 +24,8 @@ REQUESTS = (
 TIMES = ("timestamp", "time", "@timestamp")
 METRICS = "_aws"
 """The member that makes a line one of metrics."""
+MOST_DIGITS = 300
+"""Any number of so many digits is a float too, so that one can reckon with it."""
 _PLATFORM = "platform."
 _KINDS = {
     "start": Kind.START,
@@ -41,7 +43,7 @@ def read(text: str) -> Said | None:
     if not (stripped.startswith("{") and stripped.endswith("}")):
         return None
     try:
-        document = json.loads(stripped, parse_constant=str, parse_float=_finite)
+        document = json.loads(stripped, parse_constant=str, parse_float=_finite, parse_int=_whole)
     except (ValueError, RecursionError):
         return None
     if not document:
@@ -65,6 +67,11 @@ def _finite(text: str) -> float | str:
     """Return a number, and what no JSON can say again, such as 1e999, as its text."""
     number = float(text)
     return number if math.isfinite(number) else text
+
+
+def _whole(text: str) -> int | str:
+    """Return a whole number, and one with more digits than any measure has as its text."""
+    return int(text) if len(text) <= MOST_DIGITS else text
 
 
 def _said(document: Mapping[str, Json]) -> Said:

@@ -1,5 +1,6 @@
 """The story of one request: the executions that it led to in every worker, each with how it ended."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ from opskit.logs.levels import Level
 from opskit.logs.line import Event, interleaved
 from opskit.logs.said import Kind
 
+_ONCE = (Kind.START, Kind.REPORT)
+"""The lines that an execution has once."""
 LONGEST_MS = 15 * 60_000
 """No execution lasts longer: Lambda's longest timeout. Its lines are this near to any one of them."""
 
@@ -81,15 +84,19 @@ def _executions(stream: Iterable[Event]) -> list[Chapter]:
     """Split a stream, in order of time, into executions.
 
     A line with a request id is that request's; one without (printed text, a stack trace) belongs to the
-    execution under way. Before the first and after an end there is none.
+    execution under way. Before the first and after an end there is none. A request that starts again is a
+    retry, and an execution of its own: Lambda retries an asynchronous invocation under the same id.
     """
-    found: dict[str, list[Event]] = {}
+    found: dict[tuple[str, int], list[Event]] = {}
+    tries: Counter[str] = Counter()
     running = ""
     for number, event in enumerate(stream):
         if event.request_id:
             running = "" if event.kind is Kind.REPORT else event.request_id
         key = event.request_id or running or f"line {number}"
-        found.setdefault(key, []).append(event)
+        if event.kind is Kind.START and any(one.kind in _ONCE for one in found.get((key, tries[key]), ())):
+            tries[key] += 1
+        found.setdefault((key, tries[key]), []).append(event)
     return [
         Chapter(events[0].worker, next((e.request_id for e in events if e.request_id), ""), tuple(events))
         for events in found.values()

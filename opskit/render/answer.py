@@ -17,6 +17,8 @@ Record = dict[str, Any]
 FOLDS_FROM = 24
 """Columns from which on a value may be folded and still be read; a time has 23."""
 GAP = 2
+_MEASURE = re.compile(r"(?:\b|_)(?:ms|mb|pct|percent)$")
+"""The names of columns with measures, by the ends that the library gives them."""
 
 
 def records(columns: Sequence[str], found: Sequence[Mapping[str, str]]) -> list[Record]:
@@ -32,16 +34,17 @@ def screen(columns: Sequence[str], found: Sequence[Mapping[str, str]], canvas: C
     """
     same = len({row.get("@log") for row in found}) == 1
     shown = [name for name in columns if not (same and name == "@log")]
-    short = [{name: _short(row.get(name)) for name in shown} for row in found]
+    short = [{name: _short(name, row.get(name)) for name in shown} for row in found]
     widths = [max(len(name), *(len(row[name]) for row in short)) for name in shown]
     if sum(min(width, FOLDS_FROM) + GAP for width in widths) <= canvas.width:
         return rows(short, Output.TABLE, canvas, shown)
     return "\n\n".join(_block(row, canvas.width) for row in short)
 
 
-def _short(value: str | None) -> str:
+def _short(name: str, value: str | None) -> str:
+    """Return a value as it is read: an id may look like a number, and stays whole."""
     text = clean(value or "")
-    if re.fullmatch(r"\d{3,}\.\d+", text):
+    if _MEASURE.search(name) and re.fullmatch(r"\d{3,}\.\d+", text):
         return f"{float(text):.1f}"
     return text.removesuffix(".000") if re.fullmatch(r"[\d-]{10} [\d:]{8}\.000", text) else text
 
