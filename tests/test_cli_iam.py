@@ -36,6 +36,7 @@ UNNAMED = {
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetAlarmMuteRule",
     "cloudwatch:GetMetricData",
+    "cloudwatch:ListAlarmMuteRules",
     "cloudwatch:ListMetrics",
     "iam:ListAttachedRolePolicies",
     "iam:ListRolePolicies",
