@@ -37,6 +37,7 @@ NOT_ALWAYS = {
     "find-resources": {
         "lambda:GetAlias", "lambda:GetFunctionConfiguration",  # a worker behind an alias
         "kinesis:DescribeStreamConsumer", "scheduler:GetSchedule",
+        "lambda:ListTags",  # which GetFunction uses: no call of its own
     },
     "dlq": set(),
     "dlq-peek": {"logs:StopQuery", "logs:DescribeLogGroups"},
