@@ -199,8 +199,8 @@ def test_a_second_redrive_of_the_same_queue_is_refused(
     embedded_aws: EmbeddedAws, opskit: Opskit, tmp_path: Path
 ) -> None:
     fill(embedded_aws.planes, 1_000)
-    running = start(opskit, rate=50)
-    _until(lambda: counted(embedded_aws.planes, SOURCE) > 20)
+    running = start(opskit, rate=10)  # it would take 100 s
+    _until(lambda: counted(embedded_aws.planes, SOURCE) > 5)
     (tmp_path / "other").mkdir()
     with Opskit(tmp_path / "other", embedded_aws.endpoint, {"OPSKIT_STATE_DIR": str(opskit.state)}) as other:
         for words in ((DEAD, "--to", SOURCE), ("--resume", opskit.runs()[0])):
