@@ -91,12 +91,9 @@ def test_ctrl_c_waits_until_a_poll_that_goes_on_has_ended(tmp_path: Path, step: 
 
 
 def test_what_lets_go_of_letters_at_the_end_is_not_cut_by_ctrl_c() -> None:
-    def slow() -> str:
-        time.sleep(POLL_S)
-        return "all shown again"
-
-    with ctrl_c_after(0.2, 0.3):
-        assert uninterrupted(slow) == "all shown again"
+    queue = SlowQueue(batches=[[held(1)]])
+    with ctrl_c_while_it_polls(queue, 1):
+        assert uninterrupted(lambda: queue.receive(10, hidden_s=1, wait_s=0)) == [held(1)]
 
 
 def test_of_several_signals_the_first_interrupts_and_gives_the_exit_code() -> None:

@@ -93,9 +93,21 @@ class Crew:
 
 def uninterrupted(work: Callable[[], T]) -> T:
     """Carry work out in a thread of its own and return what it returns: Ctrl-C does not cut it."""
-    futures = lanes.run([(Lane("uninterrupted", 1), work)])
-    _wait_for(futures)
-    return futures[0].result()
+    begun, done = threading.Lock(), Future[T]()
+
+    def carry_out() -> None:
+        if begun.acquire(blocking=False):  # once, though Ctrl-C came while the thread was started
+            try:
+                done.set_result(work())
+            except BaseException as error:  # noqa: BLE001 - not caught: raised by result()
+                done.set_exception(error)
+
+    while not done.done():
+        with suppress(KeyboardInterrupt):
+            if not begun.locked():
+                threading.Thread(target=carry_out, daemon=True).start()
+            wait([done])
+    return done.result()
 
 
 class _Busy:
@@ -110,7 +122,7 @@ class _Busy:
         return (self._at[1] - before[1]) / max(self._at[0] - before[0], 1e-9)
 
 
-def _wait_for(futures: Sequence[Future[T]]) -> None:
+def _wait_for(futures: Sequence[Future[None]]) -> None:
     """Wait for threads that were told to stop; another Ctrl-C must not leave one at work."""
     while True:
         with suppress(KeyboardInterrupt):
