@@ -104,22 +104,6 @@ def test_near_the_deadline_records_are_reported_without_being_begun(
     assert all(line.message.startswith("record not begun, reported as failed") for line in told)
 
 
-def test_after_a_failure_records_of_its_key_are_held_back(capsys: pytest.CaptureFixture[str]) -> None:
-    done: list[str] = []
-
-    def one(record: Record) -> None:
-        failing("message-0001")(record)
-        done.append(record_id(record))
-
-    batch = sqs({}, "key", {}, "key")
-    answer = handled(batch, one, kind=EventType.SQS, key=lambda record: str(record["body"]))
-    assert done == ["message-0000", "message-0002"]
-    assert reported(answer) == ["message-0001", "message-0003"]
-    assert [line.fields["errorType"] for line in said(capsys.readouterr().out) if line.level == "WARN"] == [
-        "HeldBack"
-    ]
-
-
 def test_each_record_goes_on_with_its_own_trace(capsys: pytest.CaptureFixture[str]) -> None:
     log = logging.getLogger("oneWorker")
     other = {"correlationId": "another-one", "traceparent": f"00-{'5' * 32}-{'6' * 16}-01"}
