@@ -264,7 +264,7 @@ class Endless:
 
 def test_ctrl_c_stops_every_query_at_aws() -> None:
     endless = Endless()
-    looked = Client(StubbedAws(logs=endless), 30)  # type: ignore[arg-type]
+    looked = Client(StubbedAws(logs=endless), 600)  # type: ignore[arg-type]
     timer = threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT))
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer.start()
