@@ -38,7 +38,7 @@ trigger:
   table: fans
   stream_view: NEW_IMAGE
   bisect: true
-  filters: ['{"a":[1]}', '{"b":[2]}']
+  filters: ['{"b":[2]}', '{"a":[1]}']
 tables: [fans, idle]
 downstream: [{type: topic, name: changes}, {type: service, name: gateway}]
 tags: {team: fan team}
@@ -209,7 +209,7 @@ def _sources() -> dict[Key, Any]:
         },
         ("DescribeStreamSummary", "scores"): {"status": "UPDATING", "mode": "ON_DEMAND", "shards": 9},
         ("ListEventSourceMappings", function("tables")): _mapping(
-            "tables", FAN_STREAM, bisect=True, filters=['{"b":[2]}', '{"a":[1]}']
+            "tables", FAN_STREAM, bisect=True, filters=['{"a":[1]}', '{"b":[2]}']
         ),
         ("DescribeTable", "fans"): _table(streamed=True, stream_view="NEW_IMAGE", stream_arn=FAN_STREAM),
         ("DescribeTable", "idle"): _table(indexes=[]),
