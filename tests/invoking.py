@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ ECHO = "def handle(event, context):\n    return event\n"
 
 
 def settle(
-    folder: Path, code: str, trigger: str = SQS, name: str = "tryIt", timeout_s: int = 10, **events: Any
+    folder: Path, code: str, trigger: str = SQS, name: str = "tryIt", timeout_s: int = 50, **events: Any
 ) -> Path:
     """Write a worker's folder below `folder`; return the folder of workers."""
     own = folder / "fleet" / "try_it"
@@ -57,6 +58,23 @@ def settle(
 def _sample(trigger: str) -> dict[str, Any]:
     own = next((key for word, key in ONES_OF.items() if word in trigger), "")
     return {"Records": [{"eventSource": f"aws:{own}", own: {}}]} if own else SAMPLE
+
+
+def ended(pid: int) -> None:
+    """Check that a process has ended; it may take its time to."""
+    until = time.monotonic() + 60
+    while _is_at_work(pid):
+        assert time.monotonic() < until, "it outlived what started it"
+        time.sleep(0.02)
+
+
+def _is_at_work(pid: int) -> bool:
+    """Tell a process from one that is gone, or a zombie that nobody has waited for yet."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] not in {"Z", "X"}
 
 
 _MASKS = (

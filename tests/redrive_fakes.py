@@ -53,6 +53,9 @@ class FakeQueue:
     def delete(self, handles: Sequence[str]) -> list[str]:
         return self._answer("delete", handles)
 
+    def delete_once(self, handles: Sequence[str]) -> list[str]:
+        return self.delete(handles)
+
     def hide(self, handles: Sequence[str], seconds: int) -> list[str]:
         return self._answer(f"hide {seconds}", handles)
 

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from conftest import EmbeddedAws
 from faults import FaultProxy, denied
 from invoking import ECHO, SAMPLE, run, settle
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 from pytest_httpserver import HTTPServer
 
 from opskit.cli import acting
@@ -29,9 +30,12 @@ Max Memory Used: 91 MB\tInit Duration: 310.20 ms\t
 
 
 @pytest.fixture(autouse=True)
-def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Begin anew; a worker that ran in this process before has every client of boto3 write its trace."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPSKIT_WORKERS_DIR", str(settle(tmp_path, ECHO)))
+    with suppress_instrumentation():
+        yield
 
 
 @pytest.fixture
@@ -124,12 +128,14 @@ def test_the_json_is_as_its_schema_says(
     capfd: pytest.CaptureFixture[str], deployed: Callable[..., None]
 ) -> None:
     failed = SAMPLE["Records"][0]["messageId"]
-    deployed({"batchItemFailures": [{"itemIdentifier": failed}]}, tail=f"{'x' * 4000}\n{TAIL}")
+    result = {"batchItemFailures": [{"itemIdentifier": failed}], "share": float("nan")}
+    deployed(result, tail=f"{'x' * 4000}\n{TAIL}")
     code, out, _ = run(capfd, "tryIt", "--event", "sample", "--remote", "--yes", "--output", "json")
     document = json.loads(out)
     jsonschema.Draft202012Validator(SCHEMA).validate(document)
     assert code == 1
     assert document["unprocessed"]["records"] == [failed]
+    assert document["result"]["share"] == "NaN", "which is no number of JSON"
     assert document["time"] == {"init_ms": 310.2, "handler_ms": 12.5, "timeout_ms": 20000}
     assert document["memory"] == {"used_mb": 91.0, "limit_mb": 256}
     assert document["log"]["cut"] is True

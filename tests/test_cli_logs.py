@@ -443,7 +443,7 @@ def test_following_shows_each_new_line_once_and_ends_with_ctrl_c(fleet: Embedded
         put(fleet, group, [(ahead_ms - 10_000, "late"), (ahead_ms + 2, "three")])
         assert [json.loads(process.stdout.readline())["message"] for _ in range(2)] == ["late", "three"]
         process.send_signal(2)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=100)
     assert (process.returncode, out, err) == (130, "", "opskit: interrupted\n")
 
 
@@ -452,7 +452,7 @@ def test_following_ends_when_nobody_reads_any_more(fleet: EmbeddedAws) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         process.stdout.close()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=100) == 0
         assert process.stderr is not None
         process.stderr.close()
 

@@ -123,7 +123,7 @@ def test_without_arguments_help_is_shown(capfd: pytest.CaptureFixture[str]) -> N
 )
 def test_a_closed_stream_is_one_line_at_most(command: str, code: int, line: bytes) -> None:
     shell = f"{sys.executable} -m opskit {command}"
-    done = subprocess.run(["bash", "-c", shell], capture_output=True, timeout=30, check=False)
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, timeout=100, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (code, b"", line)
 
 
@@ -131,12 +131,12 @@ def test_a_closed_stream_is_one_line_at_most(command: str, code: int, line: byte
 @pytest.mark.parametrize("command", ["--version", "runbooks"])
 def test_a_full_disk_is_one_line(command: str) -> None:
     shell = f"{sys.executable} -m opskit {command} > /dev/full"
-    done = subprocess.run(["bash", "-c", shell], capture_output=True, timeout=30, check=False)
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, timeout=100, check=False)
     line = b"opskit: cannot write the result to stdout: No space left on device\n"
     assert (done.returncode, done.stderr) == (4, line)
 
 
 def test_a_reader_that_has_gone_is_no_fault() -> None:
     command = f"{sys.executable} -m opskit runbooks --output json | head -c 1; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=30, check=False)
+    done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=100, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"[", b"")

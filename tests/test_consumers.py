@@ -9,7 +9,7 @@ from conftest import EmbeddedAws
 from consumers import Consumer, Post, fails, fails_on, ok, send, settle
 
 
-def until(done: Callable[[], bool], seconds: float = 20) -> None:
+def until(done: Callable[[], bool], seconds: float = 100) -> None:
     end = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < end, "it did not come about"

@@ -4,11 +4,11 @@ import json
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from invoking import ended
 
 from opskit.invoke.environment import Place, environment
 from opskit.invoke.model import Ended
@@ -27,7 +27,7 @@ def place(**given: Any) -> Place:
     return Place(**{**said, **given})
 
 
-def call(folder: Path, code: str, event: Any = None, timeout_s: int = 10, log_format: str = "JSON") -> Ran:
+def call(folder: Path, code: str, event: Any = None, timeout_s: int = 100, log_format: str = "JSON") -> Ran:
     """Run a handler with this code."""
     (folder / "fleet" / "w").mkdir(parents=True)
     (folder / "fleet" / "w" / "handler.py").write_text(code)
@@ -49,7 +49,8 @@ def handle(event, context):
     names = ["aws_request_id", "function_name", "function_version", "memory_limit_in_mb",
              "invoked_function_arn", "log_group_name", "log_stream_name"]
     left = context.get_remaining_time_in_millis()
-    return {"event": event, **{name: getattr(context, name) for name in names}, "fits": 8000 < left <= 10000}
+    fits = 50_000 < left <= 100_000
+    return {"event": event, **{name: getattr(context, name) for name in names}, "fits": fits}
 """
     ran = call(tmp_path, code, {"a": [1, None, "ü"]})
     assert ran.ended is Ended.RETURNED
@@ -88,26 +89,32 @@ def test_both_standard_outputs_are_the_log_in_their_order(tmp_path: Path) -> Non
 
 
 def test_time_is_measured_apart_for_the_import_and_the_call(tmp_path: Path) -> None:
-    ran = call(tmp_path, "import time\ntime.sleep(0.3)\ndef handle(e, c):\n    time.sleep(0.1)")
+    code = """
+import time
+began = time.monotonic()
+time.sleep(0.5)
+def handle(event, context):
+    time.sleep(0.1)
+    return 1000 * (time.monotonic() - began)
+"""
+    ran = call(tmp_path, code)
     assert ran.init_ms is not None
     assert ran.handler_ms is not None
-    assert ran.init_ms >= 300
-    assert 100 <= ran.handler_ms < ran.init_ms
+    assert ran.init_ms >= 500
+    assert 100 <= ran.handler_ms < ran.result, "the import is not in it, however slow this machine is"
 
 
 def test_a_handler_that_is_too_slow_is_ended_at_its_timeout(tmp_path: Path) -> None:
-    mark = tmp_path / "mark"
+    other = tmp_path / "other"
     code = f"""
-import subprocess, sys, time
-LATER = "import time, pathlib; time.sleep(3); pathlib.Path({str(mark)!r}).touch()"
+import pathlib, subprocess, time
+started = subprocess.Popen(["sleep", "600"])
+pathlib.Path({str(other)!r}).write_text(str(started.pid))
 def handle(event, context):
     print("begun")
-    subprocess.Popen([sys.executable, "-c", LATER])
-    time.sleep(60)
+    time.sleep(600)
 """
-    began = time.monotonic()
     ran = call(tmp_path, code, timeout_s=1)
-    assert time.monotonic() - began < 20
     assert ran.ended is Ended.TIMED_OUT
     assert ran.error is not None
     assert ran.error.type == "Sandbox.Timedout"
@@ -115,8 +122,7 @@ def handle(event, context):
     assert ran.handler_ms == 1000.0
     assert ran.lines[0][1] == "begun"
     assert ran.lines[-1][1].endswith("Z r-1 Task timed out after 1.00 seconds")
-    time.sleep(3.5)
-    assert not mark.exists(), "what the handler started outlived it"
+    ended(int(other.read_text()))
 
 
 def test_an_exception_is_told_with_the_handlers_own_frames(tmp_path: Path) -> None:
@@ -149,12 +155,27 @@ def test_a_text_log_has_the_exception_as_lambda_prints_it(tmp_path: Path) -> Non
         ("raise OSError('no disk')", "OSError", "no disk"),
         ("def handle(e, c): return {1, 2}", "Runtime.MarshalError",
          "Unable to marshal response: Object of type set is not JSON serializable"),
+        (r"def handle(e, c): return '\ud800'", "Runtime.MarshalError",
+         (r"Unable to marshal response: 'utf-8' codec can't encode character '\ud800' in position 1: "
+          "surrogates not allowed")),
+        ("def handle(e, c): return 'ü' * 3_145_778", "Function.ResponseSizeTooLarge",
+         "Response payload size exceeded maximum allowed payload size (6291556 bytes)."),
     ],
 )  # fmt: skip
 def test_what_lambda_calls_a_fault_is_called_so(tmp_path: Path, code: str, kind: str, message: str) -> None:
     ran = call(tmp_path, code)
     assert ran.error is not None
     assert (ran.ended, ran.error.type, ran.error.message) == (Ended.FAILED, kind, message)
+
+
+def test_a_tables_numbers_are_numbers_as_lambda_writes_them_and_one_that_is_none_has_its_name(
+    tmp_path: Path,
+) -> None:
+    code = """
+from decimal import Decimal
+def handle(e, c): return [Decimal("3.14"), Decimal("5"), Decimal("NaN"), float("inf"), {"x": Decimal("1E+3")}]
+"""
+    assert call(tmp_path, code).result == [3.14, 5, "NaN", "Infinity", {"x": 1000.0}]
 
 
 @pytest.mark.parametrize(
@@ -179,11 +200,9 @@ def test_a_thread_that_goes_on_holds_nobody_up(tmp_path: Path) -> None:
     code = """
 import threading, time
 def handle(event, context):
-    threading.Thread(target=time.sleep, args=(60,)).start()
+    threading.Thread(target=time.sleep, args=(600,)).start()
 """
-    began = time.monotonic()
     assert call(tmp_path, code).ended is Ended.RETURNED
-    assert time.monotonic() - began < 30
 
 
 def test_a_process_of_another_session_is_not_waited_for_and_said(tmp_path: Path) -> None:

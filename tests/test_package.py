@@ -92,6 +92,8 @@ def test_bytes_do_not_depend_on_times_modes_or_what_was_run(tmp_path: Path) -> N
         package.write_zip(package.own_files([root / "score_users"], root), path)
         built.append(path.read_bytes())
     assert built[0] == built[1]
+    with zipfile.ZipFile(tmp_path / "one" / "out.zip") as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}, "nor on today"
 
 
 def test_a_change_of_one_file_changes_the_hash(tmp_path: Path) -> None:

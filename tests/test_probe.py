@@ -4,7 +4,6 @@ import select
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -355,12 +354,11 @@ def test_a_gather_looks_once_for_equal_probes_and_a_look_at_the_past_says_it_is_
 
 
 def test_a_probe_without_an_answer_at_the_deadline_is_failed(httpserver: HTTPServer) -> None:
-    def late(_: Any) -> Response:
-        time.sleep(0.8)
-        return Response("ok")
-
-    httpserver.expect_request("/health").respond_with_handler(late)
+    go = threading.Event()
+    late = httpserver.expect_request("/health")
+    late.respond_with_handler(lambda _: Response("ok" if go.wait(100) else ""))
     reading = gathered(Probe(httpserver.url_for("/health")), window_until(120), deadline_s=0.3)
+    go.set()
     assert (reading.status, reading.code) == (Status.FAILED, "DeadlineExceeded")
 
 

@@ -21,7 +21,7 @@ def started(most: int, end_at_once: int = 0) -> int:
 
     def one() -> None:
         if next(threads) >= end_at_once:
-            done.wait(10)
+            done.wait(100)
 
     def watch() -> None:
         if end_at_once:

@@ -1,11 +1,15 @@
 """The order of writes, and what becomes of a letter at each answer: nothing is deleted that is not there."""
 
 import random
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from letters import message_id
 from redrive_fakes import Clock, FakeDestination, FakeQueue, Log, RecordingLedger, fault, held, ids
 
@@ -212,6 +216,67 @@ def test_a_delete_without_an_answer_is_made_again(at: Setting) -> None:
     at.hand_over(1)
     assert [what for call, what in at.log if call == "delete"] == [("handle-1",)] * 2
     assert (at.row(1).state, at.halt) == (State.MOVED, "")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [fault("ExpiredToken", 403), fault("AccessDenied", 403), fault("AWS.SimpleQueueService.AccessDenied")],
+)
+def test_a_deletion_that_would_be_refused_again_stops_the_run_at_once(at: Setting, broken: Exception) -> None:
+    """Of more than one batch, the rest is not tried either: each try is time in which others send."""
+    at.queue.fault = broken
+    at.hand_over(*range(1, 21))
+    assert [len(what) for call, what in at.log if call == "delete"] == [10]  # type: ignore[arg-type]
+    assert (at.halt, at.ledger.counts()["sent"], len(at.hand)) == ("not-deleted", 20, 0)
+
+
+def test_what_one_batch_has_deleted_is_deleted_though_the_next_is_refused(at: Setting) -> None:
+    def refused(call: str, handles: list[str]) -> list[str]:
+        at.queue.fault = fault("ExpiredToken", 403) if "handle-11" in handles else None
+        return FakeQueue._answer(at.queue, call, handles)
+
+    at.queue._answer = refused  # type: ignore[method-assign,assignment]
+    at.hand_over(*range(1, 21))
+    assert (at.ledger.counts()["moved"], at.ledger.counts()["sent"]) == (10, 10)
+
+
+def test_a_network_that_is_away_is_waited_for_with_a_deletion(at: Setting) -> None:
+    at.queue.fault = EndpointConnectionError(endpoint_url="http://sqs")
+    at.hand_over(1)
+    assert [call for call, _ in at.log].count("delete") == TRIES
+    assert at.halt == "not-deleted"
+
+
+def test_while_a_deletion_is_tried_again_no_other_thread_begins_to_send(at: Setting) -> None:
+    """Each letter more would be in both queues; once it is over the others go on, or not at all."""
+    asked, answered = threading.Event(), threading.Event()
+    tries = count(1)
+
+    def failing(call: str, handles: list[str]) -> list[str]:
+        if next(tries) == 1:
+            return ["InternalError"]
+        asked.set()
+        assert answered.wait(60)
+        return [""]
+
+    at.queue._answer = failing  # type: ignore[method-assign,assignment]
+    assert at.tally.may_send()
+    with ThreadPoolExecutor(2) as threads:
+        deleting = threads.submit(at.hand_over, 1)
+        assert asked.wait(60)
+        sending = threads.submit(at.tally.may_send)
+        assert not wait([sending], 0.2).done
+        answered.set()
+        assert sending.result(60)
+        deleting.result(60)
+    assert at.halt == ""
+
+
+def test_who_waits_to_send_does_not_once_the_run_stops() -> None:
+    tally = Tally(Progress())
+    with tally.sends_wait():
+        tally.stop("not-deleted", "no")
+        assert not tally.may_send()
 
 
 def test_a_letter_that_is_not_in_the_queue_any_more_is_not_deleted(at: Setting) -> None:

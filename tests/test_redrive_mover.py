@@ -151,3 +151,20 @@ def test_room_that_is_not_used_is_free_again() -> None:
         assert (again, rest) == (LOAD, 0)
     with Tally(Progress()).reserved(LOAD) as unlimited:
         assert unlimited == LOAD
+
+
+def test_what_was_received_when_the_run_stops_is_not_sent_and_stays(ledger: Ledger) -> None:
+    """Nothing is begun after a deletion was refused: a thread that has its letters gives them back."""
+    to, queue = FakeDestination(), FakeQueue(batches=[[held(1)]])
+    ours = mover(queue, ledger, to, limit=5)
+    real = queue.receive
+
+    def receive(limit: int, **more: int) -> list[Held]:
+        received = real(limit, **more)
+        ours.tally.stop("not-deleted", "denied")
+        return received
+
+    queue.receive = receive  # type: ignore[method-assign,assignment]
+    ramp(ours)
+    ours.finish()
+    assert (to.log, ledger.reasons_left(), ours.tally.remaining(5)) == ([], {NOT_REACHED: 1}, 5)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.batch import EventType
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
-from workers_kit import TRACE, context, fan_event, kinesis, measured, said, sqs
+from workers_kit import TRACE, context, fan_event, kinesis, measured, said, spans, sqs
 
 from workers.common import settings, tracing
 from workers.common.batch import Answer, Record, process
@@ -104,22 +104,6 @@ def test_near_the_deadline_records_are_reported_without_being_begun(
     assert all(line.message.startswith("record not begun, reported as failed") for line in told)
 
 
-def test_after_a_failure_records_of_its_key_are_held_back(capsys: pytest.CaptureFixture[str]) -> None:
-    done: list[str] = []
-
-    def one(record: Record) -> None:
-        failing("message-0001")(record)
-        done.append(record_id(record))
-
-    batch = sqs({}, "key", {}, "key")
-    answer = handled(batch, one, kind=EventType.SQS, key=lambda record: str(record["body"]))
-    assert done == ["message-0000", "message-0002"]
-    assert reported(answer) == ["message-0001", "message-0003"]
-    assert [line.fields["errorType"] for line in said(capsys.readouterr().out) if line.level == "WARN"] == [
-        "HeldBack"
-    ]
-
-
 def test_each_record_goes_on_with_its_own_trace(capsys: pytest.CaptureFixture[str]) -> None:
     log = logging.getLogger("oneWorker")
     other = {"correlationId": "another-one", "traceparent": f"00-{'5' * 32}-{'6' * 16}-01"}
@@ -135,3 +119,12 @@ def test_each_record_goes_on_with_its_own_trace(capsys: pytest.CaptureFixture[st
     assert len({correlation for correlation, _ in seen}) == 3
     lines = [line for line in said(capsys.readouterr().out) if line.message == "seen"]
     assert [(line.fields["correlationId"], line.fields["traceId"]) for line in lines] == seen
+
+
+def test_a_record_of_the_invocations_own_trace_is_a_step_of_the_invocation() -> None:
+    with spans() as ended:
+        handled(kinesis(fan_event(1)), failing(), kind=EventType.KinesisDataStreams)
+    step, invocation = ended
+    assert (step.name, invocation.name) == ("record", "oneWorker")
+    assert step.parent is not None
+    assert step.parent.span_id == invocation.context.span_id

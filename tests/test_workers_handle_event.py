@@ -185,6 +185,8 @@ def test_a_batch_that_the_stream_did_not_take_at_all_fails_the_function(proxy: F
     proxy.set_rules(denied("kinesis", "PutRecords"))
     with pytest.raises(NothingHandledError, match="all 2 messages failed"):
         invoke(sqs(activity(1), activity(2)))
+    with pytest.raises(NothingHandledError, match="all 2 messages failed"):
+        invoke(sqs("poison", activity(3)))
 
 
 def test_without_the_table_of_profiles_only_profiles_come_again(aws: EmbeddedAws) -> None:

@@ -82,6 +82,7 @@ def test_removals_are_told_only_where_a_flag_says_so(monkeypatch: pytest.MonkeyP
         (record(1, 1, eventID=None), "eventID is not text of 1 to 256 characters"),
         (record(1, 1, eventName="OTHER"), "it has no image of the item"),
         (record(1), "it has no image of the item"),
+        (record(1, None, 20, eventName="MODIFY"), "it has no image of the item"),
         (record(1, 1, dynamodb={"SequenceNumber": "1", "NewImage": image(1)}), "Keys is missing"),
         (record(1, 1) | {"dynamodb": {**record(1, 1)["dynamodb"], "ApproximateCreationDateTime": "x"}},
          "ApproximateCreationDateTime is no time"),

@@ -116,8 +116,9 @@ def test_a_failure_is_told_in_one_line_and_goes_on_to_lambda(capsys: pytest.Capt
 
 
 def test_metrics_have_the_worker_and_the_environment_as_dimensions(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "another-dimension")
     one = context()
     handle({}, one)
     line = next(json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line)
@@ -187,6 +188,11 @@ def test_an_id_that_is_none_is_replaced(bad: object) -> None:
     assert check(found.correlation_id)
     assert found.traceparent == ""
     assert from_names({"x-correlation-id": bad}, "the-fallback").correlation_id == "the-fallback"
+
+
+def test_a_trace_that_is_all_zeros_is_none() -> None:
+    for trace, span in (("0" * 32, "1" * 16), ("1" * 32, "0" * 16)):
+        assert from_names({"traceparent": f"00-{trace}-{span}-01"}).traceparent == ""
 
 
 def test_ids_survive_each_way_of_carrying_them() -> None:

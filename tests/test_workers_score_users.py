@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -16,9 +17,13 @@ from opskit.invoke.model import SET_ASIDE
 from opskit.redrive.kinds import Kind, kind_of_text
 from opskit.redrive.records import Batch
 from workers.common import clients
+from workers.common.carry import Carried
 from workers.common.events import WrongEventError
 from workers.common.poison import LARGEST_BYTES, TooManyUnreadableError
-from workers.score_users.handler import BatchFailedError
+from workers.score_users.handler import BatchFailedError, answer
+from workers.score_users.model import Scoring
+from workers.score_users.settings import Table
+from workers.score_users.store import Store
 
 EVENTS = Path(__file__).parents[1] / "workers" / "score_users" / "events"
 
@@ -171,7 +176,7 @@ def test_a_failed_queue_that_takes_less_than_sqs_gets_the_name_too(
 
 def test_data_that_is_no_base64_is_set_aside() -> None:
     batch = kinesis(fan_event(1), fan_event(2))
-    batch["Records"][0]["kinesis"]["data"] = "not base64!"
+    batch["Records"][0]["kinesis"]["data"] += "!"
     assert invoke(batch) == {"batchItemFailures": []}
     assert len(letters()) == 1
     assert scores() == {"fan-1": 20}
@@ -204,6 +209,11 @@ def test_without_the_feature_a_poison_record_is_left_to_the_mapping(monkeypatch:
     assert letters() == []
 
 
+def test_as_many_unreadable_records_as_may_be_are_set_aside() -> None:
+    assert invoke(kinesis(fan_event(1), *[b"{"] * 10)) == {"batchItemFailures": []}
+    assert len(letters()) == 10
+
+
 def test_many_unreadable_records_are_an_error_of_the_function_and_none_is_set_aside() -> None:
     batch = kinesis(fan_event(1), *[b"{"] * 11)
     with pytest.raises(TooManyUnreadableError, match="11 records are unreadable: data is not JSON"):
@@ -221,9 +231,9 @@ def test_a_fan_whose_write_fails_is_reported_by_the_lowest_sequence_number(
     batch = kinesis(b"{", fan_event(1), b"{", fan_event(2, userId="fan-2"), fan_event(3))
     with FaultProxy(shared_aws.endpoint, [throttled("dynamodb", "UpdateItem", every=2)]) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
-        answer = invoke(batch)
+        failed = reported(invoke(batch))
     monkeypatch.setenv("AWS_ENDPOINT_URL", shared_aws.endpoint)
-    assert reported(answer) == [sequence(batch, 1)]
+    assert failed == [sequence(batch, 1)]
     assert scores() == {"fan-2": 20}
     assert len(letters()) == 1  # the second lies behind the failed one, and comes again with it
     lines = [line for line in said(capsys.readouterr().out) if line.level == "ERROR"]
@@ -327,8 +337,6 @@ def test_a_table_that_is_missing_fails_the_batch(monkeypatch: pytest.MonkeyPatch
 
 
 def test_two_writers_of_one_fan_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from workers.score_users.store import Store  # noqa: PLC0415
-
     read, raced = Store._read, []
 
     def overtaken(self: Store, user_id: str) -> Any:
@@ -342,6 +350,19 @@ def test_two_writers_of_one_fan_lose_nothing(monkeypatch: pytest.MonkeyPatch) ->
     assert invoke(kinesis(fan_event(1))) == {"batchItemFailures": []}
     assert scores() == {"fan-1": 40}
     assert items()["fan-1"]["version"]["N"] == "2"
+
+
+def test_what_somebody_has_just_written_is_read() -> None:
+    table, scoring = (
+        Table(name="scores", writers=1, rounds=1),
+        Scoring(half_life_days=1, window_days=1, most=1, activities={}),
+    )
+    client = SimpleNamespace(get_item=lambda **asked: {} if asked["ConsistentRead"] is True else None)
+    assert Store(client, table, scoring).apply("fan-1", [], Carried("an-id")) is None
+
+
+def test_one_fan_that_fails_of_two_fails_no_batch() -> None:
+    assert answer({7}, 2) == {"batchItemFailures": [{"itemIdentifier": "7"}]}
 
 
 def test_attributes_of_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,11 @@
 """What tests of the workers share: events as Lambda sends them, and readers of lines, metrics and spans."""
 
 import base64
+import contextlib
 import json
+import socket
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -134,3 +138,26 @@ def spans() -> Iterator[list[ReadableSpan]]:
         yield ended
     finally:
         exporter.into = None
+
+
+@contextmanager
+def dripping() -> Iterator[str]:
+    """Give the URL of a server that takes a request and sends headers of its answer without end."""
+    ended = threading.Event()
+
+    def answer(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\n")
+            while not ended.is_set():
+                connection.sendall(b"x-drop: x\r\n")
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=answer, args=(listening,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            ended.set()
+            thread.join()

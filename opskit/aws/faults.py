@@ -54,6 +54,11 @@ def is_systemic(code: str) -> bool:
     return code.rpartition(".")[2] in _SYSTEMIC  # SQS says AWS.SimpleQueueService.<code> to some
 
 
+def is_denied(code: str) -> bool:
+    """Tell whether `code` says that a right is missing: the same call is denied again."""
+    return code.rpartition(".")[2] in _DENIED
+
+
 _DENIED = frozenset(
     {
         "AccessDenied",

@@ -1,6 +1,6 @@
 """One SQS queue's messages: received whole, sent, hidden and deleted in batches, each entry's fate told."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,7 @@ class Queue:
         self.arn = arn
         self.name = url.rpartition("/")[2]
         self.fifo = self.name.endswith(".fifo")
+        self._aws = aws
         self._client = aws.client("sqs")
 
     def attributes(self) -> Mapping[str, str]:
@@ -82,18 +83,26 @@ class Queue:
 
     def delete(self, handles: Sequence[str]) -> list[str]:
         """Delete messages; return a reason for each that was not, "" for each that was."""
-        return self._batched("delete_message_batch", [{"ReceiptHandle": handle} for handle in handles])
+        return self._deleted(self._client, handles)
+
+    def delete_once(self, handles: Sequence[str]) -> list[str]:
+        """Delete messages as `delete` does, by requests that are made once: the caller tries again."""
+        return self._deleted(self._aws.client_once("sqs"), handles)
+
+    def _deleted(self, client: Any, handles: Sequence[str]) -> list[str]:
+        entries = [{"ReceiptHandle": handle} for handle in handles]
+        return self._batched(client.delete_message_batch, entries)
 
     def hide(self, handles: Sequence[str], seconds: int) -> list[str]:
         """Hide messages in flight for `seconds` from now, 0 shows them; return reasons as `delete` does."""
         entries = [{"ReceiptHandle": handle, "VisibilityTimeout": seconds} for handle in handles]
-        return self._batched("change_message_visibility_batch", entries)
+        return self._batched(self._client.change_message_visibility_batch, entries)
 
-    def _batched(self, call: str, entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    def _batched(self, call: Callable[..., Any], entries: Sequence[Mapping[str, Any]]) -> list[str]:
         reasons: list[str] = []
         for some in in_tens(entries):
             named = [{"Id": str(number), **entry} for number, entry in enumerate(some)]
-            answer = getattr(self._client, call)(QueueUrl=self.url, Entries=named)
+            answer = call(QueueUrl=self.url, Entries=named)
             done = {entry["Id"] for entry in answer.get("Successful", ())}
             failed = {entry["Id"]: entry for entry in answer.get("Failed", ())}
             reasons += ["" if one["Id"] in done else _reason(failed.get(one["Id"])) for one in named]

@@ -98,7 +98,7 @@ def _finding(rows: Sequence[Row], cell: Cell) -> Finding:
         summary=cell.summary,
         since=cell.since,
         evidence=(measured,) if cell.value is not None else (),
-        fix=(next_command(rows[0].worker, rows[0].place, cell.indicator),),
+        fix=(next_command(rows[0].worker, rows[0].place, cell.indicator, cell.queue),),
     )
 
 

@@ -102,7 +102,7 @@ def _documents(text: str, name: str) -> list[Json]:
     if not text.strip():
         raise UsageError(f"{name}: it is empty")
     try:
-        document = json.loads(text)
+        document = _strictly(text)
     except (ValueError, RecursionError) as error:
         return _of_lines(text, name, error)
     listed = document.get("Messages") if isinstance(document, dict) else document
@@ -118,12 +118,21 @@ def _of_lines(text: str, name: str, fault: Exception) -> list[Json]:
     lines = [line for line in text.splitlines() if line.strip()]
     for line in lines:
         try:
-            found.append(json.loads(line))
+            found.append(_strictly(line))
         except (ValueError, RecursionError):
             at = f" at line {fault.lineno}" if isinstance(fault, json.JSONDecodeError) else ""
-            reason = fault.msg if isinstance(fault, json.JSONDecodeError) else "nested too deep"
+            reason = getattr(fault, "msg", "nested too deep" if isinstance(fault, RecursionError) else fault)
             raise UsageError(f"{name}: no JSON{at}: {reason}") from None
     return found
+
+
+def _strictly(text: str) -> Json:
+    """Return a JSON document; ValueError for NaN and Infinity too, which Lambda takes for none."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no number of JSON")
+
+    return json.loads(text, parse_constant=refuse)
 
 
 def chosen(letters: Sequence[Letter], number: int | None, name: str) -> tuple[Letter, ...]:
@@ -193,7 +202,10 @@ def _batch_of(letters: Sequence[Letter], worker: Worker, name: str, account: str
             "--letter N takes one",
         )
     arn = f"arn:aws:sqs:{worker.region}:{account}:{worker.sources[0].name}"
-    return payload(json.dumps(queue_event(letters, arn), ensure_ascii=False))
+    try:
+        return payload(json.dumps(queue_event(letters, arn), ensure_ascii=False))
+    except UnicodeEncodeError as error:  # half a surrogate pair, which JSON can name
+        raise UsageError(f"{name}: a message is no text that SQS takes ({error.reason})") from error
 
 
 def _of_stream(letter: Letter, worker: Worker, name: str) -> Payload | Batch:

@@ -161,7 +161,7 @@ class _Conversation:
                 return None
             self._buffer += more
         line, _, self._buffer = self._buffer.partition(b"\n")
-        said: Mapping[str, Any] = json.loads(line)
+        said: Mapping[str, Any] = json.loads(line, parse_constant=str)  # NaN, which is no JSON, by its name
         return said
 
     def _ended(self, said: Mapping[str, Any] | None, init_ms: float | None) -> Ran:

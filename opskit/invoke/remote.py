@@ -102,7 +102,7 @@ def _refused(error: Exception, function: Function) -> CannotLookError:
 
 def _parsed(body: bytes) -> Json:
     try:
-        return json.loads(body) if body else None
+        return json.loads(body, parse_constant=str) if body else None  # NaN, which is no JSON, by its name
     except ValueError:  # a handler's own stream, or a runtime of one's own
         return body.decode(errors="replace")
 

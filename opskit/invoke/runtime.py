@@ -21,6 +21,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+LARGEST_BYTES = 6_291_556
+"""What Lambda takes of an answer, by the words in which it refuses a larger one (Lambda quotas: 6 MB)."""
+
 
 class Context:
     """What a handler is given beside its event, with the names that Lambda's Python runtime has."""
@@ -62,7 +65,11 @@ class Invocation:
         result = handler(event, Context(self._asked["requestId"], self._asked["functionArn"], deadline))
         took_ms = self._passed_ms()
         self._stage = "result"
-        text = json.dumps(result, ensure_ascii=False)
+        text = json.dumps(result, ensure_ascii=False, default=_plain)
+        if len(text.encode()) > LARGEST_BYTES:
+            raise ResultTooLargeError(
+                f"Response payload size exceeded maximum allowed payload size ({LARGEST_BYTES} bytes)."
+            )
         self._tell({"result": json.loads(text), "tookMs": took_ms, "memoryMb": memory_mb()})
 
     def failed(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -85,6 +92,8 @@ class Invocation:
         return found  # type: ignore[no-any-return]  # it was just seen to be callable
 
     def _named(self, kind: type[BaseException], error: BaseException) -> tuple[str, str]:
+        if isinstance(error, ResultTooLargeError):
+            return "Function.ResponseSizeTooLarge", str(error)
         if self._stage == "result":
             return "Runtime.MarshalError", f"Unable to marshal response: {error}"
         module = self._asked["handler"].rpartition(".")[0]
@@ -130,6 +139,19 @@ def _import_from(root: str, package: str) -> None:
 
 class HandlerNotFoundError(Exception):
     """The module has no such function."""
+
+
+class ResultTooLargeError(Exception):
+    """Lambda would not take the result."""
+
+
+def _plain(value: object) -> int | float:
+    """Return a Decimal, of which a table's numbers are, as the number that Lambda's runtime writes."""
+    from decimal import Decimal  # noqa: PLC0415 - the worker's own time and memory are told
+
+    if not isinstance(value, Decimal):
+        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+    return int(value) if value.is_finite() and value.as_tuple().exponent == 0 else float(value)
 
 
 def _is_the_workers(frame: traceback.FrameSummary) -> bool:

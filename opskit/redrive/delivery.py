@@ -5,8 +5,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from opskit.aws.faults import FAULTS, explain, is_systemic
-from opskit.aws.sqs import Queue
+from opskit.aws.faults import FAULTS, explain, is_denied, is_systemic
+from opskit.aws.sqs import Queue, in_tens
 from opskit.redrive.hand import Hand
 from opskit.redrive.ledger import Fate, Ledger, State
 from opskit.redrive.letter import Held, Letter
@@ -17,6 +17,7 @@ from opskit.redrive.tally import Tally
 TRIES = 5
 BACKOFF_S = 0.2
 Told = Sequence[tuple[Held, Outcome]]
+_UNREACHED = frozenset({"ConnectTimeoutError", "EndpointConnectionError"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,14 @@ class Sent:
 
     letter: Letter
     new_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Undeleted:
+    letters: Sequence[Held]
+    reason: str
+    hopeless: bool
+    """No deletion would be carried out now."""
 
 
 class Delivery:
@@ -75,28 +84,44 @@ class Delivery:
     def delete(self, letters: Sequence[Held]) -> None:
         """Delete what the destination has; what cannot be deleted stays written down as sent, and stops it.
 
-        A letter without a handle is not in the queue any more.
+        A letter without a handle is not in the queue any more. What is refused for a reason that would meet
+        every call stops it at once; while anything else is tried again, no thread begins to send.
         """
         self._gone([held for held in letters if not held.handle])
-        open_ = [held for held in letters if held.handle]
-        reasons = [""]
-        for attempt in range(TRIES):
-            if not open_:
-                return
-            if attempt:
-                time.sleep(BACKOFF_S * 2**attempt)
+        left = self._try([held for held in letters if held.handle])
+        if left.letters and not left.hopeless:
+            with self._tally.sends_wait():
+                left = self._try_again(left)
+        if left.letters:
+            said = f"{len(left.letters)} messages were sent and could not be deleted: {left.reason}"
+            self._tally.stop("not-deleted", said)
+            self._hand.let_go(held.letter.message_id for held in left.letters)
+
+    def _try_again(self, left: _Undeleted) -> _Undeleted:
+        for attempt in range(1, TRIES):
+            time.sleep(BACKOFF_S * 2**attempt)
+            left = self._try(left.letters)
+            if not left.letters or left.hopeless:
+                break
+        return left
+
+    def _try(self, letters: Sequence[Held]) -> _Undeleted:
+        """Delete letters once; return those that are not deleted."""
+        reasons: list[str] = []
+        hopeless = False
+        for some in in_tens(letters):
             try:
-                reasons = self._queue.delete([self._hand.handle(held) for held in open_])
+                reasons += self._queue.delete_once([self._hand.handle(held) for held in some])
             except FAULTS as error:
-                reasons = [explain(error, "sqs", "DeleteMessageBatch").text] * len(open_)
-            told = list(zip(open_, reasons, strict=True))
-            self._gone([held for held, reason in told if not reason])
-            open_ = [held for held, reason in told if reason]
-        if not open_:
-            return
-        self._hand.let_go(held.letter.message_id for held in open_)
-        reason = next(filter(None, reasons))
-        self._tally.stop("not-deleted", f"{len(open_)} messages were sent and could not be deleted: {reason}")
+                fault = explain(error, "sqs", "DeleteMessageBatch")
+                hopeless = _would_meet_all(fault.code)
+                rest = len(letters) - len(reasons) if hopeless else len(some)
+                reasons += [fault.text] * rest
+                if hopeless:
+                    break
+        self._gone([held for held, reason in zip(letters, reasons, strict=True) if not reason])
+        open_ = [held for held, reason in zip(letters, reasons, strict=True) if reason]
+        return _Undeleted(open_, next(filter(None, reasons), ""), hopeless)
 
     def _gone(self, letters: Sequence[Held]) -> None:
         if letters:
@@ -170,3 +195,8 @@ class Delivery:
         lost = [(held, last[held.letter.message_id]) for held in pending]
         self._fail(lost)
         self._tally.stop("not-taken", f"{self._destination.name} does not take messages: {lost[0][1].reason}")
+
+
+def _would_meet_all(code: str) -> bool:
+    """Tell a fault of credentials or rights; a network that is away may be back at the next try."""
+    return is_denied(code) or (is_systemic(code) and code not in _UNREACHED)

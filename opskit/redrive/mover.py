@@ -120,7 +120,8 @@ class Mover:
             if found is not None:
                 self._settle(found)
                 if found.chosen:
-                    self._hand_over(found.chosen, found.doubtful)
+                    act = self._hand_over if self.tally.may_send() else self._keep_for_later
+                    act(found.chosen, found.doubtful)
 
     def _found(self, pace: Pace, free: int) -> Sorted | None:
         """Return what may go now, of `free` letters; None if none may yet."""

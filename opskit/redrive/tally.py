@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 from opskit.errors import OpskitError
 
+WAIT_S = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class Halt:
@@ -45,6 +47,7 @@ class Tally:
         self._limit = limit
         self._claimed = start.moved + start.returned + open_
         self._reserved = 0
+        self._retrying = 0
 
     @property
     def progress(self) -> Progress:
@@ -89,6 +92,23 @@ class Tally:
         finally:
             with self._lock:
                 self._reserved -= some
+
+    @contextmanager
+    def sends_wait(self) -> Iterator[None]:
+        """Let no thread begin to send: what is sent and cannot be deleted is there twice."""
+        with self._lock:
+            self._retrying += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._retrying -= 1
+
+    def may_send(self) -> bool:
+        """Return once sends need not wait: whether this run goes on."""
+        while self._retrying and not self.stopped.wait(WAIT_S):
+            pass
+        return not self.stopped.is_set()
 
     def stop(self, what: str, reason: str) -> None:
         """Stop after the batches in hand; the first reason counts."""

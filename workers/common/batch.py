@@ -26,10 +26,6 @@ Record = Mapping[str, Any]
 Answer = Mapping[str, Any]
 
 
-class HeldBack(Exception):  # noqa: N818 - the record is well
-    """A record that was not begun because an earlier one with its key failed: order is kept."""
-
-
 def process(
     records: list[dict[str, Any]],
     handle_one: Callable[[Record], None],
@@ -37,15 +33,13 @@ def process(
     kind: EventType,
     run: Run[Any],
     need_ms: int = 1,
-    key: Callable[[Record], str] | None = None,
 ) -> Answer:
     """Handle each record in its own span and with its own ids, and return the partial batch response.
 
     An exception of `handle_one` is that record's failure. A record that finds less than `need_ms` left is
-    reported as failed without being begun, so it comes again. With `key`, records after a failed one of the
-    same key are held back, so that order per key is kept.
+    reported as failed without being begun, so it comes again.
     """
-    each = _Each(handle_one, run, need_ms, key)
+    each = _Each(handle_one, run, need_ms)
     processor = BatchProcessor(kind)
     try:
         with processor(records, each):
@@ -68,47 +62,34 @@ def _all_failed(processor: BatchProcessor) -> BatchProcessingError:
 class _Each:
     """Powertools' record handler: one record in its scope, its failure told there."""
 
-    def __init__(
-        self,
-        handle_one: Callable[[Record], None],
-        run: Run[Any],
-        need_ms: int,
-        key: Callable[[Record], str] | None,
-    ) -> None:
+    def __init__(self, handle_one: Callable[[Record], None], run: Run[Any], need_ms: int) -> None:
         self._handle_one = handle_one
         self._run = run
         self._need_ms = need_ms
-        self._key = key
-        self._failed: set[str] = set()
 
     def __call__(self, record: Any) -> None:
         """Handle one record, which Powertools gives as its own class."""
         raw = record.raw_event
-        group = self._key(raw) if self._key else ""
         attributes = {"record.id": record_id(raw)}
         with (
             tracing.continued("record", record_carried(raw), attributes=attributes),
             contextlib.ExitStack() as stack,
         ):
-            stack.push(functools.partial(self._told, raw, group))
+            stack.push(functools.partial(self._told, raw))
             self._run.deadline.check(self._need_ms, "the record")
-            if self._key and group in self._failed:
-                raise HeldBack("an earlier record with its key failed")
             self._handle_one(raw)
 
     def _told(
         self,
         raw: Record,
-        group: str,
         _kind: type[BaseException] | None,
         error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
         if error is None:
             return
-        self._failed.add(group)
         said = {"recordId": record_id(raw), "errorType": type(error).__name__}
-        if isinstance(error, DeadlineNear | HeldBack):
+        if isinstance(error, DeadlineNear):
             self._run.log.warning("record not begun, reported as failed: %s", error, extra=said)
         else:
             self._run.log.error("record failed", exc_info=error, extra=said)

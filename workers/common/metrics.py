@@ -10,6 +10,7 @@ NAMESPACE = "FanIdentity"
 def of(worker: str, environment: str) -> EphemeralMetrics:
     """Return the metrics of a worker for one invocation."""
     made = EphemeralMetrics(namespace=NAMESPACE)
+    made.service = ""  # of POWERTOOLS_SERVICE_NAME it would make a third dimension
     made.set_default_dimensions(worker=worker, environment=environment)
     return made
 

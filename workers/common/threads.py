@@ -1,4 +1,4 @@
-"""Work on many things at once, each in the ids, span and deadline of who asks; its failure a value."""
+"""Work in other threads, in the ids, span and deadline of who asks: on many things, or for so long."""
 
 import contextvars
 from collections.abc import Callable, Iterable
@@ -13,3 +13,16 @@ def each(work: Callable[[T], object], things: Iterable[T], threads: int) -> list
     with ThreadPoolExecutor(threads) as pool:
         futures = [pool.submit(contextvars.copy_context().run, work, one) for one in things]
     return [future.exception() for future in futures]
+
+
+def within(seconds: float, work: Callable[[], T]) -> T:
+    """Return what the work returns; TimeoutError after so many seconds.
+
+    For calls whose own timeout is that of each step and not of all, such as httpx's of each read. What is not
+    waited for goes on in its thread until its connection ends, and nobody hears of it.
+    """
+    pool = ThreadPoolExecutor(1)
+    try:
+        return pool.submit(contextvars.copy_context().run, work).result(seconds)
+    finally:
+        pool.shutdown(wait=False)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pybreaker
 import stamina
 
-from workers.common import clients, tracing
+from workers.common import clients, threads, tracing
 from workers.handle_event.events import FanEvent
 from workers.handle_event.settings import Notify
 
@@ -91,17 +91,22 @@ class Gateway:
         import httpx  # noqa: PLC0415 - half of a cold start, and only profiles need it
 
         timeout_s = max(0.001, min(self._rules.timeout_s, ends_at - time.monotonic()))
-        headers = {**tracing.carried().headers(), "Idempotency-Key": event.id}
-        until = time.monotonic() + timeout_s  # httpx's own timeout is that of each read, not of all
-        document = event.document()
         try:
-            with client.stream("POST", PATH, json=document, headers=headers, timeout=timeout_s) as answer:
-                for _ in answer.iter_raw():
-                    if time.monotonic() > until:
-                        raise GatewayError(f"the notification gateway: no answer in {timeout_s:.1f} s")
+            answer = threads.within(timeout_s, functools.partial(_post, client, event, timeout_s))
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise GatewayError("the notification gateway: no answer in time") from error
         except httpx.HTTPError as error:
             raise GatewayError(f"the notification gateway: {type(error).__name__}") from error
         _check(answer)
+
+
+def _post(client: "httpx.Client", event: FanEvent, timeout_s: float) -> "httpx.Response":
+    """Return the answer, without what it says."""
+    headers = {**tracing.carried().headers(), "Idempotency-Key": event.id}
+    with client.stream("POST", PATH, json=event.document(), headers=headers, timeout=timeout_s) as answer:
+        for _ in answer.iter_raw():
+            pass
+    return answer
 
 
 def _check(answer: "httpx.Response") -> None:

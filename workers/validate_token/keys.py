@@ -7,11 +7,15 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jwt
 
-from workers.common import clients
+from workers.common import clients, threads
 from workers.validate_token.settings import IdentityProvider
+
+if TYPE_CHECKING:
+    import httpx
 
 FILE = "file:"
 """Begins a jwks_url that is a file beside the settings: for a machine without the provider."""
@@ -119,19 +123,23 @@ def _of_file(path: Path) -> bytes:
 
 
 def _over_http(url: str, timeout_s: float) -> bytes:
-    """Read at most so long and so much: httpx's own timeout is that of each read, not of all."""
     import httpx  # noqa: PLC0415 - half of a cold start, and needed only when keys are fetched
 
     client = clients.http("")  # made at first use, which takes a while; the time is that of the answer
-    ends_at = time.monotonic() + timeout_s
-    document = b""
     try:
-        with client.stream("GET", url, timeout=timeout_s) as answer:
-            answer.raise_for_status()
-            for part in answer.iter_bytes():
-                document += part
-                if len(document) > LARGEST_BYTES or time.monotonic() > ends_at:
-                    raise FetchError(f"more than {LARGEST_BYTES} bytes or {timeout_s:.1f} s")
+        return threads.within(timeout_s, functools.partial(_document, client, url, timeout_s))
+    except TimeoutError as error:
+        raise FetchError(f"no answer in {timeout_s:.1f} s") from error
     except httpx.HTTPError as error:
         raise FetchError(f"{type(error).__name__}: {error}") from error
+
+
+def _document(client: "httpx.Client", url: str, timeout_s: float) -> bytes:
+    document = b""
+    with client.stream("GET", url, timeout=timeout_s) as answer:
+        answer.raise_for_status()
+        for part in answer.iter_bytes():
+            document += part
+            if len(document) > LARGEST_BYTES:
+                raise FetchError(f"more than {LARGEST_BYTES} bytes")
     return document

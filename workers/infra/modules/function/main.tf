@@ -31,7 +31,7 @@ resource "aws_lambda_function" "this" {
 
   environment {
     variables = merge(
-      { CONFIG_ENV = var.worker.env, POWERTOOLS_SERVICE_NAME = var.worker.name },
+      { CONFIG_ENV = var.worker.env },
       { for name in ["OTEL_EXPORTER_OTLP_ENDPOINT"] : name => var.otlp_endpoint if var.otlp_endpoint != "" },
     )
   }
