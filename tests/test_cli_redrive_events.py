@@ -128,16 +128,20 @@ class Working:
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
-        self._thread.join(20)
+        self._thread.join(100)
+        self._look()
 
     def _work(self) -> None:
         while not self._done.wait(0.1):
-            for request in self._requests() - self.seen:
-                self.seen.add(request)
-                if not self.back:
-                    self._write(request)
-                else:
-                    self.mailer.letter('{"again": true}', request)
+            self._look()
+
+    def _look(self) -> None:
+        for request in self._requests() - self.seen:
+            self.seen.add(request)
+            if not self.back:
+                self._write(request)
+            else:
+                self.mailer.letter('{"again": true}', request)
 
     def _requests(self) -> set[str]:
         found: set[str] = set()

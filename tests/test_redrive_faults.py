@@ -22,6 +22,8 @@ from batch_faults import (
 from conftest import EmbeddedAws
 from redrives import DEAD, SOURCE, Opskit, Running, counted, fill, messages, proven
 
+pytestmark = pytest.mark.timeout(600)
+
 MESSAGES = 200
 THREADS = 8
 """As many as RATE calls for."""
