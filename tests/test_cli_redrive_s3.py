@@ -6,8 +6,10 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import ClientError
 from conftest import EmbeddedAws
 from envelope import check
 from faults import FaultProxy, denied
@@ -93,6 +95,18 @@ def test_each_goes_to_its_function_and_is_deleted_then(bucket: Bucket, opskit: R
     again = opskit("redrive-dlq", bucket.url, "--apply", "--yes")
     assert (again.code, again.out.splitlines()[0]) == (0, f"{bucket.url}: 1 of 1 failure taken and deleted")
     assert bucket.keys == ["elsewhere/mine"]
+
+
+def test_what_cannot_be_read_is_no_finding_but_unknown(
+    bucket: Bucket, opskit: Redrive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.fill(1)
+    answer = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
+    monkeypatch.setattr("opskit.aws.objects.Bucket.read", Mock(side_effect=answer))
+    told = opskit("redrive-dlq", bucket.url, "--output", "json")
+    document = check(told.out)
+    assert (told.code, document["verdict"], document["findings"]) == (3, "unknown", [])
+    assert [gap["reason"] for gap in document["gaps"]] == ["denied: needs s3:GetObject"]
 
 
 def test_what_was_taken_and_not_deleted_is_gone_on_with(bucket: Bucket, opskit: Redrive) -> None:

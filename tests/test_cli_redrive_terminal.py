@@ -88,7 +88,10 @@ def test_who_says_yes_gets_a_line_that_changes_and_a_receipt(
     question = f"Move dead letters of {post.dead} to {post.source}? [y/N]: "
     terminal.wait_for(question)
     before, _, _ = terminal.seen.partition(question)
-    assert "DRY RUN: " in before
+    assert "TO BE DONE: " in before
+    assert "DRY RUN" not in before
+    _, _, plan = before.rpartition("opskit: TO BE DONE")
+    assert all(len(line) <= 72 or "opskit " in line for line in plan.splitlines()), plan
     assert "then: no canary (--force)" in before
     assert depth(embedded_aws, post.dead_url) == 12
     terminal.type("y\n")

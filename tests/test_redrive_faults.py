@@ -72,7 +72,7 @@ def named(receipt: dict[str, Any]) -> list[str]:
         pytest.param(SEND, refused("ServiceUnavailable", 503), 4, True, id="sends answered 503"),
         pytest.param(SEND, failed_after, 4, True, id="sends carried out and answered 503"),
         pytest.param(SEND, garbled, 4, True, id="sends answered by somebody else"),
-        pytest.param(SEND, refused("ThrottlingException", 400), 3, False, id="sends throttled"),
+        pytest.param(SEND, refused("RequestThrottled", 403), 3, False, id="sends throttled"),
         pytest.param(SEND, entries_fail, 2, False, id="entries of sends fail"),
         pytest.param(SEND, entries_left_out, 3, True, id="entries of sends are left out of the answer"),
         pytest.param(DELETE, dropped, 3, False, id="deletions that are cut off before"),

@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 from letters import message_id
 from redrive_fakes import FakeDestination, FakeQueue, fault, held, ids
 
@@ -168,3 +169,29 @@ def test_what_was_received_when_the_run_stops_is_not_sent_and_stays(ledger: Ledg
     ramp(ours)
     ours.finish()
     assert (to.log, ledger.reasons_left(), ours.tally.remaining(5)) == ([], {NOT_REACHED: 1}, 5)
+
+
+def test_a_stop_waits_for_one_letter_where_each_may_take_long(ledger: Ledger) -> None:
+    to = FakeDestination()
+    ours = mover(FakeQueue(batches=[[held(n) for n in (1, 2, 3)]]), ledger, to, limit=3)
+    ours._at_once = 1
+    to.before = lambda: ours.tally.stop("guard", "the consumer fails")
+    ramp(ours)
+    ours.finish()
+    assert to.log == [("deliver", ids(1))]
+    assert ledger.reasons_left() == {NOT_REACHED: 2}
+
+
+def test_a_right_to_hide_that_is_missing_is_named(ledger: Ledger) -> None:
+    queue = FakeQueue(batches=[[held(1)]])
+    denied = ClientError(
+        {"Error": {"Code": "AccessDenied", "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 403}},
+        "ChangeMessageVisibilityBatch",
+    )
+    queue.fault, queue.fifo = denied, True
+    ledger.sending([(held(1), "")])
+    ledger.fates([Fate(message_id(1), State.FAILED, reason="no")])
+    ours = mover(queue, ledger, FakeDestination(), limit=5)
+    ramp(ours)
+    assert ours.tally.halt is not None
+    assert ours.tally.halt.reason == "denied: needs sqs:ChangeMessageVisibility"

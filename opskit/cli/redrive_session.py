@@ -182,6 +182,8 @@ class Session:
 def _ask(planned: Plan, shared: SharedOptions, session: Session) -> None:
     """Show the plan to whoever is at the terminal, and ask."""
     refuse_unasked()
-    told = session.told(planned, "")
-    out.note(render(told, Output.PLAIN, out.canvas(shared)))
+    told = replace(session.told(planned, ""), asked=True)
+    # Fitted to the terminal, which breaks lines in the middle of a word; a note begins with "opskit: ".
+    canvas = out.canvas(shared)
+    out.note(render(told, Output.TABLE, replace(canvas, width=max(40, canvas.width - len("opskit: ")))))
     ask(f"Move dead letters of {planned.box.name} to {planned.to}?")

@@ -84,7 +84,7 @@ class Crew:
         try:
             self._work()
         except FAULTS as error:
-            self._tally.stop("cannot-read", explain(error, "sqs", "ReceiveMessage").text)
+            self._tally.stop("cannot-read", explain(error, "sqs").text)
         except AlteredError as error:
             self._tally.stop("altered", str(error))
         except OpskitError as error:

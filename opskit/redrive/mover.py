@@ -48,11 +48,14 @@ class Mover:
         *,
         run: str,
         limit: int | None = None,
+        at_once: int = LOAD,
         hidden_s: int = HIDDEN_S,
         also_known_as: Callable[[Letter], str] = own_id_only,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`at_once` letters are handed over before it is looked whether the run goes on."""
         self._queue = queue
+        self._at_once = at_once
         self._ledger = ledger
         self._now = now
         self.tally = Tally(_so_far(ledger), limit, len(ledger.in_state(State.SENDING)))
@@ -119,9 +122,15 @@ class Mover:
                 found = self._found(pace, free)
             if found is not None:
                 self._settle(found)
-                if found.chosen:
-                    act = self._hand_over if self.tally.may_send() else self._keep_for_later
-                    act(found.chosen, found.doubtful)
+                self._hand_over_all(found)
+
+    def _hand_over_all(self, found: Sorted) -> None:
+        """Hand over what is chosen; where the run stops meanwhile, the rest waits."""
+        for start in range(0, len(found.chosen), self._at_once):
+            if not self.tally.may_send():
+                self._keep_for_later(found.chosen[start:], found.doubtful)
+                return
+            self._hand_over(found.chosen[start : start + self._at_once], found.doubtful)
 
     def _found(self, pace: Pace, free: int) -> Sorted | None:
         """Return what may go now, of `free` letters; None if none may yet."""

@@ -19,7 +19,7 @@ from opskit.redrive.kinds import request_of
 from opskit.redrive.leading import choose_by
 from opskit.redrive.ledger import Ledger
 from opskit.redrive.letter import Letter
-from opskit.redrive.mover import Mover, pick_up
+from opskit.redrive.mover import LOAD, Mover, pick_up
 from opskit.redrive.outcome import Destination
 from opskit.redrive.pace import Pace
 from opskit.redrive.plan import Plan
@@ -75,12 +75,15 @@ class Redrive:
         began = time.monotonic()
         if "before" in self._ledger.facts():
             pick_up(self._queue, self._ledger)
+            self._ledger.note(canary="")  # that one was of the process before
         else:
             self._ledger.note(before=self._depths())
         mover = Mover(
             self._queue, self._destination, self._ledger,
             choose_by(self._plan, self._destination, self._group_of),
             run=self._run, limit=self._plan.terms.limit,
+            # A function may take minutes for each; of a FIFO queue's letters one call sees to the order.
+            at_once=1 if self._plan.by_kind and not self._queue.fifo else LOAD,
             also_known_as=request_of if self._plan.by_kind else own_id_only,
         )  # fmt: skip
         done = threading.Event()

@@ -38,6 +38,8 @@ class Told:
     outcome: Outcome | None = None
     """None where nothing was handed over."""
     deleted: bool = False
+    unread: bool = False
+    """AWS did not let it be read: nobody knows what it is."""
     problem: str = ""
     """Why it could not be read, or was delivered and is still there."""
 
@@ -71,7 +73,7 @@ def read(bucket: Bucket, stored: Stored) -> tuple[Told, Letter | None]:
     try:
         text = bucket.read(stored).decode()
     except FAULTS as error:
-        return Told(stored, problem=explain(error, "s3", "GetObject").text), None
+        return Told(stored, unread=True, problem=explain(error, "s3", "GetObject").text), None
     except UnicodeDecodeError:
         return Told(stored, problem="it is no text"), None
     kind = kind_of_text(text)

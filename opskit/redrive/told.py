@@ -33,6 +33,8 @@ class Told:
     run: str = ""
     endpoint: str = ""
     receipt: Receipt | None = None
+    asked: bool = False
+    """It is to be carried out, and somebody is asked whether."""
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:

@@ -41,13 +41,17 @@ class Objects:
         return tuple(
             Finding("redrive-failed", Severity.HIGH, f"s3://{self.bucket}/{one.stored.key}", _wrong(one))
             for one in self.told
-            if _wrong(one)
+            if _wrong(one) and not one.unread
         )
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
         """What could not be read."""
-        return (Gap(f"bucket {self.bucket}", self.fault, ("further objects",)),) if self.fault else ()
+        unread = (one for one in self.told if one.unread)
+        each = [Gap(f"s3://{self.bucket}/{one.stored.key}", one.problem, ("whose it is",)) for one in unread]
+        if self.fault:
+            each.append(Gap(f"bucket {self.bucket}", self.fault, ("further objects",)))
+        return tuple(each)
 
 
 def _wrong(told: Told) -> str:

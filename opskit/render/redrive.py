@@ -128,8 +128,9 @@ def _heading(told: Told) -> str:
     if told.receipt is None:
         depth = plan.box.depth
         flight = f", {number(depth.in_flight)} in flight" if depth.in_flight else ""
+        what = "TO BE DONE" if told.asked else "DRY RUN"
         return clean(
-            f"DRY RUN: {plan.box.name} -> {to}: about "
+            f"{what}: {plan.box.name} -> {to}: about "
             f"{counted(depth.visible, 'dead letter', 'dead letters')}{flight}, nothing was received"
         )
     return clean(f"{_state(told.receipt)}: {plan.box.name} -> {to}, run {told.run}")
