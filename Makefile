@@ -14,10 +14,10 @@ endif
 demo: $(READY)
 	$(BIN)/opskit demo
 
-# By file, because many share one embedded AWS; in the order of tests/conftest.py, the longest first. One worker more
-# than there are cores: a quarter of the time tests wait, for timeouts, polls and processes.
+# By file, because many share one embedded AWS; in the order of tests/conftest.py, the longest first. Two workers more
+# than there are cores: nearly half of the time tests wait, for timeouts, polls and processes.
 test: $(READY) $(MINISTACK) lint
-	$(BIN)/python -m pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 2 )) --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -7,10 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from opskit.aws import describe, logs
+from opskit.aws.loggroups import STANDARD
 from opskit.aws.price import Meter
 from opskit.aws.session import Aws
 from opskit.errors import UsageError
 from opskit.insights.answer import Answer, Asked, Estimate
+from opskit.insights.fields import discovered
 from opskit.insights.merge import merged
 from opskit.model import Describe, LogQuery, Reading, Status, Window
 
@@ -22,6 +24,7 @@ UNASKED = "Unasked"
 """The code of a log group that was left out of all queries."""
 ABSENT = "there is no such log group"
 GONE = "ResourceNotFoundException"
+_BLIND = "Logs Insights discovers none in it, so rows may be missing"
 UNQUERIED = "DELIVERY"
 """The log class that Logs Insights cannot query (LogGroup.logGroupClass in the API reference)."""
 
@@ -41,6 +44,7 @@ class Client:
         """
         # One row more than wanted tells whether there are more.
         heard = self._all(asked, LogQuery((), asked.text, (), asked.limit + 1))
+        heard = [self._beside_its_class(part, discovered(asked.text)) for part in heard]
         return _together(
             asked,
             [_answer(asked, part) for part in heard if part.reading.code != UNASKED],
@@ -96,6 +100,17 @@ class Client:
         reading = logs.ask(self.aws, query, window, self._patience, self.meter, heard=statistics.update)
         return _Heard(query.groups, reading, statistics)
 
+    def _beside_its_class(self, part: "_Heard", wanted: tuple[str, ...]) -> "_Heard":
+        """Return a part that was read with what its class keeps from a query for these discovered fields."""
+        if part.reading.status is Status.FAILED or not wanted:
+            return part
+        known, _ = self._stored(part.groups[:1])  # the groups of one query are of one class
+        log_class = next((row["class"] for row in known.values()), None)
+        if log_class in (None, STANDARD):
+            return part
+        more = "" if len(wanted) == 1 else f" and {len(wanted) - 1} more"
+        return replace(part, blind=f"its class {log_class} has no field {wanted[0]}{more}: {_BLIND}")
+
     def _without_the_bad(self, part: "_Heard") -> "tuple[list[tuple[str, ...]], list[_Heard]]":
         """Return a refused part's groups that can be asked, by class, and those that cannot as failures."""
         if part.reading.code not in (GONE, "InvalidParameterException"):
@@ -133,6 +148,8 @@ class _Heard:
     groups: tuple[str, ...]
     reading: Reading
     statistics: Mapping[str, float]
+    blind: str = ""
+    """Why rows may be missing although all was read."""
 
     def __str__(self) -> str:
         return f"{_named(self.groups)}: {self.reading.reason}"
@@ -180,6 +197,13 @@ def _together(asked: Asked, parts: Sequence[Answer], unasked: "Sequence[_Heard]"
 
 
 def _answer(asked: Asked, part: _Heard) -> Answer:
+    answer = _plain_answer(asked, part)
+    if not part.blind:
+        return answer
+    return replace(answer, gaps=(*answer.gaps, f"{_named(part.groups)}: {part.blind}"), failed=True)
+
+
+def _plain_answer(asked: Asked, part: _Heard) -> Answer:
     reading = part.reading
     if reading.status is Status.FAILED:
         absent = reading.code == GONE and len(part.groups) == 1

@@ -8,7 +8,6 @@ dead-letters after maxReceiveCount. They write the log lines and metrics that La
 
 import json
 import threading
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -174,11 +173,6 @@ def fails(message: Message) -> None:
 def fails_on(wanted: Callable[[Message], bool]) -> Handler:
     """Fail at some messages."""
     return lambda message: fails(message) if wanted(message) else ok(message)
-
-
-def slow(seconds: float) -> Handler:
-    """Handle everything, and take so long for each."""
-    return lambda message: time.sleep(seconds)
 
 
 # --- who consumes -------------------------------------------------------------------------------------

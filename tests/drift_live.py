@@ -33,7 +33,12 @@ alias: live
 downstream: [{type: stream, name: scores}, {type: queue, name: mails}, {type: worker, name: tables}]
 """,
     "tables": """\
-trigger: {type: dynamodb-stream, table: fans, stream_view: NEW_IMAGE, bisect: true}
+trigger:
+  type: dynamodb-stream
+  table: fans
+  stream_view: NEW_IMAGE
+  bisect: true
+  filters: ['{"b":[2]}', '{"a":[1]}']
 tables: [fans, idle]
 downstream: [{type: topic, name: changes}, {type: service, name: gateway}]
 tags: {team: fan team}
@@ -203,7 +208,9 @@ def _sources() -> dict[Key, Any]:
             "retention_h": 24,
         },
         ("DescribeStreamSummary", "scores"): {"status": "UPDATING", "mode": "ON_DEMAND", "shards": 9},
-        ("ListEventSourceMappings", function("tables")): _mapping("tables", FAN_STREAM, bisect=True),
+        ("ListEventSourceMappings", function("tables")): _mapping(
+            "tables", FAN_STREAM, bisect=True, filters=['{"a":[1]}', '{"b":[2]}']
+        ),
         ("DescribeTable", "fans"): _table(streamed=True, stream_view="NEW_IMAGE", stream_arn=FAN_STREAM),
         ("DescribeTable", "idle"): _table(indexes=[]),
         ("GetTopicAttributes", arn("sns", "changes")): {"arn": arn("sns", "changes")},

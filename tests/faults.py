@@ -89,13 +89,20 @@ class FaultProxy:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._await(self._runner.cleanup())
+        self._await(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
 
     def _await(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+
+    async def _end(self) -> None:
+        await self._runner.cleanup()
+        waiting = asyncio.all_tasks() - {asyncio.current_task()}  # for whoever was killed meanwhile
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
     async def _serve(self) -> tuple[web.AppRunner, int]:
         runner = web.AppRunner(make_app(self._burst), access_log=None, shutdown_timeout=0.1)

@@ -52,8 +52,9 @@ def ok(indicator: str) -> Cell:
 
 
 AGE = Cell(
-    "iterator-age", State.CRIT, "12 min", "the newest batch was 12 min old, 13 min at most in the last 5 min",
-    Severity.HIGH, 780.0, 120.0, "s", END - 22 * 60, ramp(780.0),
+    "iterator-age", State.CRIT, "12 min",
+    "at the slowest shard records reach it 12 min late, 13 min at most in the last 5 min", Severity.HIGH,
+    780.0, 120.0, "s", END - 22 * 60, ramp(780.0),
 )  # fmt: skip
 ERRORS = Cell(
     "errors", State.CRIT, "31", "31 errors in the last 5 min, more than 5", Severity.CRITICAL, 31.0, 5.0,

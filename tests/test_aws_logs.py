@@ -86,7 +86,8 @@ def test_start_asks_in_epoch_seconds() -> None:
     with Stubber(client) as stubber:
         stubber.add_response("start_query", {"queryId": "q1"}, expected)
         stubber.add_response("get_query_results", state("Complete")[1], {"queryId": "q1"})
-        logs.ask(StubbedAws(logs=client), QUERY, WINDOW, logs.Patience(5), Meter())
+        reading = logs.ask(StubbedAws(logs=client), QUERY, WINDOW, logs.Patience(5), Meter())
+    assert (reading.status, reading.code) == (Status.EMPTY, "")
 
 
 def test_groups_given_as_arns_are_asked_as_identifiers() -> None:
@@ -100,9 +101,10 @@ def test_groups_given_as_arns_are_asked_as_identifiers() -> None:
             | {"queryString": QUERY.query, "limit": 3},
         )
         stubber.add_response("get_query_results", state("Complete")[1])
-        logs.ask(
+        reading = logs.ask(
             StubbedAws(logs=client), LogQuery((arn,), QUERY.query, (), 3), WINDOW, logs.Patience(5), Meter()
         )
+    assert (reading.status, reading.code) == (Status.EMPTY, "")
 
 
 def test_rows_come_without_pointer_and_masked() -> None:

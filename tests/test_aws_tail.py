@@ -89,19 +89,52 @@ def test_pages_go_on_where_the_last_one_ended(served: Plane, aws: Aws) -> None:
     assert polled(poll, aws) == []
 
 
-@pytest.mark.parametrize(("pages", "from_ms"), [(10, NOW_MS), (11, NOW_MS + 9_000_000 - QUIET_MS - FAR_MS)])
-def test_what_a_pattern_finds_nothing_in_is_not_read_again_for_ever(pages: int, from_ms: int) -> None:
-    asked: list[int] = []
+class Pages:
+    """A client that answers so many empty pages; `failing` are the numbers of calls that fail."""
 
-    def filter_log_events(startTime: int, **_: Any) -> dict[str, Any]:  # noqa: N803 - AWS's name
-        asked.append(startTime)
-        return {"events": [], **({"nextToken": "next"} if len(asked) < pages else {})}
+    def __init__(self, pages: int, *failing: int) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self._pages = pages
+        self._failing = failing
+        self.logs = SimpleNamespace(filter_log_events=self._page)
 
-    client = SimpleNamespace(filter_log_events=filter_log_events)
-    poll = Poll(GROUP, NOW_MS, "%rare%")
-    while not asked or poll.behind:
-        assert polled(poll, SimpleNamespace(client=lambda _: client), NOW_MS + 9_000_000) == []
-    assert (asked, poll.from_ms) == ([NOW_MS] * pages, from_ms)
+    def client(self, _: str) -> Any:
+        return self.logs
+
+    def _page(self, **asked: Any) -> dict[str, Any]:
+        self.asked.append(asked)
+        if len(self.asked) in self._failing:
+            raise ConnectionClosedError(endpoint_url="x")
+        return {"events": [], **({"nextToken": "next"} if len(self.asked) < self._pages else {})}
+
+
+LATER_MS = NOW_MS + 9_000_000
+
+
+@pytest.mark.parametrize(
+    ("pattern", "pages", "from_ms"),
+    [("%x%", 10, NOW_MS), ("%x%", 11, LATER_MS - QUIET_MS - FAR_MS), ("", 11, NOW_MS)],
+)
+def test_what_a_pattern_finds_nothing_in_is_not_read_again_for_ever(
+    pattern: str, pages: int, from_ms: int
+) -> None:
+    quiet = Pages(pages)
+    poll = Poll(GROUP, NOW_MS, pattern)
+    while not quiet.asked or poll.behind:
+        assert polled(poll, quiet, LATER_MS) == []
+    assert [one["startTime"] for one in quiet.asked] == [NOW_MS] * pages
+    assert poll.from_ms == from_ms
+
+
+def test_after_a_fault_amid_its_pages_a_poll_begins_anew() -> None:
+    broken = Pages(9, 2)
+    poll = Poll(GROUP, NOW_MS)
+    polled(poll, broken)
+    with pytest.raises(ConnectionClosedError):
+        polled(poll, broken)
+    poll.restart()
+    polled(poll, broken)
+    assert [one.get("nextToken") for one in broken.asked] == [None, "next", None]
 
 
 def test_after_a_fault_the_same_is_asked_again(served: Plane, aws: Aws) -> None:

@@ -85,6 +85,13 @@ def test_a_healthy_fleet_is_ok_and_exits_0(ask: Ask) -> None:
             'opskit: --fn: no worker or function "scoreUser"; did you mean scoreUsers?\n',
         ),
         (
+            ["--fn", "nope"],
+            (
+                'opskit: --fn: no worker or function "nope"; known: handleEvent, publishScores, scoreUsers, '
+                "validateToken\n"
+            ),
+        ),
+        (
             ["--stack", "scorin"],
             'opskit: --stack: no stack "scorin"; did you mean scoring?\n',
         ),

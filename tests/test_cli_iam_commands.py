@@ -32,10 +32,12 @@ NOT_ALWAYS = {
     "health": {
         "kinesis:ListStreams",  # from twenty workers on
         "cloudwatch:ListMetrics",  # for an alarm that never measured anything
+        "cloudwatch:GetAlarmMuteRule",  # while one is active
     },
     "find-resources": {
         "lambda:GetAlias", "lambda:GetFunctionConfiguration",  # a worker behind an alias
         "kinesis:DescribeStreamConsumer", "scheduler:GetSchedule",
+        "lambda:ListTags",  # which GetFunction uses: no call of its own
     },
     "dlq": set(),
     "dlq-peek": {"logs:StopQuery", "logs:DescribeLogGroups"},

@@ -95,8 +95,10 @@ def test_what_a_file_says_is_masked_and_steers_no_terminal(
         assert "\x1b" not in out
         assert "hunter2" not in out
         assert "ada@" not in out
-    (tmp_path / "f.log").write_text("[ERROR] =cmd()\n")
-    assert ",'=cmd()," in run(capfd, "errors", "--local", "f.log", "-o", "csv")[1]
+    said = ("=cmd()", "-2+cmd()", "+1-1", "@x", "-2.5")
+    (tmp_path / "f.log").write_text("".join(f"[ERROR] {one}\n" for one in said))
+    rows = run(capfd, "errors", "--local", "f.log", "-o", "csv")[1].splitlines()[1:]
+    assert {row.split(",")[1] for row in rows} == {"'=cmd()", "'-2+cmd()", "'+1-1", "'@x", "-2.5"}
 
 
 def test_broken_files_are_one_line(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:

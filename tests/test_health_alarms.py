@@ -9,6 +9,7 @@ import pytest
 
 from opskit import inventory
 from opskit.health import alarms
+from opskit.health.alarms import muted
 from opskit.health.alarms.listed import SELECT_ALARMS, About, Watched, read, spoken_for
 from opskit.health.alarms.wanted import wanted
 from opskit.inventory.worker import Worker
@@ -79,6 +80,7 @@ def looked(
     answers = {
         named[alarms.ALARMS]: more.pop(alarms.ALARMS, Reading(Status.OK, document=document)),
         named[alarms.ACTIONS]: told,
+        named[muted.RULES]: more.pop(muted.RULES, Reading(Status.OK, document=[])),
     }
     first = Readings(named, answers, window=WINDOW)
     asked = alarms.more_signals(first, about)
@@ -102,15 +104,78 @@ def the_one(readings: Readings, cause: str, about: About = ABOUT) -> Finding:
     return found[cause]
 
 
+MUTE = f"{muted.RULE}maintenance"
+ACTIVE = Reading(Status.OK, document=[f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm-mute-rule:maintenance"])
+
+
+def mute(*names: str) -> Reading:
+    said = {"alarms": list(names), "schedule": "at(2027-01-15T07:30)", "lasts": "PT4H"}
+    return Reading(Status.OK, document=said)
+
+
+def test_an_alarm_that_is_muted_now_wakes_nobody() -> None:
+    quiet = [one["name"] for one in complete(BY_NAME["scoreUsers"])[:2]]
+    found = the_one(
+        looked(EVERY, **{muted.RULES: ACTIVE, MUTE: mute(*quiet, "somebody's else")}), "alarm-muted"
+    )
+    assert (found.severity, found.subject) == (Severity.MEDIUM, SCORE)
+    assert found.summary == (
+        "2 alarms are muted now by the rule maintenance: whatever happens, nobody is told"
+    )
+    assert [one.text for one in found.evidence] == [", ".join(quiet), "at(2027-01-15T07:30) for PT4H"]
+    assert found.fix[1].endswith("--alarm-mute-rule-name maintenance")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({muted.RULES: Reading(Status.OK, document=[])}, id="no rule is active"),
+        pytest.param({MUTE: mute("somebody's else")}, id="of others"),
+        pytest.param(
+            {MUTE: Reading(Status.FAILED, "not found", "ResourceNotFoundException")}, id="gone since"
+        ),
+    ],
+)
+def test_an_alarm_that_no_active_rule_mutes_is_clean(changed: dict[str, Reading]) -> None:
+    readings = looked(EVERY, **{muted.RULES: ACTIVE, MUTE: mute(), **changed})
+    assert causes(readings) == {}
+    assert alarms.gaps(readings) == ()
+
+
+def test_a_muted_part_of_a_composite_alarm_that_tells_somebody_is_not_accused() -> None:
+    quiet = complete(BY_NAME["scoreUsers"])[0]["name"]
+    whole = composite(f'ALARM("{quiet}")')
+    readings = looked(EVERY, [whole], **{muted.RULES: ACTIVE, MUTE: mute(quiet)})
+    assert causes(readings) == {}
+    readings = looked(EVERY, [whole], **{muted.RULES: ACTIVE, MUTE: mute(quiet, whole["name"])})
+    assert set(causes(readings)) == {"alarm-muted"}
+
+
+@pytest.mark.parametrize("key", [muted.RULES, MUTE])
+@pytest.mark.parametrize("status", [Status.FAILED, Status.PARTIAL])
+def test_who_is_muted_is_a_gap_where_it_could_not_be_read(key: str, status: Status) -> None:
+    unread = replace(ACTIVE if key == muted.RULES else mute(), status=status, reason="denied: needs it")
+    readings = looked(EVERY, **{muted.RULES: ACTIVE, MUTE: mute(), key: unread})
+    (gap,) = alarms.gaps(readings)
+    assert (gap.signal, gap.reason, gap.affects) == (key, "denied: needs it", ("alarm-muted",))
+
+
+def test_of_more_rules_than_are_asked_the_rest_is_a_gap() -> None:
+    names = [f"{ACTIVE.document[0]}-{number}" for number in range(muted.MOST + 3)]
+    some = {f"{MUTE}-{number}": mute() for number in range(len(names))}
+    (gap,) = alarms.gaps(looked(EVERY, **{muted.RULES: Reading(Status.OK, document=names), **some}))
+    assert gap.reason == "3 more are active, of which it was not asked whom they mute"
+
+
 def test_a_complete_set_of_alarms_that_somebody_hears_is_clean() -> None:
     readings = looked(EVERY)
     assert alarms.judge(readings, ABOUT) == ()
     assert alarms.gaps(readings) == ()
 
 
-def test_round_one_asks_two_lists_and_round_two_each_topic_once() -> None:
+def test_round_one_asks_three_lists_and_round_two_each_topic_once() -> None:
     readings = looked([alarm(), alarm(f"{SCORE} Throttles"), alarm("elsewhere", series=[None, None, []])])
-    assert list(readings) == [alarms.ALARMS, alarms.ACTIONS, f"{alarms.TOPIC}{TOPIC}"]
+    assert list(readings) == [alarms.ALARMS, alarms.ACTIONS, muted.RULES, f"{alarms.TOPIC}{TOPIC}"]
     assert "1 others in the account" in alarms.told(readings, ABOUT)
 
 
@@ -166,7 +231,7 @@ def test_a_topic_that_may_not_be_listed_is_a_gap_and_accuses_nobody() -> None:
 )
 def test_a_topic_elsewhere_is_not_asked_and_is_told(topic: str) -> None:
     readings = looked([alarm(actions=[topic])])
-    assert list(readings) == [alarms.ALARMS, alarms.ACTIONS]
+    assert list(readings) == [alarms.ALARMS, alarms.ACTIONS, muted.RULES]
     assert alarms.gaps(readings) == ()
     assert f"who hears {topic} cannot be seen from" in alarms.told(readings, ABOUT)
     assert causes(readings) == {}
@@ -261,7 +326,7 @@ def test_a_history_that_was_denied_is_a_gap_and_leaves_the_other_causes() -> Non
 
 def test_without_the_alarms_nothing_is_found_and_every_cause_is_open() -> None:
     readings = looked([], **{alarms.ALARMS: DENIED})
-    assert list(readings) == [alarms.ALARMS, alarms.ACTIONS]
+    assert list(readings) == [alarms.ALARMS, alarms.ACTIONS, muted.RULES]
     assert alarms.judge(readings, ABOUT) == ()
     (gap,) = alarms.gaps(readings)
     assert (gap.signal, gap.affects) == (alarms.ALARMS, alarms.ALL_CAUSES)

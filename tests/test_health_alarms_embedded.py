@@ -66,6 +66,13 @@ def errors_alarm(aws: EmbeddedAws, **changed: Any) -> None:
     aws.client("cloudwatch").put_metric_alarm(**{**{name: said[name] for name in names}, **changed})
 
 
+def mute(aws: EmbeddedAws, *names: str) -> None:
+    schedule = {"Expression": "cron(* * * * *)", "Duration": "PT1H"}
+    aws.client("cloudwatch").put_alarm_mute_rule(
+        Name="maintenance", Rule={"Schedule": schedule}, MuteTargets={"AlarmNames": list(names)}
+    )
+
+
 def test_a_healthy_fleet_accuses_nobody(played: EmbeddedAws) -> None:
     assert looked(played) == ((), ())
 
@@ -96,6 +103,9 @@ def test_what_alarms_do_and_watch_is_looked_at(played: EmbeddedAws) -> None:
         "alarm-no-action": [SCORE],
         "alarm-missing": [f"{PREFIX}validateToken"],
     }
+    mute(played, f"{SCORE} IteratorAge")
+    assert causes(played)["alarm-muted"] == [SCORE]
+    cloudwatch.delete_alarm_mute_rule(AlarmMuteRuleName="maintenance")
     cloudwatch.enable_alarm_actions(AlarmNames=[f"{SCORE} Throttles"])
     errors_alarm(played, AlarmActions=[], AlarmDescription="silent: for the dashboard")
     assert set(causes(played)) == {"alarm-missing"}
@@ -113,10 +123,13 @@ def test_an_alarm_with_a_wrong_dimension_is_found_after_a_day(played: EmbeddedAw
 
 
 def test_each_call_that_is_denied_is_a_gap_and_accuses_nobody(played: EmbeddedAws) -> None:
+    mute(played, "of somebody else")
     with FaultProxy(played.endpoint) as proxy:
         for call, affected in (
             (("cloudwatch", "DescribeAlarms"), alarms.ALL_CAUSES),
             (("cloudwatch", "DescribeAlarmHistory"), ("alarm-action-failed",)),
+            (("cloudwatch", "ListAlarmMuteRules"), ("alarm-muted",)),
+            (("cloudwatch", "GetAlarmMuteRule"), ("alarm-muted",)),
             (("sns", "ListSubscriptionsByTopic"), ("alarm-topic-missing", "alarm-topic-unheard")),
         ):
             proxy.set_rules(denied(*call))

@@ -18,7 +18,7 @@ from opskit.inventory.worker import Worker
 from opskit.judge import attempt
 from opskit.model import Describe, Metric, Readings, Severity, Signal
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 Call = tuple[str, str]
 METRICS = ("cloudwatch", "GetMetricData")
 OF_FUNCTIONS = ("lambda", "GetFunction")

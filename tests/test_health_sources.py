@@ -26,6 +26,7 @@ from health_readings import (
     with_limits,
 )
 
+from opskit.health import judging
 from opskit.health.model import Place
 from opskit.health.next import next_command
 from opskit.inventory.worker import Source, Worker
@@ -201,6 +202,16 @@ def test_a_fifo_queue_is_asked_by_its_whole_name() -> None:
 )
 def test_dead_letters(worker: Worker, said: dict[str, Any], expected: tuple[str, str | None]) -> None:
     assert said_of(cell(worker, "dead-letters", said)) == expected
+
+
+def test_of_dead_letters_the_next_step_is_to_look_at_them() -> None:
+    (found,) = judging.findings([row(SCORE, {"dead": [3]})])
+    assert found.fix == (f"opskit dlq peek {SCORE.dead_letter_queue} --env prod --region us-east-1",)
+
+
+def test_an_age_is_of_the_slowest_shard_whatever_it_is_that_keeps_it() -> None:
+    found = cell(SCORE, "iterator-age", {"iterator-age": [5_400_000, 5_460_000]})
+    assert found.summary == "at the slowest shard records reach it 1 h 31 min late"
 
 
 def test_a_dead_letter_queue_that_only_aws_knows_is_found() -> None:

@@ -42,6 +42,7 @@ def test_a_template_has_its_header_and_renders_its_parameters() -> None:
         ({"request": "x", "most": 1}, "request must match"),
         ({"request": REQUEST, "most": "1 | stats count(*)"}, "most must match"),
         ({"request": REQUEST + "\n", "most": 1}, "request must match"),
+        ({"request": REQUEST + " or x", "most": 1}, "request must match"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused(values: dict[str, str | int], message: str) -> None:

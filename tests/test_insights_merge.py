@@ -37,4 +37,5 @@ def test_sums_over_several_parts_are_no_one_answer() -> None:
     assert merged("stats count(*) as n | sort n desc", rows) is None
     assert merged("stats count(*) as n by @log | sort n desc", rows) == [{"n": "2"}, {"n": "1"}]
     assert merged("fields @message | limit 1", rows) is None
+    assert merged("fields n | sort n asc | limit 1", rows) is None  # each part has its own first row
     assert merged("stats count(*) as n", rows[:1]) == rows[0]

@@ -38,6 +38,7 @@ def test_lines_without_an_id_are_of_the_execution_under_way() -> None:
     (one,) = chapters(stream, [A])
     assert (one.request_id, one.start_ms, one.end_ms) == (A, T0_MS + 6, T0_MS + 9)
     assert texts(one.events) == ["start", "of a", "Traceback (most recent call last):\n  x", "end", "report"]
+    assert [texts(two.events)[-1] for two in chapters(stream, [B])] == ["report", "start"]
 
 
 def test_executions_of_several_streams_come_by_their_start() -> None:

@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
+from insights_rows import REQUEST
 from logs_plane import GROUP, NOW_MS, NOW_S, Plane, plane
 from scripted import StubbedAws, unconnected
 
 from opskit.errors import UsageError
 from opskit.insights.answer import Asked
+from opskit.insights.fields import discovered
+from opskit.insights.library import load as load_query
+from opskit.insights.library import names
 from opskit.model import Window
 from opskit.querying import Client
 
@@ -110,6 +114,41 @@ def test_a_group_that_cannot_be_asked_does_not_keep_the_others_from_it(aws: Plan
     assert answer.parts == 2
     estimate = client(aws).estimate(asked(*groups))
     assert (estimate.size, estimate.bound, len(estimate.gaps)) == (6, False, 2)
+
+
+def test_a_class_without_discovered_fields_is_a_gap_of_a_query_for_them(aws: Plane) -> None:
+    load(aws, "/rare", '{"level": "ERROR"}', log_class="INFREQUENT_ACCESS")
+    text = 'filter @type = "REPORT" and level = "ERROR" | stats count(*) as n by @log'
+    for text_of, gaps in ((text, 1), (text.replace("and", "or"), 1), (LINES, 0)):
+        answer = client(aws).run(asked("/rare", text=text_of, columns=("n", "@log", "@message")))
+        said = "log group /rare: its class INFREQUENT_ACCESS has no field @type and 1 more: Logs Insights "
+        assert answer.gaps == (f"{said}discovers none in it, so rows may be missing",) * gaps
+        assert (answer.read, answer.failed) == (True, bool(gaps))
+    load(aws, GROUP, "one")
+    assert client(aws).run(asked(text=text, columns=("n", "@log"))).gaps == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("fields @timestamp, @message | filter @logStream = 'a' and @log = @log", ()),
+        ("filter level = 'x' or not level in ['y', z] | sort @ingestionTime", ("level", "z")),
+        ("parse @message /(?<a>x)(?<b>y)/ | parse c '*' as d | stats max(a + b) as n by d | sort n", ("c",)),
+        ("fields coalesce(a, b.c) as a | display a, d | dedup a", ("a", "b.c", "d")),
+    ],
+)  # fmt: skip
+def test_the_fields_that_a_query_needs_discovered(text: str, wanted: tuple[str, ...]) -> None:
+    assert discovered(text) == wanted
+
+
+def test_the_queries_that_need_nothing_discovered_are_few() -> None:
+    given = {"request": {"request": REQUEST}, "stream": {"stream": "s"}}
+    texts = {name: load_query(name).render(**given.get(name, {})) for name in names()}
+    assert [name for name, text in texts.items() if not discovered(text)] == [
+        "request",
+        "stream",
+        "throttling",
+    ]
 
 
 def test_nothing_read_is_a_gap_and_no_match_is_none(aws: Plane) -> None:
@@ -225,7 +264,7 @@ class Endless:
 
 def test_ctrl_c_stops_every_query_at_aws() -> None:
     endless = Endless()
-    looked = Client(StubbedAws(logs=endless), 30)  # type: ignore[arg-type]
+    looked = Client(StubbedAws(logs=endless), 600)  # type: ignore[arg-type]
     timer = threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT))
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer.start()

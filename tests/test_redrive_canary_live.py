@@ -1,16 +1,17 @@
 """What became of a canary, with real consumers on the embedded AWS; counts there are never late."""
 
+import threading
 import time
 import zlib
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import REGION, EmbeddedAws
-from consumers import Consumer, Post, fails, fails_on, ok, send, settle, slow
+from consumers import Consumer, Post, fails, fails_on, ok, send, settle
 from faults import FaultProxy, Rule, denied
 
 from opskit.aws.session import Aws
@@ -34,8 +35,10 @@ class Send:
     through: Aws
     post: Post
 
-    def __call__(self, terms: Terms, *rules: Rule) -> tuple[Verdict, list[Fate]]:
-        """Return the verdict, and the fates on the way to it."""
+    def __call__(
+        self, terms: Terms, *rules: Rule, then: Callable[[], object] = lambda: None
+    ) -> tuple[Verdict, list[Fate]]:
+        """Return the verdict, and the fates on the way to it; `then` comes after each look that waits."""
         self.proxy.set_rules(*rules)
         sent_at_s = self.aws.clock()
         (new_id,) = send(self.aws, self.post.source_url, ["a letter"])
@@ -53,6 +56,7 @@ class Send:
             fates.append(verdict.fate)
             if verdict.fate is not Fate.WAITING:
                 return verdict, fates
+            then()
             time.sleep(0.2)
 
 
@@ -106,14 +110,16 @@ def test_failures_at_other_messages_of_its_batch_are_not_its_own(canary: Send) -
 def test_where_the_log_says_nothing_counts_tell(
     canary: Send, fate: Fate, how: dict[str, Any], rules: tuple[Rule, ...]
 ) -> None:
-    with Consumer(canary.aws, canary.post, **how):
-        verdict, fates = canary(TERMS, *rules)
+    with ExitStack() as stack:
+        consumers = iter([Consumer(canary.aws, canary.post, **how)])
+        verdict, fates = canary(TERMS, *rules, then=lambda: [*map(stack.enter_context, consumers)])
     assert (verdict.fate, fates[0]) == (fate, Fate.WAITING)
 
 
 def test_a_slow_execution_is_waited_for(canary: Send) -> None:
-    with Consumer(canary.aws, canary.post, slow(0.7)):
-        verdict, fates = canary(TERMS)
+    looked = threading.Event()
+    with Consumer(canary.aws, canary.post, lambda _: looked.wait(60)):
+        verdict, fates = canary(TERMS, then=looked.set)
     assert (verdict.fate, fates[0]) == (Fate.CONSUMED, Fate.WAITING)
 
 
@@ -148,4 +154,6 @@ def test_where_nothing_may_be_read_nothing_is_proven(canary: Send) -> None:
     everything = denied("sqs", "GetQueueAttributes"), LOGS_DENIED
     with Consumer(canary.aws, canary.post, ok) as consumer:
         verdict, _ = canary(SHORT, *everything)
+        while not consumer.handled:
+            time.sleep(0.05)
     assert (verdict.fate, len(consumer.handled)) == (Fate.UNPROVEN, 1)

@@ -1,13 +1,16 @@
 """A drop that is killed at any moment loses nothing: each message is in the backup or in the queue."""
 
+import math
 import os
 import random
+import signal
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import pytest
+from batch_faults import Answer, BatchFaults, Fault, Forward, dropped, dropped_after
 from conftest import EmbeddedAws
 from dead_letters import post
 
@@ -41,6 +44,14 @@ def started(queue: str, path: Path, endpoint: str) -> subprocess.Popen[str]:
     return program
 
 
+MOMENTS: list[tuple[str, Fault]] = [
+    ("ReceiveMessage", dropped),
+    ("DeleteMessageBatch", dropped),
+    ("DeleteMessageBatch", dropped_after),
+]
+"""The call that it waits for when it is stopped, and what becomes of that call."""
+
+
 @pytest.mark.parametrize("stop", ["SIGKILL", "SIGINT"])
 def test_each_message_is_in_a_backup_or_in_the_queue(
     shared_aws: EmbeddedAws, tmp_path: Path, stop: str
@@ -49,12 +60,23 @@ def test_each_message_is_in_a_backup_or_in_the_queue(
     bodies = [str(number) for number in range(3000)]
     orders.load(*bodies)
     chance = random.Random(7)
-    files = [tmp_path / f"{number}.jsonl" for number in range(3)]
-    for file in files:
-        program = started(orders.dead, file, shared_aws.endpoint)
-        time.sleep(chance.uniform(0.1, 0.3))
-        (program.kill if stop == "SIGKILL" else lambda: program.send_signal(2))()  # noqa: B023 - called here
-        said = program.communicate(timeout=60)[0]
+    files = [tmp_path / f"{number}.jsonl" for number in range(len(MOMENTS))]
+    for file, (action, fault) in zip(files, MOMENTS, strict=True):
+        reached, go = threading.Event(), threading.Event()
+
+        def hangs(body: bytes, forward: Forward) -> Answer | None:
+            answer = fault(body, forward)  # noqa: B023 - called here
+            reached.set()  # noqa: B023
+            go.wait(100)  # noqa: B023
+            return answer
+
+        with BatchFaults(shared_aws.endpoint) as proxy:
+            proxy.rules[action] = (hangs, 1, chance.randint(2, 40), math.inf)
+            program = started(orders.dead, file, proxy.endpoint)
+            assert reached.wait(60)
+            program.send_signal(getattr(signal, stop))
+            said = program.communicate(timeout=60)[0]
+            go.set()
         if stop == "SIGINT":
             assert program.returncode == 130
             dropped, kept, failed = map(int, said.split())

@@ -81,6 +81,41 @@ class Found:
         return {name: tuple(dict.fromkeys(feeds)) for name, feeds in found.items()}
 
     @cached_property
+    def far(self) -> Mapping[str, str]:
+        """Return the accounts of dead-letter queues that are in another one than what feeds them.
+
+        What would be asked of them here is asked of their namesakes. A queue's dead letters stay in its
+        account.
+        """
+        far: dict[str, str] = {}
+        near: set[str] = set()
+        for row in self._mappings():
+            own = arns.account_of(row["function_arn"])
+            for name, arn in self._leads(row):
+                account = arns.account_of(arn)
+                if account and own and account != own:
+                    far[name] = account
+                else:
+                    near.add(name)
+        for row in self._functions():
+            arn = row["dead_letter_arn"] or ""
+            account, own = arns.account_of(arn), arns.account_of(row["arn"] or "")
+            if account and own and account != own and arns.trigger_of(arn) == "sqs":
+                far[arns.resource_of(arn)] = account
+        return {name: account for name, account in far.items() if name not in near}
+
+    def _leads(self, row: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+        """Yield the dead-letter queues of a mapping, and an ARN that tells the account of each."""
+        arn, source = row["on_failure_arn"] or "", row["source_arn"] or ""
+        if arns.trigger_of(arn) == "sqs":
+            yield arns.resource_of(arn), arn
+        function = arns.parse_function(row["function_arn"]).name
+        if arns.trigger_of(source) == "sqs":
+            for worker in self.workers:
+                if worker.function == function and arns.resource_of(source) in self.source_queues:
+                    yield from ((name, source) for name in by_manifest(worker))
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The dead-letter queues, each once."""
         said = [name for worker in self.workers for name in by_manifest(worker)]

@@ -74,6 +74,10 @@ class Survey:
 
     def _box(self, name: str, found: Found) -> Box:
         workers = tuple(worker.name for worker in found.workers if name in by_manifest(worker))
+        if name in found.far:
+            there = f"it is in account {found.far[name]}: not looked at"
+            gap = Gap(f"queue {name}", there, (LETTERS,))
+            return Box(name, workers=workers, feeds=found.feeds.get(name), gaps=(gap,))
         try:
             url, live = _live(name, found)
         except AbsentError:

@@ -64,8 +64,11 @@ def listed(
     all_listed = all(gap.signal == MAPPINGS for gap in gaps)
     for name in unknown:
         if name not in there and all_listed:
-            known = (*there, *(worker.name for worker in inventory.workers))
-            raise UsageError(f"--fn: no worker or function {show(name)}", _hint(name, known))
+            called = {worker.function: worker.name for worker in inventory.workers}
+            known = {*called.values(), *(there - called.keys())}  # each once, as people call it
+            near = nearest(name, sorted({*known, *there}))
+            hint = f"did you mean {near}?" if near else _hint("", known)
+            raise UsageError(f"--fn: no worker or function {show(name)}", hint)
     if choice.prefix or choice.tag:
         by_choice = choice.names or choice.stacks
         kept = [w for w in found if not by_choice or w.function in wanted or w.function in unknown]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from opskit.health import elsewhere
 from opskit.health.figures import figures
 from opskit.health.indicators import RULES
 from opskit.health.model import Cell, Place, Row, State
@@ -20,6 +21,7 @@ _OF_A_FUNCTION = (
 
 def row(worker: Worker, place: Place, readings: Readings) -> Row:
     """Judge every indicator that fits the worker, each on its own."""
+    readings = elsewhere.marked(worker, readings)
     cells = (_cell(name, worker, readings) for name in RULES)
     return Row(worker, place, tuple(cell for cell in cells if cell), figures(worker, readings))
 
@@ -98,7 +100,7 @@ def _finding(rows: Sequence[Row], cell: Cell) -> Finding:
         summary=cell.summary,
         since=cell.since,
         evidence=(measured,) if cell.value is not None else (),
-        fix=(next_command(rows[0].worker, rows[0].place, cell.indicator),),
+        fix=(next_command(rows[0].worker, rows[0].place, cell.indicator, cell.queue),),
     )
 
 

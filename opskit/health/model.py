@@ -44,6 +44,8 @@ class Cell:
     series: tuple[Point, ...] = ()
     signal: str = ""
     """The signal that an UNKNOWN is missing."""
+    queue: str = ""
+    """The dead-letter queue that it is about, if it is about one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ _RUNBOOKS = {
     "endpoint": ("api-5xx",),
     "mapping": ("stream-lag", "queue-depth"),
     "filtered": ("stream-lag", "queue-depth"),
-    "dead-letters": ("queue-depth", "stream-lag"),
     "dead-letter-errors": ("queue-depth", "stream-lag"),
     "lost": ("stream-lag",),
     IN_ALARM: ("stream-lag", "queue-depth", "api-5xx"),
@@ -32,7 +31,6 @@ _QUERIES = {
     "errors": "stream-errors",
     "duration": "slowest",
     "api-5xx": "stream-errors",
-    "dead-letters": "stream-errors",
     "table-throttles": "throttling",
     "unusual-growth": "performance",
     IN_ALARM: "stream-errors",
@@ -40,13 +38,18 @@ _QUERIES = {
 """Where no runbook fits, a query over the logs says more; elsewhere the settings do."""
 
 
-def next_command(worker: Worker, place: Place, indicator: str) -> str:
-    """Return the command that looks further, with the place it must look at."""
+def next_command(worker: Worker, place: Place, indicator: str, queue: str = "") -> str:
+    """Return the command that looks further, with the place it must look at.
+
+    `queue` is a dead-letter queue that has letters: what is in it says of what they failed.
+    """
     from runbooks import ALL  # noqa: PLC0415 - runbooks import what health does not need
 
     may = (name for name in _RUNBOOKS.get(indicator, ()) if name in ALL)
     runbook = next((name for name in may if worker.trigger in ALL[name].TRIGGERS), "")
-    if runbook:
+    if queue:
+        words = ["opskit", "dlq", "peek", queue]
+    elif runbook:
         words = ["opskit", "diagnose", runbook, "--fn", worker.name]
     elif indicator in _QUERIES:
         words = ["opskit", "query", _QUERIES[indicator], "--fn", worker.name]

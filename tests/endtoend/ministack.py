@@ -66,7 +66,7 @@ class Ministack:
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while not _listens(self.port):
             assert self._process.poll() is None, self.log.read_text()
             assert time.monotonic() < until, "ministack does not start"

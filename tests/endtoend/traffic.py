@@ -99,7 +99,7 @@ class Traffic:
         )
         began = time.time()
         try:
-            with urllib.request.urlopen(asked, timeout=30) as answer:
+            with urllib.request.urlopen(asked, timeout=100) as answer:
                 status: int = answer.status
         except urllib.error.HTTPError as error:
             with error:

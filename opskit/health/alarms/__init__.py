@@ -1,12 +1,12 @@
 """Alarms: which are in ALARM, and which can wake nobody. What to ask and what the answers mean; pure.
 
-Lists are asked, never one call an alarm: all alarms, a day of their actions, then each topic's subscriptions
-and each doubtful metric's series.
+Lists are asked, never one call an alarm: all alarms, a day of their actions, the mute rules that are active,
+then each topic's subscriptions, whom each mute rule keeps quiet, and each doubtful metric's series.
 """
 
 from collections.abc import Iterable, Iterator
 
-from opskit.health.alarms import rules, unmeasured
+from opskit.health.alarms import muted, rules, unmeasured
 from opskit.health.alarms.listed import SELECT_ALARMS, About, Alarm, Dimensions, read
 from opskit.model import Describe, Finding, Gap, Readings, Signal, Status, UnreadError, Window
 
@@ -25,18 +25,19 @@ ALL_CAUSES = tuple(rule.__name__.replace("_", "-") for rule in rules.RULES)
 
 
 def signals(window: Window) -> dict[str, Signal]:
-    """Return round 1: every alarm, and what came of their actions in the day before the window's end."""
+    """Return round 1: every alarm, what came of their actions in the day before, and what is muted."""
     since = ("StartDate", window.end - DAY_S)
     select = "AlarmHistoryItems[].{alarm: AlarmName, at: Timestamp, said: HistorySummary}"
     history = ("HistoryItemType", "Action")
     return {
         ALARMS: Describe("cloudwatch", "DescribeAlarms", (_TYPES, _PAGE), SELECT_ALARMS),
         ACTIONS: Describe("cloudwatch", "DescribeAlarmHistory", (_TYPES, history, since, _PAGE), select),
+        **muted.signals(),
     }
 
 
 def more_signals(readings: Readings, about: About) -> dict[str, Signal]:
-    """Return round 2: who hears each topic of ours, and which series a never measured metric has.
+    """Return round 2: who hears our topics, whom mute rules quiet, which series a silent metric has.
 
     Nothing if the alarms could not be read. A topic of another account or region is not asked.
     """
@@ -48,6 +49,7 @@ def more_signals(readings: Readings, about: About) -> dict[str, Signal]:
     doubtful = _doubtful(ours, readings, about)[:DOUBTFUL_METRICS]
     return {
         **{f"{TOPIC}{topic}": _subscriptions(topic) for topic in sorted(topics)},
+        **muted.more_signals(readings),
         **{f"{SERIES}{ns} {metric}": _series(ns, metric) for ns, metric in doubtful},
     }
 
@@ -66,7 +68,8 @@ def _doubtful(ours: Iterable[Alarm], readings: Readings, about: About) -> list[t
 
 def every(window: Window) -> tuple[Signal, ...]:
     """Return each call that both rounds may make, about anything."""
-    return (*signals(window).values(), _subscriptions("<topic>"), _series("<namespace>", "<metric>"))
+    more = (_subscriptions("<topic>"), muted.targets("<rule>"), _series("<namespace>", "<metric>"))
+    return (*signals(window).values(), *more)
 
 
 def _subscriptions(topic: str) -> Describe:
@@ -130,6 +133,7 @@ def _unread(readings: Readings) -> Iterator[Gap]:
             continue  # an answer: there is no such topic
         if reading.status in (Status.FAILED, Status.PARTIAL) and _is_about_alarms(key):
             yield Gap(key, reading.reason, _affected(key))
+    yield from muted.gaps(readings)
 
 
 def _is_about_alarms(key: str) -> bool:
@@ -168,6 +172,7 @@ def _seen(readings: Readings, about: About) -> rules.Seen:
         ours=tuple(alarm for alarm in everything if about.is_ours(alarm)),
         topics=topics,
         listed=listed,
+        mutes=tuple(muted.read(readings)),
         actions=lambda: readings.document(ACTIONS),
         now=readings.window.end,
     )

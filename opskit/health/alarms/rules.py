@@ -5,12 +5,14 @@ alarm, it is a part of a composite alarm that tells somebody, or it scales somet
 """
 
 import re
+import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from opskit.health.alarms import unmeasured, wanted
 from opskit.health.alarms.listed import SNS, About, Alarm, Dimensions, spoken_for
+from opskit.health.alarms.muted import Mute
 from opskit.model import Evidence, Finding, Json, Severity
 
 SHOWN = 6
@@ -19,6 +21,7 @@ CONFIRMED = "arn:"
 """A subscription that nobody confirmed has a word where its ARN would be (SNS API Reference,
 ListSubscriptionsByTopic: PendingConfirmation)."""
 _FAILED = re.compile(r"Failed to execute action (?P<action>\S+?)\.?(?:\s+(?P<why>.*))?", re.DOTALL)
+_UNMUTE = "aws cloudwatch delete-alarm-mute-rule --alarm-mute-rule-name"
 _DONE = re.compile(r"Successfully executed action (?P<action>\S+)")
 
 
@@ -33,6 +36,8 @@ class Seen:
     """The subscriptions of each topic that was asked; None: there is no such topic."""
     listed: Mapping[tuple[str, str], tuple[Dimensions, ...]]
     """The series of each namespace and metric that was asked."""
+    mutes: tuple[Mute, ...]
+    """The mute rules that are active now."""
     actions: Callable[[], Json]
     """Returns the actions of the last day, newest first; UnreadError if they were not read."""
     now: int
@@ -142,6 +147,25 @@ def alarm_actions_disabled(seen: Seen) -> Iterator[Finding]:
         )
 
 
+def alarm_muted(seen: Seen) -> Iterator[Finding]:
+    """Alarms that a mute rule keeps quiet now change their state and do nothing until its time is over."""
+    spoken = spoken_for(seen.everything)
+    for mute in seen.mutes:
+        quiet = [one for one in seen.judged() if one.name in mute.alarms and one.name not in spoken]
+        for subject, alarms in seen.by_owner(quiet):
+            yield Finding(
+                "alarm-muted",
+                Severity.MEDIUM,
+                subject,
+                f"{_many(alarms)} {'is' if len(alarms) == 1 else 'are'} muted now by the rule {mute.name}: "
+                "whatever happens, nobody is told",
+                evidence=(*_named(alarms), Evidence("mute-rule", f"{mute.schedule} for {mute.lasts}")),
+                fix=("ask who muted them and for what; if it is over", f"{_UNMUTE} {shlex.quote(mute.name)}"),
+                avoid=("taking it away in the middle of a maintenance that it is for",),
+                source="CloudWatch API Reference, PutAlarmMuteRule",
+            )
+
+
 def alarm_no_action(seen: Seen) -> Iterator[Finding]:
     """Alarms without an action for ALARM turn red and tell nobody."""
     spoken = spoken_for(seen.everything)
@@ -229,6 +253,7 @@ RULES: tuple[Rule, ...] = (
     alarm_action_failed,
     alarm_in_alarm,
     alarm_actions_disabled,
+    alarm_muted,
     alarm_no_action,
     alarm_never_measured,
     alarm_missing,

@@ -1,5 +1,7 @@
 """Where records and messages wait: the age of a stream's oldest, a queue's depth and age, dead letters."""
 
+from dataclasses import replace
+
 from opskit.health import asking
 from opskit.health.holding import MINUTE_S, judged, onset, recent, said, state
 from opskit.health.indicators.function import SPAN, count, idle
@@ -36,7 +38,7 @@ def iterator_age(worker: Worker, readings: Readings) -> Cell | None:
     of = state(limit, age, readings.window)
     newest, oldest = duration(now.last), duration(now.peak)
     most = "" if newest == oldest else f", {oldest} at most in the last 5 min"
-    text = f"the newest batch was {newest} old{most}"
+    text = f"at the slowest shard records reach it {newest} late{most}"
     return judged(
         "iterator-age",
         limit,
@@ -152,7 +154,7 @@ def dead_letters(worker: Worker, readings: Readings) -> Cell | None:
     visible = _visible(readings, "dead", "dead-queue")
     lying = recent(visible, readings.window).peak
     of = state(limit, visible, readings.window)
-    return judged(
+    cell = judged(
         "dead-letters",
         limit,
         of,
@@ -162,6 +164,7 @@ def dead_letters(worker: Worker, readings: Readings) -> Cell | None:
         series=visible,
         since=_since(of, visible, limit, readings),
     )
+    return replace(cell, queue=queue)
 
 
 def dead_letter_errors(worker: Worker, readings: Readings) -> Cell | None:

@@ -13,6 +13,7 @@ from opskit.sandbox.metrics.batch import SeriesBatch
 from opskit.sandbox.metrics.checks import MINUTE
 from opskit.sandbox.metrics.data import get_metric_data
 from opskit.sandbox.metrics.listing import list_metrics
+from opskit.sandbox.metrics.mutes import Mutes
 from opskit.sandbox.metrics.put import put_metric_data
 from opskit.sandbox.metrics.statistics_call import get_metric_statistics
 from opskit.sandbox.metrics.store import Store
@@ -30,6 +31,7 @@ class Metrics:
         self._store = Store(connection)
         self._alarms = Alarms(connection, now)
         self._states = AlarmStates(self._store, self._alarms, now)
+        self._mutes = Mutes(now)
 
     def load(self, batches: Sequence[SeriesBatch]) -> None:
         """Insert whole series in one pass; unlike PutMetricData any time is taken."""
@@ -85,4 +87,5 @@ class Metrics:
             ("cloudwatch", "DescribeAlarmHistory"): self._alarms.describe_alarm_history,
             ("cloudwatch", "SetAlarmState"): self._set_alarm_state,
             ("cloudwatch", "PutCompositeAlarm"): put_composite_alarm,
+            **self._mutes.handlers(),
         }
