@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -65,9 +65,11 @@ class Running:
         os.kill(self.pid, signal.SIGKILL)
         return self._ended()
 
-    def interrupt(self) -> int:
-        """Press Ctrl-C once, and return the exit code."""
-        os.kill(self.pid, signal.SIGINT)
+    def interrupt(self, *numbers: int) -> int:
+        """Send it signals, Ctrl-C once if none is said, and return the exit code."""
+        for number in numbers or (signal.SIGINT,):
+            with suppress(ProcessLookupError):  # what came first has ended it
+                os.kill(self.pid, number)
         return self._ended()
 
     def wait(self) -> int:

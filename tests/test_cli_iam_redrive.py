@@ -25,10 +25,10 @@ CHANGES = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibili
 NOT_ALWAYS = {
     *("cloudwatch:ListMetrics", "sns:ListSubscriptionsByTopic", "dynamodb:DescribeTable"),
     *("lambda:ListFunctions", "logs:DescribeLogGroups"),
-    *("logs:StartQuery", "logs:GetQueryResults", "logs:StopQuery"),
+    *("logs:StartQuery", "logs:GetQueryResults", "logs:StopQuery", "cloudwatch:GetAlarmMuteRule"),
 }
-"""Only for an alarm that never measured anything, one that tells a topic, a consumer with tables, a queue
-that no queue fills, and --group."""
+"""Only for an alarm that never measured anything, one that is muted, one that tells a topic, a consumer with
+tables, a queue that no queue fills, and --group."""
 Rights = Callable[..., dict[str, Any]]
 
 

@@ -55,7 +55,7 @@ def test_a_dry_run_shows_what_would_be_done_and_receives_nothing(
         f"see what they are: opskit dlq peek {post.dead} --region us-east-1\n"
         f"do it: opskit redrive-dlq {post.dead} --apply\n"
         "\n"
-        "cost 11 calls, 13 metrics, 0 B scanned, $0.0001\n"
+        "cost 12 calls, 13 metrics, 0 B scanned, $0.0001\n"
     )
     (one, *_) = shared_aws.client("sqs").receive_message(
         QueueUrl=post.dead_url, MessageSystemAttributeNames=["ApproximateReceiveCount"]

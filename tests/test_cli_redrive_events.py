@@ -218,6 +218,43 @@ def test_an_asynchronous_letter_that_comes_back_is_known_by_its_request(
     assert mailer.depth == 3
 
 
+@pytest.fixture
+def stranger(mailer: Mailer) -> str:
+    """A function that no manifest says anything of; what it gives up goes into the worker's queue."""
+    name = f"{mailer.name}-stranger"
+    mailer.aws.function(name, Timeout=1)
+    return name
+
+
+def test_a_function_that_no_manifest_knows_is_judged_too_where_lambda_names_it(
+    mailer: Mailer, opskit: Redrive, stranger: str
+) -> None:
+    mailer.aws.client("lambda").update_function_configuration(
+        FunctionName=stranger, DeadLetterConfig={"TargetArn": mailer.queue_arn}
+    )
+    mailer.letter('{"user": 1}')
+    told = opskit("redrive-dlq", mailer.queue, "--output", "json")
+    asked = {one["function"] for one in told.document["plan"]["consumers"]}
+    assert asked == {mailer.function, stranger}
+
+
+def test_a_record_of_a_function_that_was_not_looked_at_stays_unless_it_is_forced(
+    mailer: Mailer, opskit: Redrive, stranger: str
+) -> None:
+    """No listing of Lambda's leads from a queue to the functions whose on-failure destination it is."""
+    client = mailer.aws.client("lambda")
+    client.put_function_event_invoke_config(
+        FunctionName=stranger, DestinationConfig={"OnFailure": {"Destination": mailer.queue_arn}}
+    )
+    record = mailer.put(invocation(function=f"{mailer.arn.rpartition(':')[0]}:{stranger}:$LATEST"))
+    told = opskit("redrive-dlq", mailer.queue, *GO)
+    assert (told.code, told.receipt["moved"]) == (1, 0)
+    assert told.receipt["failures"][0]["id"] == record
+    assert f"its function, {stranger}, was not looked at" in told.receipt["failures"][0]["reason"]
+    told = opskit("redrive-dlq", mailer.queue, *GO, "--force")
+    assert (told.receipt["moved"], mailer.depth) == (1, 0)
+
+
 def test_letters_go_to_the_function_that_is_named_though_nobody_feeds_the_queue(
     mailer: Mailer, shared_aws: EmbeddedAws, opskit: Redrive
 ) -> None:

@@ -12,6 +12,8 @@ from types import FrameType
 import pytest
 from redrive_fakes import FakeDestination, FakeQueue, held
 
+from opskit.cli.ending import SIGNALS, in_order
+from opskit.redrive.crew import uninterrupted
 from opskit.redrive.ledger import Ledger
 from opskit.redrive.letter import Held
 from opskit.redrive.mover import Mover
@@ -86,3 +88,49 @@ def test_ctrl_c_waits_until_a_poll_that_goes_on_has_ended(tmp_path: Path, step: 
         polling = queue.polling
     assert polling == 0
     ledger.close()
+
+
+def test_what_lets_go_of_letters_at_the_end_is_not_cut_by_ctrl_c() -> None:
+    queue = SlowQueue(batches=[[held(1)]])
+    with ctrl_c_while_it_polls(queue, 1):
+        assert uninterrupted(lambda: queue.receive(10, hidden_s=1, wait_s=0)) == [held(1)]
+
+
+def test_of_several_signals_the_first_interrupts_and_gives_the_exit_code() -> None:
+    went_on = []
+
+    def work() -> int:
+        try:
+            signal.raise_signal(signal.SIGHUP)
+        except KeyboardInterrupt:
+            for number in SIGNALS:
+                signal.raise_signal(number)
+            went_on.append(True)
+        return 130
+
+    with as_before():
+        assert (in_order(work), went_on) == (128 + signal.SIGHUP, [True])
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    """As under nohup."""
+
+    def work() -> int:
+        signal.raise_signal(signal.SIGHUP)
+        return 0
+
+    with as_before():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        assert in_order(work) == 0
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@contextmanager
+def as_before() -> Iterator[None]:
+    """Set the signals' handlers as they were afterwards; before, those of a fresh process."""
+    kept = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)

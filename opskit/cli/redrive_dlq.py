@@ -123,6 +123,7 @@ def redrive_dlq(
     Without --apply nothing is received, and nothing is changed.
     """
     from opskit.cli import redriving
+    from opskit.cli.ending import in_order
     from opskit.cli.redrive_asked import Asked
     from opskit.cli.times import deadline_seconds
 
@@ -146,8 +147,12 @@ def redrive_dlq(
         force=force,
         deadline_s=deadline_seconds(deadline),
     )
-    if server_side or cancel:
-        return redriving.server_side(asked, shared, apply=apply, cancel=cancel, yes=yes, resume=resume)
-    if resume is not None:
-        return redriving.resume(asked, shared, resume, apply=apply, yes=yes)
-    return redriving.redrive(asked, shared, apply=apply, yes=yes)
+
+    def work() -> int:
+        if server_side or cancel:
+            return redriving.server_side(asked, shared, apply=apply, cancel=cancel, yes=yes, resume=resume)
+        if resume is not None:
+            return redriving.resume(asked, shared, resume, apply=apply, yes=yes)
+        return redriving.redrive(asked, shared, apply=apply, yes=yes)
+
+    return in_order(work)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from functools import partial
+from typing import TypeVar
 
 from opskit import lanes
 from opskit.aws.faults import FAULTS, explain
@@ -14,6 +15,7 @@ from opskit.errors import OpskitError
 from opskit.lanes import Lane
 from opskit.redrive.tally import Tally
 
+T = TypeVar("T")
 FIRST = 6
 """Threads to begin with: so many keep one interpreter busy where a call takes a few milliseconds."""
 ROOM = 0.75
@@ -87,6 +89,25 @@ class Crew:
             self._tally.stop("altered", str(error))
         except OpskitError as error:
             self._tally.fail(error)
+
+
+def uninterrupted(work: Callable[[], T]) -> T:
+    """Carry work out in a thread of its own and return what it returns: Ctrl-C does not cut it."""
+    begun, done = threading.Lock(), Future[T]()
+
+    def carry_out() -> None:
+        if begun.acquire(blocking=False):  # once, though Ctrl-C came while the thread was started
+            try:
+                done.set_result(work())
+            except BaseException as error:  # noqa: BLE001 - not caught: raised by result()
+                done.set_exception(error)
+
+    while not done.done():
+        with suppress(KeyboardInterrupt):
+            if not begun.locked():
+                threading.Thread(target=carry_out, daemon=True).start()
+            wait([done])
+    return done.result()
 
 
 class _Busy:

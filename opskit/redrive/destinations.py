@@ -36,12 +36,14 @@ class ByKind:
         function: str = "",
         file: FileSink | None = None,
         any_count: bool = False,
+        functions: Container[str] | None = None,
         subscribers: Container[str] | None = None,
     ) -> None:
         """Take the queue or bucket that holds the letters: settings that name it tell whose they are.
 
         `queue` takes the plain messages; `function` and `file` are what the user said (--to-function,
-        --to-file); `subscribers` are the only ones that get letters of SNS, None: all.
+        --to-file); `functions` are the only ones that get what functions gave up, by their names, and
+        `subscribers` those that get letters of SNS, None: all.
         """
         self._aws = aws
         self._source_arn = source_arn
@@ -49,6 +51,7 @@ class ByKind:
         self._function = function
         self._file = file
         self._any_count = any_count
+        self._functions = functions
         self._subscribers = subscribers
         self._made = Decisions[Foreseeing]()
 
@@ -89,11 +92,14 @@ class ByKind:
         if kind in BATCHES:
             sink = self._file or FunctionSink(self._aws)
             return FromStream(
-                self._aws, self._source_arn, sink, function=self._function, any_count=self._any_count
-            )
+                self._aws, self._source_arn, sink,
+                function=self._function, only=self._functions, any_count=self._any_count,
+            )  # fmt: skip
         if kind in EVENTS:
             file = self._file
-            return ToFile(file) if file else ToFunction(self._aws, self._source_arn, self._function)
+            if file:
+                return ToFile(file)
+            return ToFunction(self._aws, self._source_arn, self._function, self._functions)
         self._check_messages(kind)
         return ToSubscriber(self._aws, self._source_arn, self._subscribers)
 

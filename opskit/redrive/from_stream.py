@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -43,12 +43,16 @@ class FromStream:
         sink: Sink,
         *,
         function: str = "",
+        only: Container[str] | None = None,
         any_count: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Take `function` as the user said it; "" for the one that each batch is of. `now` is in seconds."""
+        """Take `function` as the user said it; "" for the one that each batch is of. `now` is in seconds.
+
+        `only` are the functions that were looked at, as `Owners` takes them.
+        """
         self._aws = aws
-        self._owners = Owners(aws, source_arn)
+        self._owners = Owners(aws, source_arn, only)
         self._sink = sink
         self._function = function
         self._any_count = any_count

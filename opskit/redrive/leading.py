@@ -38,6 +38,7 @@ def destination_of(aws: Aws, planned: Plan, *, again: bool) -> Destination:
         function=terms.to_function,
         file=file,
         any_count=terms.any_count,
+        functions=None if terms.forced else planned.functions,
         subscribers=planned.subscribed.endpoints if planned.subscribed else None,
     )
 

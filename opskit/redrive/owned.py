@@ -34,10 +34,10 @@ def find(box: Letterbox, function: str, inventory: Inventory, gatherer: Asks) ->
     Without any a gap says so: destinations of asynchronous invocations are found by what their letters say.
     UsageError for a named function that does not exist.
     """
-    named = [function] if function else _by_manifest(box, inventory)
     gaps: list[Gap] = []
-    if not named:
-        named = _as_lambda_says(box, gatherer, gaps)
+    # Also of whom no manifest says so: each function that gets a letter is looked at before.
+    told = [function] if function else _as_lambda_says(box, gatherer, gaps)
+    named = told if function else [*_by_manifest(box, inventory), *told]
     looked = _looked_at(named, inventory, gatherer)
     if function and any(answer.code == NOT_FOUND for _, answer in looked):
         raise UsageError(f"--to-function: no function {show(function)} in region {box.region}")

@@ -4,7 +4,7 @@ A record in a queue names a function, but anybody who may send to the queue can 
 if that function really gives its failures to this queue.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from opskit.aws.faults import FAULTS
@@ -14,6 +14,7 @@ from opskit.redrive.fates import Decisions, refused, unasked
 from opskit.redrive.records import Batch, Invocation
 
 SAY = "say --to-function NAME"
+UNSEEN = f"was not looked at: {SAY}, or --force does without"
 
 
 class Owners:
@@ -23,8 +24,10 @@ class Owners:
     read.
     """
 
-    def __init__(self, aws: Aws, queue_arn: str) -> None:
+    def __init__(self, aws: Aws, queue_arn: str, only: Container[str] | None = None) -> None:
+        """`only` are the names of the functions that were looked at; None: every one gets its letters."""
         self._aws = aws
+        self._only = only
         self._arn = queue_arn
         self._queue = resource_of(queue_arn)
         self._decisions = Decisions[str]()
@@ -34,19 +37,25 @@ class Owners:
 
         An asynchronous dead letter does not say which function it was for.
         """
-        return self._decisions.get("", self._find_async)
+        return self._seen(self._decisions.get("", self._find_async))
 
     def of_invocation(self, record: Invocation) -> str:
         """Return the function that a record names, with its qualifier, if its failures go to this queue."""
         self._check_region(record.function_arn)
-        return self._decisions.get(record.function_arn, lambda: self._find_destination(record.function_arn))
+        arn = record.function_arn
+        return self._seen(self._decisions.get(arn, lambda: self._find_destination(arn)))
 
     def of_batch(self, batch: Batch) -> str:
         """Return the function that a batch names if a mapping of it gives its failures to this queue."""
         self._check_region(batch.function_arn)
-        return self._decisions.get(
-            f"batch {batch.function_arn}", lambda: self._find_mapping(batch.function_arn)
-        )
+        arn = batch.function_arn
+        return self._seen(self._decisions.get(f"batch {arn}", lambda: self._find_mapping(arn)))
+
+    def _seen(self, function_arn: str) -> str:
+        name = parse_function(function_arn).name
+        if self._only is not None and name not in self._only:
+            raise refused(f"its function, {name}, {UNSEEN}", "OtherFunction")
+        return function_arn
 
     def _check_region(self, function_arn: str) -> None:
         region = function_arn.split(":")[3]

@@ -3,12 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from opskit.aws.faults import FAULTS, explain
 from opskit.aws.session import Aws
 from opskit.aws.sqs import Depth, Queue
 from opskit.errors import OpskitError
 from opskit.logs.sources import Sources
+from opskit.redrive.crew import uninterrupted
 from opskit.redrive.guard import Bounds, Guard
 from opskit.redrive.guard import Progress as Guarded
 from opskit.redrive.guarding import Eyes, Watched
@@ -87,12 +89,10 @@ class Redrive:
         try:
             self._move(mover)
         except KeyboardInterrupt:
-            mover.tally.stop("interrupted", "interrupted by Ctrl-C")
+            mover.tally.stop("interrupted", "interrupted")
         finally:
-            mover.finish()
-            done.set()
-            keeper.join()
-        return self._closed(mover, time.monotonic() - began)
+            uninterrupted(partial(_let_go, mover, done, keeper))
+        return uninterrupted(lambda: self._closed(mover, time.monotonic() - began))
 
     def _move(self, mover: Mover) -> None:
         try:
@@ -165,6 +165,15 @@ class Redrive:
             ended=True,
         )
         return added_up(self._ledger, self._run)
+
+
+def _let_go(mover: Mover, done: threading.Event, keeper: threading.Thread) -> None:
+    """Show what stays to others, and end the thread that kept it hidden."""
+    try:
+        mover.finish()
+    finally:
+        done.set()
+        keeper.join()
 
 
 def _guarding(check: Callable[..., None], done: threading.Event, mover: Mover) -> None:

@@ -74,6 +74,11 @@ class Plan:
         return not self.by_kind and all(queue.arn in home for queue in self.queues)
 
     @property
+    def functions(self) -> frozenset[str]:
+        """The functions that were looked at, by their names."""
+        return frozenset(one.function for judged in self.judgements for one in judged.found.consumers)
+
+    @property
     def to(self) -> str:
         """What to call where letters go."""
         names = [queue.name for queue in self.queues]

@@ -22,7 +22,7 @@ LIMIT = 100
 MOST_BYTES = 64 * 1_048_576
 """No record is larger: an event of 6 MB, escaped at its worst."""
 CANNOT_READ, INTERRUPTED = "cannot-read", "interrupted"
-CUT = "interrupted by Ctrl-C: the next object may have been handed over, and is still there"
+CUT = "interrupted: the next object may have been handed over, and is still there"
 _KINDS = frozenset({Kind.S3, Kind.KINESIS, Kind.DYNAMODB, Kind.DESTINATION})
 
 

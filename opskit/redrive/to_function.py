@@ -1,6 +1,6 @@
 """A function as the destination of asynchronous dead letters: invoked again with the event it failed on."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from opskit.aws.faults import FAULTS
@@ -41,10 +41,15 @@ class ToFunction:
     requestPayload as it stands there. Lambda refuses one of more than 1 MB; no letter is that large.
     """
 
-    def __init__(self, aws: Aws, queue_arn: str, function: str = "") -> None:
-        """Take `function` as the user said it, a name or ARN; "" for the one that each letter is of."""
+    def __init__(
+        self, aws: Aws, queue_arn: str, function: str = "", only: Container[str] | None = None
+    ) -> None:
+        """Take `function` as the user said it, a name or ARN; "" for the one that each letter is of.
+
+        `only` are the functions that were looked at, as `Owners` takes them.
+        """
         self._client = aws.client_once("lambda")
-        self._owners = Owners(aws, queue_arn)
+        self._owners = Owners(aws, queue_arn, only)
         self._function = function
 
     @property
