@@ -43,6 +43,17 @@ def test_where_a_streams_failed_batches_go(account: str, missing: bool) -> None:
     assert box.feeds[0].kind == "stream"
 
 
+def test_one_that_something_feeds_here_is_looked_at_whatever_its_namesake_gets() -> None:
+    dead = WORKERS["scoreUsers"].dead_letter_queue
+    survey, answers = answered("scoreUsers", on_failure_arn=f"arn:aws:sqs:us-east-1:{OTHER}:{dead}")
+    asked = round0.mappings(WORKERS["scoreUsers"].function)
+    (row,) = answers[asked].document
+    here = {**row, "on_failure_arn": f"arn:aws:sqs:us-east-1:{OWN}:{dead}"}
+    answers[asked] = Reading(Status.OK, document=[row, here])
+    (box,) = survey.boxes(answers)
+    assert box.missing
+
+
 @pytest.mark.parametrize(("account", "missing"), [(OTHER, False), (OWN, True)])
 def test_the_dead_letters_of_a_queue_are_in_its_account(account: str, missing: bool) -> None:
     source = WORKERS["handleEvent"].sources[0].name

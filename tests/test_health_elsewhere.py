@@ -58,5 +58,11 @@ def test_a_dead_letter_queue_of_another_account() -> None:
     assert unknown(unsaid, said) == {"dead-letters", "exists"}
 
 
+def test_where_a_functions_own_dead_letters_go() -> None:
+    arn = f"arn:aws:sqs:us-east-1:{OTHER}:{SCORE.dead_letter_queue}"
+    said = {"function": {"dead_letter_arn": arn}, "dead": [5], "dead-queue": ABSENT}
+    assert unknown(SCORE, said) == {"dead-letters", "exists"}
+
+
 def test_a_source_here_is_looked_at_whatever_else_is_read() -> None:
     assert unknown(SCORE, {"mappings": [far(SCORE), mapping(SCORE)]}) == set()

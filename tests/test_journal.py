@@ -5,13 +5,16 @@ import multiprocessing
 import sqlite3
 import stat
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from render_reports import BREACH, END, HEALTHY, POISON
 
 from opskit.journal import Journal, JournalError, folder
+from opskit.journal.store import _QUESTION
 from opskit.model import Report
 from opskit.render.json import document
 
@@ -116,6 +119,47 @@ def test_a_newer_journal_is_left_alone(journal: Journal) -> None:
     connection.close()
     with pytest.raises(JournalError, match="newer opskit"):
         record(journal, HEALTHY, "x", "user", END)
+
+
+def _asked(journal: Journal, at: int, **asked: object) -> str:
+    said = {**document(HEALTHY), "command": "health", "runbook": None, "asked": asked}
+    return journal.write(lambda run: {**said, "run": run}, "x", "user", at)
+
+
+def _newest(journal: Journal, **asked: object) -> str:
+    found = journal.newest("health", document(HEALTHY)["env"], asked, lambda _: True)
+    return found.run if found else ""
+
+
+def test_the_newest_run_of_the_same_question_is_found_and_no_other_is_read(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many others there are since: the report of a whole fleet is large."""
+    mine = _asked(journal, END, stacks=["ä"], unusual=False)
+    _asked(journal, END + 1, stacks=["b"], unusual=False)
+    decoded: list[str] = []
+    monkeypatch.setattr("opskit.journal.store.SEARCHED", 1)
+    monkeypatch.setattr("opskit.journal.store._entry", lambda row: decoded.append(row[0]) or Mock(run=row[0]))
+    assert _newest(journal, stacks=["ä"], unusual=True) == mine
+    assert _newest(journal, stacks=["c"], unusual=True) == ""
+    assert decoded == [mine]
+
+
+def test_a_journal_of_before_is_found_in_too(journal: Journal) -> None:
+    """It has no index of questions, and perhaps a report that SQLite takes for no JSON."""
+    mine = _asked(journal, END, stacks=["a"])
+    odd = _asked(journal, END + 1, stacks=["b"])
+    with closing(sqlite3.connect(journal.path)) as connection, connection:
+        connection.execute("DROP INDEX runs_by_question")
+        connection.execute("UPDATE runs SET report = '{torn' WHERE run = ?", (odd,))
+    assert _newest(journal, stacks=["a"]) == mine
+    with closing(sqlite3.connect(journal.path)) as connection:
+        asked = (
+            "EXPLAIN QUERY PLAN SELECT run FROM runs WHERE runbook = 'health' AND env = 'prod' "
+            f"AND {_QUESTION} = 'x' ORDER BY started_at DESC, rowid DESC"
+        )
+        (plan,) = connection.execute(asked).fetchall()
+    assert "USING INDEX runs_by_question (runbook=? AND env=? AND <expr>=?)" in plan[3]
 
 
 def test_the_folder_can_be_named(tmp_path: Path) -> None:

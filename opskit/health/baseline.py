@@ -26,7 +26,7 @@ def compared(health: Health, journal: Journal) -> Health:
     """Return the look with what changed since the last run that asked the same, for each of its places."""
     earlier: dict[Place, Entry] = {}
     for place in health.places:
-        entry = journal.newest("health", place.env, partial(_fits, health=health, place=place))
+        entry = journal.newest("health", place.env, asked_document(health), partial(_saw, place=place))
         if entry is not None:
             earlier[place] = entry
     missing = [place.region for place in health.places if place not in earlier]
@@ -36,14 +36,9 @@ def compared(health: Health, journal: Journal) -> Health:
     return replace(health, since_last=since(health, earlier), notes=(*health.notes, *notes))
 
 
-def _fits(entry: Entry, health: Health, place: Place) -> bool:
-    """Tell whether a run asked for the same workers and as long a time, and saw some of them at `place`."""
-    same = _without_unusual(entry.report.get("asked", {})) == _without_unusual(asked_document(health))
-    return same and any(_at(worker) == _of(place) for worker in entry.report["workers"])
-
-
-def _without_unusual(asked: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in asked.items() if key != "unusual"}
+def _saw(entry: Entry, place: Place) -> bool:
+    """Tell whether a run saw some workers at `place`."""
+    return any(_at(worker) == _of(place) for worker in entry.report["workers"])
 
 
 def since(health: Health, earlier: Mapping[Place, Entry]) -> Since:

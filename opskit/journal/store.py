@@ -18,7 +18,7 @@ FILE_NAME = "journal.sqlite3"
 VERSION = 1
 BUSY_TIMEOUT_S = 10.0
 SEARCHED = 200
-"""So many runs are looked through for one that asked the same."""
+"""So many runs that asked the same are looked through for one that fits."""
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: in the order of their ASCII codes, without letters that look like digits."""
 _SCHEMA = """
@@ -38,6 +38,13 @@ CREATE TABLE IF NOT EXISTS runs (
 );
 CREATE INDEX IF NOT EXISTS runs_by_target ON runs (function, runbook, started_at);
 """
+_QUESTION = "CASE WHEN json_valid(report) THEN json_remove(json_extract(report, '$.asked'), '$.unusual') END"
+"""What a run asked, as SQLite finds it in the report: an index has it, as a whole fleet's report is large.
+
+Whether this hour was compared with others is no part of it.
+"""
+_BY_QUESTION = f"CREATE INDEX IF NOT EXISTS runs_by_question ON runs (runbook, env, {_QUESTION}, started_at)"
+"""A journal of before has none yet."""
 
 
 class JournalError(OpskitError):
@@ -92,12 +99,19 @@ class Journal:
                     return run
         raise JournalError(f"{self.path}: no free run id for this second")
 
-    def newest(self, command: str, env: str, fits: Callable[[Entry], bool]) -> Entry | None:
-        """Return the newest run of a command in an environment that `fits`; None if none of the last does."""
+    def newest(
+        self, command: str, env: str, asked: Mapping[str, Any], fits: Callable[[Entry], bool]
+    ) -> Entry | None:
+        """Return the newest run of a command in an environment that asked the same and `fits`, else None.
+
+        `asked` is what the report has under this name.
+        """
         with self._open() as connection:
             rows = connection.execute(
-                f"{_SELECT} WHERE runbook = ? AND env = ? ORDER BY started_at DESC, rowid DESC LIMIT ?",
-                (command, env, SEARCHED),
+                f"{_SELECT} WHERE runbook = ? AND env = ? "
+                f"AND {_QUESTION} = json_remove(json(?), '$.unusual') "
+                "ORDER BY started_at DESC, rowid DESC LIMIT ?",
+                (command, env, json.dumps(asked), SEARCHED),
             )
             return next(filter(fits, map(_entry, rows)), None)
 
@@ -145,6 +159,7 @@ class Journal:
             raise JournalError(
                 f"{self.path} is of a newer opskit (version {version}, this one knows {VERSION})"
             )
+        connection.execute(_BY_QUESTION)
 
 
 _SELECT = "SELECT run, started_at, actor, command_line, report FROM runs"
