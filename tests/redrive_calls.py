@@ -78,6 +78,8 @@ def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     receive = Queue.receive
 
     def soon(self: Queue, limit: int = BATCH, *, hidden_s: int, wait_s: int = 0) -> list[Held]:
+        if self.fifo:  # three empty polls may mean that a group waits for what is on its way
+            return receive(self, limit, hidden_s=hidden_s, wait_s=wait_s)
         found = receive(self, limit, hidden_s=hidden_s)
         if not found:
             time.sleep(wait_s / 10)

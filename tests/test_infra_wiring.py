@@ -73,3 +73,46 @@ def test_a_queue_hands_its_dead_letters_to_one_that_keeps_them_as_long_as_can_be
     assert call("sqs", "dead_letters")["name"] == "${var.worker.dead_letter_queue}"
     kept_s = resource("dead-letter-queue", "aws_sqs_queue")["message_retention_seconds"]
     assert kept_s == 14 * 24 * 3600, "as long as SQS can: a letter's age counts from when it was first sent"
+
+
+@pytest.mark.parametrize(
+    ("module", "needed"),
+    [
+        ("sqs", {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}),
+        (
+            "kinesis",
+            {
+                "kinesis:DescribeStream",
+                "kinesis:GetRecords",
+                "kinesis:GetShardIterator",
+                "kinesis:ListShards",
+            },
+        ),
+        (
+            "dynamodb-stream",
+            {
+                f"dynamodb:{name}"
+                for name in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+            },
+        ),
+    ],
+)
+def test_a_mapping_may_read_its_source(module: str, needed: set[str]) -> None:
+    """By the execution roles that the Lambda guide asks for, each kind of source its own."""
+    (statement,) = call(module, "function")["source_statements"]
+    assert needed <= set(statement["actions"])
+
+
+def test_an_alarm_is_as_it_was_planned_and_tells_somebody_of_both_ends() -> None:
+    body = resource("alarms", "aws_cloudwatch_metric_alarm")
+    planned = {
+        "threshold": "threshold",
+        "comparison_operator": "comparison",
+        "evaluation_periods": "evaluated",
+        "datapoints_to_alarm": "breaching",
+        "treat_missing_data": "missing_data",
+    }
+    assert {name: body[name] for name in planned} == {
+        name: f"${{each.value.{one}}}" for name, one in planned.items()
+    }
+    assert body["alarm_actions"] == body["ok_actions"] == ["${var.topics[each.value.severity]}"]

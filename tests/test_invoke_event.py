@@ -192,6 +192,8 @@ def test_one_of_several_letters_is_chosen_by_its_number() -> None:
     assert event.chosen(letters, 2, "f") == (letters[1],)
     with pytest.raises(UsageError, match="--letter 3: f has 2"):
         event.chosen(letters, 3, "f")
+    with pytest.raises(UsageError, match="--letter 0: f has 2"):
+        event.chosen(letters, 0, "f")
 
 
 def test_an_event_that_lambda_would_not_take_is_refused() -> None:

@@ -158,7 +158,7 @@ def test_a_text_log_has_the_exception_as_lambda_prints_it(tmp_path: Path) -> Non
         (r"def handle(e, c): return '\ud800'", "Runtime.MarshalError",
          (r"Unable to marshal response: 'utf-8' codec can't encode character '\ud800' in position 1: "
           "surrogates not allowed")),
-        ("def handle(e, c): return 'ü' * 3_145_778", "Function.ResponseSizeTooLarge",
+        ("def handle(e, c): return 'x' + 'ü' * 3_145_777", "Function.ResponseSizeTooLarge",
          "Response payload size exceeded maximum allowed payload size (6291556 bytes)."),
     ],
 )  # fmt: skip
@@ -231,6 +231,7 @@ def test_nothing_of_the_callers_aws_or_proxies_reaches_the_handler() -> None:
     assert found["HTTPS_PROXY"] == found["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:2"
     assert found["NO_PROXY"] == found["no_proxy"] == "127.0.0.1,localhost,::1"
     assert (found["CONFIG_ENV"], found["AWS_REGION"]) == ("qa", "eu-west-1")
+    assert found["AWS_CONFIG_FILE"] == found["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
 
 
 def test_with_the_network_open_the_callers_proxies_hold() -> None:

@@ -10,6 +10,7 @@ import pytest
 from conftest import EmbeddedAws
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from redrive_calls import short_polls
 from redrives import Content, messages
 
 from opskit.aws.session import Aws
@@ -118,14 +119,17 @@ class Redriving:
 
 
 @pytest.fixture
-def standard(embedded_aws: EmbeddedAws, tmp_path: Path) -> Iterator[Redriving]:
+def standard(
+    embedded_aws: EmbeddedAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Redriving]:
+    short_polls(monkeypatch)
     redriving = Redriving(embedded_aws, tmp_path)
     yield redriving
     redriving.close()
 
 
 @pytest.fixture
-def fifo(embedded_aws: EmbeddedAws, tmp_path: Path) -> Iterator[Redriving]:
+def fifo(embedded_aws: EmbeddedAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redriving]:
     redriving = Redriving(embedded_aws, tmp_path, ".fifo", MaximumMessageSize="2048")
     yield redriving
     redriving.close()

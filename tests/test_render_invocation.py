@@ -59,6 +59,13 @@ def shown(one: Invocation, output: Output = Output.TABLE, *, width: int = 80, co
     return render(one, output, Canvas(width=width, color=color))
 
 
+def test_an_answer_that_refuses_a_request_is_a_success_and_one_that_breaks_is_none() -> None:
+    said = {
+        status: Invocation(SUBJECT, "r-1", Ended.RETURNED, {"statusCode": status}) for status in (499, 500)
+    }
+    assert [one.failure for one in said.values()] == ["", "answered 500"]
+
+
 def test_a_stack_is_the_workers_own_frames_with_the_others_counted() -> None:
     assert shortened(TRACE.split("\n"), "workers") == [
         "... 1 frame of httpcore",

@@ -307,6 +307,17 @@ def test_a_client_that_a_request_waits_for_is_a_step_of_it_and_one_of_the_start_
     assert [one.name for one in ended] == ["make client of sns", "a request"]
 
 
+def test_what_one_invocation_says_of_all_its_lines_no_other_has(capsys: pytest.CaptureFixture[str]) -> None:
+    @worker("oneWorker", "one", Settings)
+    def keyed(event: object, run: Run[Settings]) -> None:
+        if event:
+            run.log.append_keys(order="private")
+
+    keyed("first", context())
+    keyed(None, context())
+    assert ["order" in line.fields for line in said(capsys.readouterr().out)] == [False, True, False, False]
+
+
 def test_a_message_that_looks_like_a_number_stays_text(capsys: pytest.CaptureFixture[str]) -> None:
     @worker("oneWorker", "one", Settings)
     def numbered(_event: object, run: Run[Settings]) -> None:

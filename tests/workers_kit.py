@@ -5,7 +5,6 @@ import contextlib
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -146,14 +145,13 @@ def dripping() -> Iterator[str]:
     ended = threading.Event()
 
     def answer(listening: socket.socket) -> None:
-        connection, _ = listening.accept()
-        with connection, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), listening.accept()[0] as connection:
             connection.sendall(b"HTTP/1.1 200 OK\r\n")
-            while not ended.is_set():
+            while not ended.wait(0.05):
                 connection.sendall(b"x-drop: x\r\n")
-                time.sleep(0.05)
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(60)
         thread = threading.Thread(target=answer, args=(listening,))
         thread.start()
         try:
