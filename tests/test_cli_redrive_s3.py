@@ -130,6 +130,9 @@ def test_what_was_taken_and_not_deleted_is_gone_on_with(bucket: Bucket, opskit: 
     assert lines[0] == f"{bucket.url}: 2 of 2 failures taken and deleted"
     assert "more     only the first 2 were looked at: again, or with a higher --limit" in lines
     assert lines[-1] == f"run      {run}; kept until: opskit dlq receipts {run} --sign-off"
+    shown = opskit("dlq", "receipts", run).out
+    assert "moved     2" in shown.splitlines()
+    assert "count" not in shown, "a bucket has none to compare with"
     assert opskit("dlq", "receipts", run, "--sign-off").code == 0
 
 

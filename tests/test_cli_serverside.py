@@ -67,7 +67,7 @@ def orders(shared_aws: EmbeddedAws, request: pytest.FixtureRequest) -> Post:
 def test_without_apply_it_says_what_would_be_asked_and_starts_nothing(ask: Ask, orders: Post) -> None:
     orders.load("a", "b")
     said = ask(orders.dead, "--rate", "5")
-    assert (said.code, said.err) == (0, WARNING)
+    assert (said.code, said.err) == (0, "")
     assert said.out == (
         "dry run: nothing is moved\n"
         "where    account 123456789012, us-east-1, prod\n"
@@ -105,7 +105,7 @@ def test_it_asks_before_it_starts_and_says_what_it_lacks(
     said = ask(orders.dead, "--rate", "10", "--apply")
     assert (said.code, said.out, orders.counts()) == (2, "", (2, 0))
     assert said.err == (
-        f"{WARNING}opskit: nothing is moved yet\n"
+        "opskit: nothing is moved yet\n"
         "where    account 123456789012, us-east-1, prod\n"
         f"from     {orders.dead}: about 2 messages\n"
         f"to       each message's own source queue: {orders.home}\n"
@@ -123,9 +123,7 @@ def test_where_nobody_can_be_asked_it_starts_nothing(ask: Ask, orders: Post) -> 
     orders.load("a")
     said = ask(orders.dead, "--apply")
     assert (said.code, said.out, orders.counts()) == (2, "", (1, 0))
-    assert said.err == (
-        f"{WARNING}opskit: nobody is there to be asked; say --yes to move without a question\n"
-    )
+    assert said.err == ("opskit: nobody is there to be asked; say --yes to move without a question\n")
 
 
 def test_ctrl_c_leaves_the_task_running_and_says_so(ask: Ask, orders: Post) -> None:
@@ -202,7 +200,7 @@ def test_a_queue_that_is_no_dead_letter_queue_is_one_line(ask: Ask, orders: Post
     said = ask(orders.home, "--apply")
     assert (said.code, said.out) == (2, "")
     assert said.err == (
-        f"{WARNING}opskit: queue {orders.home} is no queue's dead-letter queue, and AWS moves the dead "
+        f"opskit: queue {orders.home} is no queue's dead-letter queue, and AWS moves the dead "
         "letters of queues only; try without --server-side\n"
     )
 
@@ -211,7 +209,7 @@ def test_a_queue_that_is_no_dead_letter_queue_is_one_line(ask: Ask, orders: Post
 def test_another_account_than_the_one_that_is_meant_is_refused(ask: Ask, orders: Post, word: str) -> None:
     said = ask(orders.dead, word, "--account", "999999999999")
     assert (said.code, said.out) == (2, "")
-    assert said.err == (f"{WARNING}opskit: --account 999999999999: the queue is in account 123456789012\n")
+    assert said.err == ("opskit: --account 999999999999: the queue is in account 123456789012\n")
 
 
 def test_a_destination_that_does_not_exist_is_one_line(ask: Ask, orders: Post) -> None:

@@ -45,7 +45,6 @@ def run(shared: SharedOptions, asked: Asked) -> int:
     """
     _check(asked)
     queue, fleet = queues.meant(asked.queue, shared.settings())
-    out.note(WARNING)
     form = out.form(fleet.settings.output)
     with acting(fleet.settings) as session:
         box = session.find(queue)
@@ -57,7 +56,9 @@ def run(shared: SharedOptions, asked: Asked) -> int:
             runs.refuse_unfinished(folder(os.environ), box.arn)
         wanted = _planned(session, box, asked, fleet)
         if asked.apply:
-            if not asked.yes:
+            if asked.yes:
+                out.note(WARNING)  # which a plan and a question say themselves
+            else:
                 _ask(session, wanted)
             return _show(_moved(session, wanted), session, form)
         envelope = session.envelope(COMMAND, box)

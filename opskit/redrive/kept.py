@@ -25,6 +25,11 @@ class Kept:
         return arns.resource_of(self.facts.get("queue", ""))
 
     @property
+    def of_bucket(self) -> bool:
+        """Whether it handed over objects of a bucket, which keeps no count to compare with."""
+        return str(self.facts.get("queue", "")).split(":")[2:3] == ["s3"]
+
+    @property
     def ended(self) -> bool:
         """Whether it came to its end, or to a stop, and was not cut off."""
         return bool(self.facts.get("ended"))

@@ -49,7 +49,7 @@ def render_one(kept: Kept, output: Output, canvas: Canvas) -> str:
         return rows([{"run": kept.receipt.run, "state": _state(kept)}], output, canvas)
     heading = clean(f"run {kept.receipt.run} of {kept.queue}, {_moment(kept)} UTC: {_state(kept)}")
     who = clean(f"by {kept.facts.get('actor', 'unknown')}: {kept.facts.get('command', '')}")
-    lines = [heading, who, "", *receipt_lines(kept.receipt, kept.queue)]
+    lines = [heading, who, "", *receipt_lines(kept.receipt, kept.queue, has_counts=not kept.of_bucket)]
     if not kept.ended:
         lines += ["", f"if it was cut off, go on: opskit redrive-dlq --resume {kept.receipt.run} --apply"]
     elif not kept.signed_off:

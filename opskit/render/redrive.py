@@ -148,15 +148,15 @@ def _place(told: Told) -> str:
     return clean(", ".join(filter(None, (f"account {box.account}", box.region, told.env, endpoint))))
 
 
-def receipt_lines(receipt: Receipt, queue: str) -> Iterator[str]:
-    """Yield a receipt's lines; `queue` is the dead-letter queue."""
+def receipt_lines(receipt: Receipt, queue: str, *, has_counts: bool = True) -> Iterator[str]:
+    """Yield a receipt's lines; `queue` is the dead-letter queue, or a bucket, which has no counts."""
     left = ", ".join(f"{number(count)} {reason}" for reason, count in receipt.left.items())
     yield f"{'read':<{MARGIN}}{number(receipt.read)} in {duration(receipt.seconds)}"
     yield f"{'moved':<{MARGIN}}{number(receipt.moved)}"
     yield f"{'returned':<{MARGIN}}{number(receipt.returned)}"
     yield f"{'left':<{MARGIN}}{number(receipt.staying)}{f': {left}' if left else ''}"
     yield f"{'failed':<{MARGIN}}{number(receipt.failed)}"
-    if unread := _not_read(receipt, queue):
+    if has_counts and (unread := _not_read(receipt, queue)):
         yield clean(f"{'not read':<{MARGIN}}{unread}")
     if receipt.undeleted:
         here = "and here" if receipt.ended else "and perhaps here: its deletion was not noted"
@@ -165,7 +165,8 @@ def receipt_lines(receipt: Receipt, queue: str) -> Iterator[str]:
         yield f"{'unknown':<{MARGIN}}{number(receipt.unknown)}: handed over, no answer"
     yield from (clean(f"{'':<{MARGIN}}{one}: {reason}") for one, reason in receipt.failures[:SHOWN_IDS])
     yield f"{'twice?':<{MARGIN}}{_ids(receipt)}"
-    yield f"{'counts':<{MARGIN}}{_counts(receipt, queue)}"
+    if has_counts:
+        yield f"{'counts':<{MARGIN}}{_counts(receipt, queue)}"
     if receipt.unreached:
         why = "in flight elsewhere, behind others, or unreadable"
         yield f"{'unreached':<{MARGIN}}{number(receipt.unreached)}: {why}"
