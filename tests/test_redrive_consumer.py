@@ -40,7 +40,11 @@ def unknown(found: Judgement) -> list[str]:
 
 def test_a_consumer_that_is_well_may_get_letters() -> None:
     found = judgement()
-    assert (found.findings, found.gaps, found.notes, found.clear) == ((), (), (), True)
+    well = (
+        "handleEvent was looked at and is well: errors OK, throttles OK, duration 800 ms, concurrency 20%, "
+        "mapping OK, table-throttles OK, exists OK"
+    )
+    assert (found.findings, found.gaps, found.notes, found.clear) == ((), (), (well,), True)
 
 
 def test_one_that_is_idle_may_too() -> None:
@@ -102,9 +106,15 @@ def test_what_waits_in_its_queues_does_not(said: dict[str, Said]) -> None:
 def test_errors_that_are_over_are_told_and_do_not_stop() -> None:
     found = judgement({"errors": [40, *[0] * 12]})
     assert (found.findings, found.gaps) == ((), ())
-    assert found.notes == (
-        "handleEvent: 40 errors in the judged time, none sustained; none in the last 5 min",
-    )
+    told, well = found.notes
+    assert told == "handleEvent: 40 errors in the judged time, none sustained; none in the last 5 min"
+    assert well.startswith("handleEvent was looked at and is well: errors 40/h, throttles OK, ")
+
+
+@pytest.mark.parametrize("said", [{"errors": [50, 50, 50]}, {"duration": DENIED}])
+def test_one_that_is_sick_or_not_fully_known_is_not_called_well(said: dict[str, Said]) -> None:
+    found = judgement(said)
+    assert (found.clear, found.notes) == (False, ())
 
 
 def test_every_indicator_is_either_of_the_consumer_or_of_its_input() -> None:

@@ -218,7 +218,7 @@ def judged(found: Found, rows: Sequence[Row], window: Window) -> Judgement:
         found,
         judging.ranked((*found.findings, *sick, *unfit)),
         (*found.gaps, *judging.gaps(unknown)),
-        (*found.notes, *_over(rows, window)),
+        (*found.notes, *_over(rows, window), *_well(rows, window)),
     )
 
 
@@ -242,6 +242,15 @@ def _over(rows: Sequence[Row], window: Window) -> Iterator[str]:
         for cell in row.cells:
             if cell.state is State.WARN and _is_over(cell, window):
                 yield f"{row.worker.name}: {cell.summary}; none in the last 5 min"
+
+
+def _well(rows: Sequence[Row], window: Window) -> Iterator[str]:
+    """Name the consumers in whose way nothing stands, and what was measured of them."""
+    for row in rows:
+        seen = [cell for cell in row.cells if cell.indicator in SPEAKS]
+        if seen and not any(cell.state is State.UNKNOWN or _stands(cell, window) for cell in seen):
+            measured = ", ".join(f"{cell.indicator} {cell.shown or 'OK'}" for cell in seen)
+            yield f"{row.worker.name} was looked at and is well: {measured}"
 
 
 def _worded(finding: Finding, consumers: Sequence[Consumer]) -> Finding:
