@@ -62,6 +62,10 @@ def _what_no_model_plays(aws: EmbeddedAws) -> None:
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
+    lambdas = aws.client("lambda")
+    (mapping,) = lambdas.list_event_source_mappings(FunctionName=function("tables"))["EventSourceMappings"]
+    filters = [{"Pattern": pattern} for pattern in ('{"b":[2]}', '{"a":[1]}')]
+    lambdas.update_event_source_mapping(UUID=mapping["UUID"], FilterCriteria={"Filters": filters})
     scheduler = aws.client("scheduler", REGION)
     scheduler.create_schedule_group(Name="nights")
     scheduler.create_schedule(

@@ -22,7 +22,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Inventoried:
 
 TABLE_60 = """\
 worker  kind      name         state    what differs
-queues  function  queues       differs  tag stack, timeout
+queues  function  queues       differs  timeout, tag stack
 queues  queue     updates-dlq  missing
 queues  table     fans         unknown  denied: needs
                                         DescribeTable
@@ -33,8 +33,8 @@ account 123456789012, us-east-1, prod
 high     queue updates-dlq: does not exist; queues needs it
          look: aws sqs get-queue-url --queue-name updates-dlq --region us-east-1
 medium   function queues: 2 settings differ
-         tag stack: \\x1b[31mx live, fans in the manifest
          timeout: 60 s live, 30 s in the manifest
+         tag stack: \\x1b[31mx live, fans in the manifest
          look: aws lambda get-function --function-name prd2011-prod-us-east-1-queues --region us-east-1 \
 --query '[Configuration.[Timeout,MemorySize,LoggingConfig,State,LastUpdateStatus],Concurrency,Tags]'
 low      queue updates: the visibility timeout of 180 s is
