@@ -116,6 +116,18 @@ def test_of_a_fifo_queue_what_stands_behind_others_is_not_waited_for() -> None:
     assert (reading.drained, reading.reader.unreached) == (True, 4)
 
 
+def test_of_a_fifo_queue_what_stands_behind_a_letter_at_work_is_waited_for() -> None:
+    """A send that takes long, or is tried again, must not end the run before the rest of its group."""
+    reading = Reading(FakeQueue(fifo=True, batches=[[held(1)]], depths=[Depth(4, 1, 0)]), Progress(left=1))
+    reading.poll(1 + 5 * EMPTY_POLLS)
+    assert not reading.drained
+    reading.hand.let_go([held(1).letter.message_id])
+    reading.poll(EMPTY_POLLS - 1)
+    assert not reading.drained
+    reading.poll(1)
+    assert (reading.drained, reading.reader.unreached) == (True, 4)
+
+
 def test_of_a_fifo_queue_a_count_that_is_late_is_waited_for() -> None:
     """Nothing of it is in flight: there is nothing that a message could stand behind."""
     reading = Reading(FakeQueue(fifo=True, depths=[Depth(4, 0, 0), NOTHING]))

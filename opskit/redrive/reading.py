@@ -42,9 +42,11 @@ class Reader:
 
     def receive(self, limit: int) -> list[Held]:
         """Return up to `limit` messages, [] when the poll gave none; raises `faults.FAULTS`."""
+        # A FIFO queue's group gives nothing while a letter of it is at work in another thread.
+        at_work = self._queue.fifo and len(self._hand) > 0
         received = self._queue.receive(limit, hidden_s=self._hand.hidden_s, wait_s=POLL_S)
         with self._lock:
-            if received:
+            if received or at_work:
                 self._empty_polls, self._waiting_since = 0, None
             else:
                 self._empty_polls += 1
