@@ -198,3 +198,8 @@ def test_any_text_is_answered_or_refused_with_its_place(query: str) -> None:
     except MalformedQueryError as error:
         place = (error.start, error.end)
     assert 0 <= place[0] <= place[1] <= len(query)
+
+
+def test_numbers_in_numbers_do_not_double_the_query(connection: duckdb.DuckDBPyConnection) -> None:
+    deep = "substr(log(n), concat(n, (n + n)))"
+    assert len(ask(connection, f"stats stddev({deep}), max({deep}) by n")) > 1

@@ -116,8 +116,8 @@ def as_number(value: Sql, binder: Binder) -> str:
         number = number_of(value.literal)
         return "CAST(NULL AS DOUBLE)" if number is None else binder.bind(number)
     # "NaN" and "Infinity" spell no number here, as in JSON: one such line must not swallow a whole sum.
-    cast = f"TRY_CAST({value.text} AS DOUBLE)"
-    return f"(CASE WHEN isfinite({cast}) THEN {cast} END)"
+    # The value stands in it once: else numbers in numbers would double the query with each step.
+    return f"list_filter([TRY_CAST({value.text} AS DOUBLE)], lambda number: isfinite(number))[1]"
 
 
 def as_truth(value: Sql) -> str:
