@@ -109,7 +109,7 @@ class Telling:
 
     def __init__(self) -> None:
         self.said = [b'{"readyMs": 9000}\n', b'{"result": 7}\n']
-        self.waits = []
+        self.waits: list[float] = []
 
     def settimeout(self, seconds: float) -> None:
         self.waits.append(seconds)
