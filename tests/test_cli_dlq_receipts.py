@@ -136,6 +136,21 @@ def test_a_run_that_is_given_up_frees_its_queue(
     assert (again.code, again.receipt["moved"], depth(shared_aws, post.source_url)) == (0, 1, 3)
 
 
+def test_of_a_run_that_went_on_and_was_cut_off_the_stop_before_is_not_told(
+    opskit: Redrive, state: Path, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(state, run) as ledger:
+        ledger.note(halt=["guard", "1 letter came back"])
+
+    def killed(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("opskit.cli.redrive_session.Redrive.perform", killed)
+    assert opskit("redrive-dlq", "--resume", run, "--apply", "--yes").code == 130
+    told = check(opskit("dlq", "receipts", run, "--output", "json").out, KEPT)
+    assert (told["ended"], told["receipt"]["halt"]) == (False, None)
+
+
 def test_what_is_unknown_of_a_run_that_was_given_up_keeps_its_copies(
     opskit: Redrive, state: Path, run: str
 ) -> None:
