@@ -349,6 +349,14 @@ def test_chosen_messages_are_dropped_and_the_others_stay(ask: Ask, orders: Post)
     assert orders.bodies() == ['{"n": 2}']
 
 
+def test_what_cannot_be_judged_is_kept_and_told(ask: Ask, orders: Post) -> None:
+    orders.load('{"kind": "order"}', '{"kind": 7}', "text")
+    said = ask("drop", orders.dead, "--match", "starts_with(body.kind, 'o')")
+    note = "opskit: of 2 messages it cannot be told whether they are chosen, so they are kept\n"
+    assert (said.code, said.err) == (0, RAISES + note)
+    assert said.out.startswith(f"dry run: 1 message of {orders.dead} would be dropped\n")
+
+
 def peeked(orders: Post) -> list[dict[str, str]]:
     """What is in the dead-letter queue, shown again at once."""
     sqs, url = orders.embedded.client("sqs"), orders.url(orders.dead)

@@ -32,7 +32,7 @@ class SlowQueue(FakeQueue):
     reached: threading.Event = field(default_factory=threading.Event)
     go: threading.Event = field(default_factory=threading.Event)
 
-    def receive(self, limit: int, *, hidden_s: int, wait_s: int) -> list[Held]:
+    def receive(self, limit: int = 10, *, hidden_s: int, wait_s: int) -> list[Held]:
         self.polling += 1
         self.reached.set()
         self.go.wait(100)
