@@ -219,8 +219,7 @@ def _plain_answer(asked: Asked, part: _Heard) -> Answer:
             read=False,
             failed=True,
         )
-    count = len(reading.rows)
-    limited = count > asked.limit or count == asked.own_limit
+    limited = len(reading.rows) > asked.limit
     return Answer(reading.rows[: asked.limit], part.statistics, limited=limited)
 
 

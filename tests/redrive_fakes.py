@@ -40,7 +40,7 @@ class FakeQueue:
     breaks_at: int = 0
     broken: Exception | None = None
 
-    def receive(self, limit: int, *, hidden_s: int, wait_s: int) -> list[Held]:
+    def receive(self, limit: int = 10, *, hidden_s: int, wait_s: int) -> list[Held]:
         self.log.append(("receive", limit))
         if self.broken and sum(call == "receive" for call, _ in self.log) == self.breaks_at:
             raise self.broken

@@ -190,13 +190,40 @@ def test_failed_poll_is_failed_and_stopped() -> None:
             "AWS refused the request (MalformedQueryException): unexpected symbol at 7",
         ),
         ("ResourceNotFoundException", "not found: unexpected symbol at 7"),
-        ("LimitExceededException", "throttled after 1 try: unexpected symbol at 7"),
         ("AccessDeniedException", "denied: needs logs:StartQuery"),
     ],
 )
 def test_query_that_does_not_start_is_failed(code: str, reason: str) -> None:
     reading = asked(("start_query", code))
     assert (reading.status, reading.code, reading.reason) == (Status.FAILED, code, reason)
+
+
+@pytest.mark.parametrize("code", ["LimitExceededException", "ThrottlingException"])
+def test_query_waits_for_room_in_a_busy_account(code: str) -> None:
+    clock = Clock()
+    busy = [("start_query", code)] * 8
+    reading = asked(*busy, STARTED, state("Complete", [row()]), clock=clock)
+    assert reading.status is Status.OK
+    assert clock.waits == sorted(clock.waits)
+    assert len(clock.waits) == len(busy)
+    assert clock.waits[-1] > clock.waits[0]
+
+
+def test_account_that_stays_busy_is_failed_at_the_deadline() -> None:
+    clock = Clock()
+    reading = asked(*[("start_query", "LimitExceededException")] * 3, seconds=0.6, clock=clock)
+    assert (reading.status, reading.code) == (Status.FAILED, "LimitExceededException")
+    assert reading.reason == (
+        "throttled after 1 try: unexpected symbol at 7; it could not be started within 0.6 s"
+    )
+    assert clock.now == pytest.approx(0.6)
+
+
+def test_interrupted_wait_for_room_ends_at_once() -> None:
+    patience = logs.Patience(60)
+    patience.wait = lambda _: patience.stopping.set()
+    with answering(("start_query", "LimitExceededException")) as aws:
+        assert logs.ask(aws, QUERY, WINDOW, patience, Meter()).status is Status.FAILED
 
 
 def test_answer_without_query_id_is_failed() -> None:

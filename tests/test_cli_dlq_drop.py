@@ -2,6 +2,7 @@
 
 import io
 import re
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,10 @@ from conftest import EmbeddedAws
 from dead_letters import Post, post
 from envelope import check
 from faults import FaultProxy, denied
+from pressing import as_before, pressing
 from redrive_letters import batch
 
+from opskit.aws.sqs import Queue
 from opskit.cli import main
 from opskit.redrive import runs
 from opskit.redrive.backup import letters
@@ -20,6 +23,7 @@ from opskit.redrive.ledger import Ledger
 from opskit.redrive.letter import Letter, to_text
 from opskit.redrive.restore import UNSAID
 from opskit.redrive.sweep import Patience
+from opskit.redrive.to_queue import ToQueue
 
 RAISES = (
     "opskit: to look at its messages they are received: that hides them for a moment and raises their "
@@ -345,6 +349,14 @@ def test_chosen_messages_are_dropped_and_the_others_stay(ask: Ask, orders: Post)
     assert orders.bodies() == ['{"n": 2}']
 
 
+def test_what_cannot_be_judged_is_kept_and_told(ask: Ask, orders: Post) -> None:
+    orders.load('{"kind": "order"}', '{"kind": 7}', "text")
+    said = ask("drop", orders.dead, "--match", "starts_with(body.kind, 'o')")
+    note = "opskit: of 2 messages it cannot be told whether they are chosen, so they are kept\n"
+    assert (said.code, said.err) == (0, RAISES + note)
+    assert said.out.startswith(f"dry run: 1 message of {orders.dead} would be dropped\n")
+
+
 def peeked(orders: Post) -> list[dict[str, str]]:
     """What is in the dead-letter queue, shown again at once."""
     sqs, url = orders.embedded.client("sqs"), orders.url(orders.dead)
@@ -395,3 +407,54 @@ def test_another_account_than_the_one_that_is_meant_is_refused(ask: Ask, orders:
     assert dry.out.splitlines()[-1] == (
         f"do it    opskit dlq drop {orders.dead} --all --account 123456789012 --apply"
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "last"), [(signal.SIGTERM, "ended by SIGTERM"), (signal.SIGINT, "interrupted")]
+)
+def test_who_ends_a_drop_gets_its_receipt(
+    ask: Ask, orders: Post, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, last: str
+) -> None:
+    orders.load(*map(str, range(25)))
+    monkeypatch.setattr(Queue, "receive", pressing(Queue.receive, number, at=2))
+    with as_before():
+        said = ask("drop", orders.dead, "--all", "--apply", "--yes", "--backup", "b.jsonl")
+    code = 130 if number is signal.SIGINT else 128 + number
+    assert (said.code, said.err.splitlines()[-1]) == (code, f"opskit: {last}")
+    assert "read     10 = 10 dropped + 0 kept + 0 failed\n" in said.out
+    assert "undo     opskit dlq restore b.jsonl" in said.out
+    assert orders.counts() == (15, 0)
+
+
+def test_ctrl_c_while_the_others_are_shown_again_leaves_none_hidden(
+    ask: Ask, orders: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drop is over then, and its receipt is due; a count ends there, before anything is asked."""
+    orders.load(*map(str, range(25)))
+    words = ("drop", orders.dead, "--match", "to_number(body) < `3`", "--apply")
+    monkeypatch.setattr(Queue, "hide", pressing(Queue.hide, signal.SIGINT))
+    with as_before():
+        said = ask(*words, typed="")
+    assert (said.code, said.out, orders.counts()) == (130, "", (25, 0))
+    assert said.err == f"{RAISES}opskit: interrupted\n"
+    monkeypatch.setattr(Queue, "hide", pressing(Queue.hide, signal.SIGTERM))
+    with as_before():
+        said = ask(*words, "--yes")
+    assert (said.code, orders.counts()) == (0, (22, 0))
+    assert "read     25 = 3 dropped + 22 kept + 0 failed\n" in said.out
+
+
+def test_who_ends_a_restore_gets_its_receipt_and_nothing_is_sent_twice(
+    ask: Ask, orders: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"{to_text(Letter(f'id-{number}', str(number)))}\n" for number in range(25)]
+    Path("b.jsonl").write_text("".join(lines))
+    words = ("restore", "b.jsonl", "--to", orders.dead, "--apply", "--yes")
+    monkeypatch.setattr(ToQueue, "deliver", pressing(ToQueue.deliver, signal.SIGHUP))
+    with as_before():
+        said = ask(*words)
+    assert (said.code, said.err.splitlines()[-1]) == (128 + signal.SIGHUP, "opskit: ended by SIGHUP")
+    assert "read     25 = 10 sent + 0 sent before + 0 failed + 15 not tried\n" in said.out
+    said = ask(*words)
+    assert "read     25 = 15 sent + 10 sent before + 0 failed + 0 not tried\n" in said.out
+    assert (said.code, orders.counts()) == (0, (25, 0))

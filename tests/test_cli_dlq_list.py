@@ -202,9 +202,10 @@ def test_expired_credentials_are_no_empty_queues(played: EmbeddedAws, ask: Ask) 
 
 
 @pytest.fixture
-def foreign(embedded_aws: EmbeddedAws) -> EmbeddedAws:
+def foreign(embedded_aws: EmbeddedAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedAws:
     """An account of nobody's manifests, with every way to a dead-letter queue."""
     aws = embedded_aws
+    monkeypatch.setenv("OPSKIT_WORKERS_DIR", str(tmp_path))
     arns = {
         name: aws.queue(name)
         for name in ("async-letters", "destined", "given-up", "plain", "old-dlq", "told-by-sns")
@@ -280,11 +281,22 @@ def test_a_target_that_was_deleted_is_missing(foreign: EmbeddedAws, ask: Ask) ->
     assert [one["cause"] for one in outcome.document["findings"]] == ["resource-missing"]
 
 
-@pytest.mark.usefixtures("embedded_aws")
-def test_an_empty_account_has_none(ask: Ask) -> None:
+def test_all_never_hides_what_the_manifests_name_and_the_account_lacks(
+    embedded_aws: EmbeddedAws, ask: Ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It may be the wrong account: nothing there is no good news."""
+    for outcome in (ask("list", "--all"), ask("list")):
+        assert outcome.code == 1
+        assert "\n3 dead-letter queues, 3 missing\n" in outcome.out
+        assert outcome.out.count("does not exist; ") == 3
+        assert "None of them is there: be sure that account, region and environment are" in outcome.out
+    embedded_aws.queue(f"{PREFIX}fan-updates-dlq")
     outcome = ask("list", "--all")
-    assert outcome.code == 0
-    assert outcome.out.startswith("0 dead-letter queues\n")
+    assert (outcome.code, "\n3 dead-letter queues, 2 missing\n" in outcome.out) == (1, True)
+    assert "None of them" not in outcome.out
+    monkeypatch.setenv("OPSKIT_WORKERS_DIR", str(tmp_path))
+    outcome = ask("list", "--all")
+    assert (outcome.code, outcome.out.splitlines()[3]) == (0, "1 dead-letter queue")
 
 
 def test_all_without_the_right_to_list_queues_says_so(foreign: EmbeddedAws, ask: Ask) -> None:

@@ -3,12 +3,13 @@
 import json
 import stat
 from pathlib import Path
-from typing import Any
+from signal import SIGTERM
 
 import pytest
 from conftest import EmbeddedAws
 from dlq_asking import PREFIX, Ask, ask
 from faults import FaultProxy, denied
+from pressing import as_before, pressing
 
 from opskit.errors import UsageError
 from opskit.redrive.backup import letters
@@ -308,20 +309,15 @@ def test_without_the_right_to_look_it_is_unknown(
     assert right in outcome.err.splitlines()[-1]
 
 
-def test_ctrl_c_leaves_nothing_hidden(played: EmbeddedAws, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_ends_a_peek_leaves_nothing_hidden(
+    played: EmbeddedAws, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from opskit.aws.sqs import Queue  # noqa: PLC0415
 
-    real, calls = Queue.receive, []
-
-    def interrupted(self: Any, limit: int, **more: Any) -> Any:
-        calls.append(limit)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return real(self, limit, **more)
-
-    monkeypatch.setattr(Queue, "receive", interrupted)
+    monkeypatch.setattr(Queue, "receive", pressing(Queue.receive, SIGTERM, at=2))
     before = depth(played, DEAD)
-    outcome = ask("peek", "fan-updates-dlq", "--count", "50")
-    assert (outcome.code, outcome.out) == (130, "")
-    assert outcome.err.endswith("opskit: interrupted\n")
+    with as_before():
+        outcome = ask("peek", "fan-updates-dlq", "--count", "50")
+    assert (outcome.code, outcome.out) == (143, "")
+    assert outcome.err.endswith("opskit: ended by SIGTERM\n")
     assert depth(played, DEAD) == before

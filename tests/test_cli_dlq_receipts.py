@@ -87,6 +87,17 @@ def test_they_are_listed_and_shown_without_a_call_to_aws(opskit: Redrive, post: 
     assert "fan" not in shown.out.replace(post.dead, ""), "contents are private"
 
 
+def test_one_that_cannot_be_read_hides_no_other(opskit: Redrive, state: Path, post: Post, run: str) -> None:
+    torn = runs.path_of(state, "1torn")
+    torn.write_bytes(b"no database" * 100)
+    listed = opskit("dlq", "receipts")
+    assert (listed.code, listed.err) == (3, f"opskit: could not look at {torn}: file is not a database\n")
+    assert run in listed.out
+    told = opskit("redrive-dlq", post.dead)
+    assert (told.code, told.out) == (4, "")
+    assert told.err.endswith("; whose letters that run had is not known: mend the file or move it away\n")
+
+
 def test_the_documents_are_the_contracts(opskit: Redrive, post: Post, run: str) -> None:
     shown = check(opskit("dlq", "receipts", run, "--output", "json").out, KEPT)
     assert (shown["run"], shown["queue_arn"], shown["env"]) == (run, post.dead_arn, "prod")
@@ -134,6 +145,21 @@ def test_a_run_that_is_given_up_frees_its_queue(
     assert told.out.splitlines()[0].endswith(" UTC: given up")
     again = opskit("redrive-dlq", post.dead, *GO)
     assert (again.code, again.receipt["moved"], depth(shared_aws, post.source_url)) == (0, 1, 3)
+
+
+def test_of_a_run_that_went_on_and_was_cut_off_the_stop_before_is_not_told(
+    opskit: Redrive, state: Path, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(state, run) as ledger:
+        ledger.note(halt=["guard", "1 letter came back"])
+
+    def killed(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("opskit.cli.redrive_session.Redrive.perform", killed)
+    assert opskit("redrive-dlq", "--resume", run, "--apply", "--yes").code == 130
+    told = check(opskit("dlq", "receipts", run, "--output", "json").out, KEPT)
+    assert (told["ended"], told["receipt"]["halt"]) == (False, None)
 
 
 def test_what_is_unknown_of_a_run_that_was_given_up_keeps_its_copies(

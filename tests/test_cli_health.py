@@ -97,7 +97,14 @@ def test_a_healthy_fleet_is_ok_and_exits_0(ask: Ask) -> None:
         ),
         (
             ["--prefix", "nothing-"],
-            "opskit: no worker to look at; no manifest and no function in AWS fits\n",
+            'opskit: no worker to look at; no function in us-east-1 fits --prefix "nothing-"\n',
+        ),
+        (
+            ["--fn", f"arn:aws:lambda:us-east-1:210987654321:function:{PREFIX}scoreUsers"],
+            (
+                "opskit: --fn: the name is of account 210987654321, but the credentials are of account "
+                "123456789012; choose others with --profile\n"
+            ),
         ),
         (["--tag", "=x"], 'opskit: --tag: expected KEY or KEY=VALUE, such as "stack=scoring"\n'),
         (
@@ -111,6 +118,14 @@ def test_a_healthy_fleet_is_ok_and_exits_0(ask: Ask) -> None:
 )
 def test_a_choice_that_fits_nothing_is_one_line(ask: Ask, words: list[str], err: str) -> None:
     assert ask(*words) == Outcome(2, "", err)
+
+
+@pytest.mark.usefixtures("played")
+def test_a_function_is_found_by_its_arn(ask: Ask) -> None:
+    arn = f"arn:aws:lambda:us-east-1:123456789012:function:{PREFIX}scoreUsers"
+    outcome = ask("--fn", arn, "--output", "json")
+    assert [worker["worker"] for worker in outcome.document["workers"]] == ["scoreUsers"]
+    assert (outcome.code, outcome.document["notes"]) == (0, [])
 
 
 @pytest.mark.usefixtures("played")
@@ -130,6 +145,7 @@ def test_a_worker_that_is_not_deployed_here_is_said_to_be_elsewhere(ask: Ask) ->
     assert outcome.code == 1  # the failover region is empty
     assert {cause for _, cause in outcome.findings()} >= {"exists"}
     assert any("not deployed in us-west-2" in note for note in outcome.document["notes"])
+    assert any("workers_dir in opskit.toml" in note for note in outcome.document["notes"])
 
 
 @pytest.mark.usefixtures("played")
@@ -151,7 +167,7 @@ def test_a_fleet_of_none_is_no_healthy_fleet(
     monkeypatch.setenv("OPSKIT_WORKERS_DIR", str(tmp_path / "none"))
     outcome = ask()
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
-    assert outcome.err.startswith("opskit: ")
+    assert outcome.err.startswith("opskit: no worker to look at; no worker has a manifest: set workers_dir")
 
 
 # --- what AWS does not give ---------------------------------------------------------------------------
@@ -172,6 +188,16 @@ def test_without_credentials_nothing_is_looked_at(ask: Ask, monkeypatch: pytest.
 def test_an_endpoint_that_is_down_is_named(ask: Ask) -> None:
     at = "http://127.0.0.1:1"
     assert ask(endpoint=at) == Outcome(3, "", f"opskit: cannot reach {at}: connection refused\n")
+
+
+@pytest.mark.usefixtures("played")
+def test_watching_an_endpoint_that_is_down_keeps_to_its_form(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("opskit.cli.out.reader_gone", lambda: True)
+    outcome = ask("--watch", "10s", "--output", "json", endpoint="http://127.0.0.1:1")
+    assert (outcome.code, outcome.document["verdict"]) == (3, "unknown")
+    assert "connection refused" in outcome.document["gaps"][0]["reason"]
 
 
 def test_of_two_places_one_of_which_is_denied_the_other_is_looked_at(

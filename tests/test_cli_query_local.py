@@ -51,15 +51,6 @@ def test_several_files_folders_and_gzip_are_asked_together(
     )
 
 
-@pytest.mark.parametrize(("kinds", "said"), [(49, "49 rows; "), (50, "at least 50 rows, ")])
-def test_rows_that_a_querys_own_limit_may_have_cut_are_at_least_so_many(
-    kinds: int, said: str, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    (tmp_path / "e.log").write_text("".join(f"[ERROR] number {n}\n" for n in range(kinds)))
-    code, _, err = run(capfd, "stream-errors", "--local", "e.log")
-    assert (code, said in err) == (0, True), err
-
-
 def test_stdin_is_a_file_too(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(gzip.compress(text_file().encode()))))
     code, out, _ = run(capfd, "memory", "--local", "-")

@@ -3,16 +3,19 @@
 import zlib
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import REGION, EmbeddedAws
 from consumers import Post, settle
 from redrive_calls import Redrive, caller, depth, fill
+from redrive_plans import judged, planned
 
 from opskit.cli.acting import refuse_account
 from opskit.errors import UsageError
 from opskit.redrive import lease, runs
+from opskit.redrive.ledger import Ledger
 from opskit.settings import Settings
 
 Call = Callable[[Post], Redrive]
@@ -156,6 +159,15 @@ def test_where_the_source_queue_was_deleted_the_user_says_where_to(
     shared_aws.client("sqs").delete_queue(QueueUrl=made.source_url)
     redrive = call(made)
     assert "takes no queue's and no function's dead letters" in refused(redrive, made.dead, *GO)
+    ledger = runs.begin(tmp_path / "state", "1cut", replace(planned(judged()), named=False), {})
+    ledger.note(queue=made.dead_arn)
+    give_up = "opskit dlq receipts 1cut --give-up, then "
+    for ended, first in ((False, give_up), (True, "")):
+        ledger.note(ended=ended)
+        said = refused(redrive, "--resume", "1cut", *GO)
+        assert said.startswith(f"run 1cut cannot go on: {made.dead} takes no queue's and no function's ")
+        assert said.endswith(f"; {first}opskit redrive-dlq {made.dead} --to QUEUE")
+    ledger.close()
     url = shared_aws.client("sqs").create_queue(QueueName=f"{name}-new")["QueueUrl"]
     told = redrive(made.dead, *JSON, "--to", f"{name}-new", "--force", "--ramp", "0s")
     assert (told.code, told.receipt["moved"], told.receipt["forced"]) == (0, 3, True)
@@ -266,6 +278,15 @@ def test_two_runs_on_one_queue_are_one_too_many(redrive: Redrive, post: Post, tm
         said = refused(redrive, post.dead, *GO, "--force")
     assert said == (f"another opskit on this machine is moving the messages of {post.dead}; let it end first")
     assert runs.every(tmp_path / "state") == []
+
+
+def test_a_run_that_goes_on_is_not_said_to_be_cut_off(redrive: Redrive, post: Post, tmp_path: Path) -> None:
+    begun = runs.path_of(tmp_path / "state", "1abc")
+    Ledger.create(begun, {"queue": post.dead_arn, "objects": "", "ended": False}).close()
+    with lease.held(tmp_path / "state", post.dead_arn):
+        for words in ((post.dead,), (post.dead, "--server-side", *GO)):
+            said = refused(redrive, *words)
+            assert said.startswith("another opskit on this machine is moving the messages of "), words
 
 
 @pytest.mark.parametrize(

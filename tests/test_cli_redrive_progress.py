@@ -25,17 +25,17 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize(
     ("plan", "before", "progress", "said"),
     [
-        (planned(judged()), 0, Progress(moved=3), "moved 3 of about 1,203 messages, 0 a second"),
+        (planned(judged()), 0, Progress(moved=3), "moved 3 of about 1,203, 0 a second"),
         (
             planned(judged()), 0, Progress(moved=203, left=900, failed=50, rate=25.0),
-            "moved 203 of about 1,203 messages, 25 a second, 2 s to go",
+            "moved 203 of about 1,203, 25 a second, 2 s to go",
         ),
         (
             planned(judged(), terms=Terms(limit=10)), 0, Progress(moved=9, returned=1, rate=2),
-            "moved 9 of about 10 messages, 2 a second, 500 ms to go, 1 came back",
+            "moved 9 of about 10, 2 a second, 500 ms to go, 1 came back",
         ),
-        (planned(judged()), 5000, Progress(moved=6203), "moved 6,203 of about 6,203 messages, 0 a second"),
-        (planned(judged()), 0, Progress(moved=1300), "moved 1,300 of about 1,203 messages, 0 a second"),
+        (planned(judged()), 5000, Progress(moved=6203), "moved 6,203 of about 6,203, 0 a second"),
+        (planned(judged()), 0, Progress(moved=1300), "moved 1,300 of about 1,203, 0 a second"),
     ],
     ids=["begun", "with time left", "limited", "gone on with", "more came in"],
 )  # fmt: skip

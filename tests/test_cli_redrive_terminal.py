@@ -101,7 +101,7 @@ def test_who_says_yes_gets_a_line_that_changes_and_a_receipt(
     shown = [line for line in re.split(r"[\r\n]+", terminal.seen) if "opskit: moved " in line]
     assert len(shown) >= 2
     assert all(len(line) <= 72 for line in shown)
-    assert re.search(r"opskit: moved \d+ of about 12 messages, [\d.]+ a second", terminal.seen)
+    assert re.search(r"opskit: moved \d+ of about 12, [\d.]+ a second", terminal.seen)
     assert terminal.seen.rstrip(" ").endswith("\r"), "the line is taken back"
     assert terminal.seen.rsplit("\r", 2)[-2].strip() == ""
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from render_reports import HEALTHY
 
 from opskit.cli import look, main
-from opskit.cli.times import at_seconds, parse_moment, start_seconds
+from opskit.cli.times import at_seconds, local_zone, parse_moment, start_seconds
 from opskit.errors import UsageError
 from opskit.render.figures import iso
 from opskit.sandbox import stage
@@ -117,10 +117,14 @@ def test_a_time_without_a_zone_is_one_of_the_zone_in_use(text: str, moment: str)
     assert iso(parse_moment(text, "--until", NOW, BERLIN)) == moment
 
 
+@pytest.mark.parametrize("machines", [False, True])
 @pytest.mark.parametrize(("text", "times"), [("2026-10-25 02:30", "twice"), ("2026-03-29 02:30", "never")])
-def test_a_time_that_the_clock_showed_twice_or_never_is_refused(text: str, times: str) -> None:
+def test_a_time_that_the_clock_showed_twice_or_never_is_refused(
+    text: str, times: str, *, machines: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
     with pytest.raises(UsageError) as refused:
-        parse_moment(text, "--until", NOW, BERLIN)
+        parse_moment(text, "--until", NOW, local_zone() if machines else BERLIN)
     assert str(refused.value) == (
         f"--until: this zone's clock showed {text} {times}; write the time with its zone, such as 02:30Z or "
         "02:30+01:00"

@@ -1,11 +1,13 @@
 """A sample of a queue: bounded, shown again to others whatever happens, on the embedded AWS's queues."""
 
 from collections.abc import Iterator
+from signal import SIGINT
 from typing import Any
 
 import pytest
 from conftest import EmbeddedAws
 from faults import FaultProxy, denied
+from pressing import as_before, pressing
 
 from opskit.aws.price import Meter
 from opskit.aws.session import Aws
@@ -75,6 +77,16 @@ def test_ctrl_c_shows_what_was_received_again(sampled: Sampled, monkeypatch: pyt
 
     monkeypatch.setattr(sampled.queue, "receive", interrupted)
     with pytest.raises(KeyboardInterrupt):
+        sampled.draw(20)
+    assert (sampled.queue.depth().visible, sampled.queue.depth().in_flight) == (20, 0)
+
+
+def test_ctrl_c_while_they_are_shown_again_shows_all_of_them(
+    sampled: Sampled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampled.send(20)
+    monkeypatch.setattr(sampled.queue, "hide", pressing(sampled.queue.hide, SIGINT))
+    with as_before(), pytest.raises(KeyboardInterrupt):
         sampled.draw(20)
     assert (sampled.queue.depth().visible, sampled.queue.depth().in_flight) == (20, 0)
 

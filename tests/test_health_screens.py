@@ -151,6 +151,18 @@ def test_beside_what_is_wrong_the_headline_tells_how_much_is_dark() -> None:
     assert shown(alarm, 140)[0] == "BREACH critical: scoreUsers errors"
 
 
+def test_when_an_alarm_rang_is_told_though_it_is_before_the_judged_time() -> None:
+    first = BREACH.findings[0]
+    for since, said in (
+        (-7200, "since 00:08 UTC"),
+        (-60, "since before 02:08 UTC"),
+        (0, "since before 02:08 UTC"),
+    ):
+        found = replace(first, since=BREACH.window.start + since)
+        look = replace(BREACH, findings=(found,))
+        assert any(said in line for line in shown(look, 140)), shown(look, 140)
+
+
 def test_several_places_are_tables_of_their_own_the_worst_first() -> None:
     lines = shown(LOOKS["places"], 80)
     assert lines[2] == "2 places in us-east-1, eu-west-1, prod"

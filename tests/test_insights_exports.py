@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +212,16 @@ def test_a_window_includes_both_its_ends() -> None:
     events = [Event(second * 1000, "m", "s", "g") for second in range(10)]
     outcome = local.run("stats count(*) as n", events, 0, 10, Window(2, 5))
     assert (outcome.rows, outcome.statistics["recordsScanned"]) == (({"n": "4"},), 4)
+
+
+def test_lines_are_read_without_a_copy_of_them_all(tmp_path: Path) -> None:
+    file = tmp_path / "e.jsonl"
+    records = ({"timestamp": at(n), "message": "x" * 400} for n in range(2000))
+    file.write_text("".join(f"{json.dumps(record)}\n" for record in records))
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in exports.read([str(file)])) == 2000
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2.5 * file.stat().st_size, "its bytes, and its text"

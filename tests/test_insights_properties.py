@@ -11,7 +11,11 @@ from insights_rows import JSON, TEXT, ask, events, values
 
 from opskit.insights.errors import MalformedQueryError
 
-QUICK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 FEW = settings(QUICK, max_examples=25)
 """For tests that make a database for each example."""
 

@@ -4,7 +4,7 @@ import duckdb
 import pytest
 from insights_rows import JSON, NOW_S, REQUEST, TEXT, ask, events, values
 
-from opskit.insights import discover, engine
+from opskit.insights import discover, engine, regex
 from opskit.insights.compile import compile_query
 from opskit.insights.errors import MalformedQueryError
 from opskit.insights.parser import parse
@@ -110,6 +110,32 @@ def test_the_limit_of_the_call_applies_where_the_query_has_none(
 )
 def test_parse(connection: duckdb.DuckDBPyConnection, query: str, expected: list[list[str]]) -> None:
     assert values(connection, query) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_one"),
+    [
+        ("(?<a>x)", True),
+        ("(?<a>x(y)?(z|[)]))", True),
+        (r"(?s)(?<a>\{.*\})", True),
+        ("(x(?<a>y))", True),
+        ("(?<a>x)y", False),
+        (r"(?<a>x)\.", False),
+        ("(?<a>x)[)]", False),
+        ("(?<a>x)|(y)", False),
+        ("y(?<a>x)", False),
+        ("(?:y)(?<a>x)", False),
+        ("(?<a>x)+", False),
+    ],
+)
+def test_a_pattern_of_one_group_is_told_from_others(pattern: str, is_one: bool) -> None:
+    assert regex.is_one_group(pattern) is is_one
+
+
+def test_a_group_takes_what_is_its_own(connection: duckdb.DuckDBPyConnection) -> None:
+    for pattern in ("/(?<a>user)=/", "/(?<a>use[r]|none)/", "/(?<a>user)[=]/", "/((?<a>user)=)/"):
+        query = f"parse @message {pattern} | filter ispresent(a) | limit 1 | display a"
+        assert values(connection, query) == [["user"]], pattern
 
 
 def test_parsed_fields_are_shown_beside_the_others(connection: duckdb.DuckDBPyConnection) -> None:

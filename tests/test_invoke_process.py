@@ -12,7 +12,7 @@ from invoking import ended
 
 from opskit.invoke.environment import Place, environment
 from opskit.invoke.model import Ended
-from opskit.invoke.process import LEFT_OPEN, Asked, Ran, run
+from opskit.invoke.process import LEFT_OPEN, Asked, Ran, _Conversation, run
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:scoreUsers"
 
@@ -102,6 +102,29 @@ def handle(event, context):
     assert ran.handler_ms is not None
     assert ran.init_ms >= 500
     assert 100 <= ran.handler_ms < ran.result, "the import is not in it, however slow this machine is"
+
+
+class Telling:
+    """A socket on which a runtime says that it is ready, and then what came of the call."""
+
+    def __init__(self) -> None:
+        self.said = [b'{"readyMs": 9000}\n', b'{"result": 7}\n']
+        self.waits: list[float] = []
+
+    def settimeout(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+    def recv(self, _: int) -> bytes:
+        return self.said.pop(0)
+
+
+def test_the_import_has_ten_seconds_of_its_own(tmp_path: Path) -> None:
+    told = Telling()
+    asked = Asked(tmp_path, "h.handle", "{}", {}, request_id="r-1", function_arn=ARN, timeout_s=100)
+    assert _Conversation(told, None, asked).result().result == 7  # type: ignore[arg-type]
+    first, second = told.waits
+    assert 100 < first <= 110
+    assert second <= 100
 
 
 def test_a_handler_that_is_too_slow_is_ended_at_its_timeout(tmp_path: Path) -> None:

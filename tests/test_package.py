@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from packaging.requirements import Requirement
@@ -204,6 +205,13 @@ def test_every_library_is_pinned_by_the_lock(architecture: str) -> None:
         assert all(one.startswith("--hash=sha256:") for one in hashes), pin
     assert {"cryptography", "cffi"} <= set(needed), "an extra's libraries belong to it"
     assert "colorama" not in needed, "what only Windows needs does not"
+
+
+@pytest.mark.parametrize("machine", libraries.ARCHITECTURES.values())
+def test_a_library_of_one_machine_alone_is_needed_there(machine: str) -> None:
+    requires = [f'for-{one}; platform_machine == "{one}"' for one in libraries.ARCHITECTURES.values()]
+    needed = libraries._needed(SimpleNamespace(requires=requires), set(), machine)  # type: ignore[arg-type]
+    assert [one.name for one in needed] == [f"for-{machine}"]
 
 
 def test_a_library_that_the_lock_lacks_or_has_in_another_version_is_refused(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ from opskit.model import Window
 
 WINDOW = Window(*HOUR)
 LOG = "123456789012:"
+RARE = "/rare"
+"""What begins the names of groups of the class INFREQUENT_ACCESS, in which no field is discovered."""
 EXAMPLES = {"request": {"request": request(4)}, "stream": {"stream": STREAM}}
 Row = dict[str, str]
 
@@ -40,6 +42,9 @@ def aws() -> Iterator[Plane]:
         for group, events in GROUPS.items():
             served.logs.create_group(group)
             served.logs.load_lines(group, [(stream, ts, text) for stream, ts, text in events])
+        for group in (TEXT_GROUP, JSON_GROUP):
+            served.logs.create_group(RARE + group, log_class="INFREQUENT_ACCESS")
+            served.logs.load_lines(RARE + group, GROUPS[group])
         yield served
 
 
@@ -110,6 +115,22 @@ def test_stream_errors_count_failures_and_not_lines_that_mention_one(group: str)
         assert counts == {**own, "Status: error": 4, "Status: timeout": 1}
     else:
         assert counts == {"error": 4, "KeyError": 3, "timeout": 2, throttled: 1, "call failed": 1}
+
+
+@BOTH
+def test_stream_errors_are_the_same_where_no_field_is_discovered(aws: Plane, group: str) -> None:
+    query = library.load("stream-errors").render()
+    asked = {"startTime": HOUR[0], "endTime": HOUR[1]}
+    there = aws.ask(query, logGroupName=RARE + group, **asked)
+    assert sorted(map(str, there)) == sorted(map(str, of_group("stream-errors", group)))
+    assert aws.ask("filter ispresent(level) or ispresent(@type)", logGroupName=RARE + group, **asked) == []
+
+
+def test_stream_errors_read_the_json_behind_text() -> None:
+    said = f"2026-01-01T00:00:00.000Z\t{request(1)}\tINFO\t"
+    failed = ("s", at(0), said + json.dumps({"level": "error", "message": "cannot", "by": {"a": 1}}))
+    fine = ("s", at(1), said + json.dumps({"level": "info", "message": "a TypeError mended"}))
+    assert [row["error"] for row in ask_local([failed, fine], "stream-errors")] == ["cannot"]
 
 
 @BOTH

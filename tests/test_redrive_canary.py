@@ -131,6 +131,11 @@ BACKLOG = Depth(40, 3, 0)
             Fate.WAITING,
             id="in neither, but it may have come back in the last minute",
         ),
+        pytest.param(
+            [(61, EMPTY, 99), (66, EMPTY, 99), (120, EMPTY, 99), (127, EMPTY, 99)],
+            Fate.WAITING,
+            id="in neither, and one look alone is late enough",
+        ),
     ],
 )
 def test_a_canary_that_can_be_nowhere_else_is_consumed(

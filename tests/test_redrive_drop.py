@@ -11,6 +11,7 @@ from batch_entries import fail_entries
 from conftest import REGION, EmbeddedAws
 from dead_letters import Post, arn, post
 from faults import FaultProxy, Rule, denied, reset
+from redrive_fakes import FakeQueue, held
 
 from opskit.aws.session import Aws
 from opskit.errors import UsageError
@@ -18,8 +19,8 @@ from opskit.redrive import drop as dropping
 from opskit.redrive import sweep
 from opskit.redrive.backup import letters
 from opskit.redrive.drop import Dropped, Stop, count, drop, refuse
-from opskit.redrive.letter import Letter
-from opskit.redrive.sweep import Patience
+from opskit.redrive.letter import Held, Letter
+from opskit.redrive.sweep import Patience, Sweep
 
 QUICK = Patience(polls=2, wait_s=0, most=3)
 
@@ -419,3 +420,17 @@ def test_a_damaged_message_stops_it_and_what_came_with_it_comes_back(
     assert "comes back within 1 min" in done.gaps[0].reason
     orders.embedded.clock.advance(61)
     assert orders.bodies() == ["1", "3"]
+
+
+def test_a_deleted_message_that_comes_again_is_deleted_again() -> None:
+    """A standard queue delivers at least once: it must not stay because it was counted as gone."""
+    queue = FakeQueue(batches=[[held(1), held(2)], [Held(held(1).letter, "again")]])
+    passing = Sweep(queue, 60, Patience(1, 0, 1))  # type: ignore[arg-type]
+    for some in passing.batches():
+        assert len(some) == 2
+        passing.gone([some[0].letter.message_id])
+    passing.release()
+    assert [said for said in queue.log if said[0] in ("delete", "hide 0")] == [
+        ("delete", ("again",)), ("hide 0", ("handle-2",)),
+    ]  # fmt: skip
+    assert (passing.read, passing.unreleased) == (2, 0)

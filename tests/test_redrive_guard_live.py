@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jmespath
@@ -15,12 +16,13 @@ from consumers import TRACEBACK, Consumer, Post, failed_before, fails, ok, send,
 from faults import FaultProxy, Rule, denied
 
 from opskit.aws.session import Aws
-from opskit.aws.sqs import Queue
+from opskit.aws.sqs import Depth, Queue
 from opskit.errors import CannotLookError, UsageError
 from opskit.logs.sources import Sources, of_function
+from opskit.model import Metric, Reading, Status
 from opskit.redrive.guard import BLIND_LOOKS, Bounds, Guard, Look, Progress
-from opskit.redrive.guarding import ALARMS, Eyes, Watched, check_alarms
-from opskit.redrive.hearing import NO_LOG, Hearing
+from opskit.redrive.guarding import ALARMS, OVERLAP_S, Eyes, Watched, check_alarms
+from opskit.redrive.hearing import NO_LOG, Heard, Hearing
 
 WINDOW_S = 0.5
 METRIC = {"AlarmName": "errors", "StateValue": "OK"}
@@ -277,3 +279,38 @@ def test_a_guard_that_sees_nothing_stops_at_its_third_look(ramp: Ramp) -> None:
         "the dead-letter queue and the consumer's log and metrics and the guard alarms could not be looked at"
     )
     assert len(guard.gaps) == len(EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    ("errors", "counts"),
+    [(2.0, {"Errors of f": 2.0, "Throttles of f": 0}), (0.0, None)],
+    ids=["some", "none"],
+)
+def test_what_failed_is_told_though_another_count_is_unread(
+    monkeypatch: pytest.MonkeyPatch, errors: float, counts: dict[str, float] | None
+) -> None:
+    """Where nothing failed as far as is known, it is not known."""
+
+    def gather(asked: Sequence[Metric]) -> dict[Metric, Reading]:
+        read, unread = Reading(Status.OK, points=((0, errors),)), Reading(Status.FAILED, "throttled")
+        return {one: read if one.name == "Errors" else unread for one in asked}
+
+    monkeypatch.setattr("opskit.redrive.guarding._gatherer", lambda *_: SimpleNamespace(gather=gather))
+    eyes = Eyes(None, Watched(None, 0.0, ("f",)), None)  # type: ignore[arg-type]
+    gaps: list[str] = []
+    assert (eyes._counts(120.0, gaps), gaps) == (counts, ["metrics: throttled"])
+
+
+def test_lines_of_a_time_that_could_not_be_read_are_read_later() -> None:
+    asked: list[float] = []
+    gaps = ["denied", "", ""]
+
+    def failing(since_s: float, _from_s: float, _now_s: float) -> Heard:
+        asked.append(since_s)
+        return Heard(gap=gaps[len(asked) - 1])
+
+    dead = SimpleNamespace(name="dead", depth=lambda: Depth(0, 0, 0))
+    eyes = Eyes(None, Watched(dead, 10.0), SimpleNamespace(failing=failing))  # type: ignore[arg-type]
+    for now_s in (1_000.0, 2_000.0, 3_000.0):
+        eyes.look(now_s)
+    assert asked == [10.0, 10.0, 2_000.0 - OVERLAP_S]

@@ -10,10 +10,11 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
+from pressing import as_before, press
 from redrive_fakes import FakeDestination, FakeQueue, held
 
 from opskit.cli.ending import SIGNALS, in_order
-from opskit.redrive.crew import uninterrupted
+from opskit.redrive.crew import to_its_end, uninterrupted
 from opskit.redrive.ledger import Ledger
 from opskit.redrive.letter import Held
 from opskit.redrive.mover import Mover
@@ -31,7 +32,7 @@ class SlowQueue(FakeQueue):
     reached: threading.Event = field(default_factory=threading.Event)
     go: threading.Event = field(default_factory=threading.Event)
 
-    def receive(self, limit: int, *, hidden_s: int, wait_s: int) -> list[Held]:
+    def receive(self, limit: int = 10, *, hidden_s: int, wait_s: int) -> list[Held]:
         self.polling += 1
         self.reached.set()
         self.go.wait(100)
@@ -51,20 +52,17 @@ def ctrl_c_while_it_polls(queue: SlowQueue, times: int) -> Iterator[None]:
         felt.append(number)
         raise KeyboardInterrupt
 
-    main = threading.main_thread().ident
-    assert main is not None
-
-    def press() -> None:
+    def presses() -> None:
         queue.reached.wait(100)
         for number in range(times):
-            signal.pthread_kill(main, signal.SIGUSR1)
+            press(signal.SIGUSR1)
             while len(felt) <= number:
                 time.sleep(0.01)
         time.sleep(LONGER_S)
         queue.go.set()
 
     before = signal.signal(signal.SIGUSR1, feel)
-    pressing = threading.Thread(target=press)
+    pressing = threading.Thread(target=presses)
     pressing.start()
     try:
         yield
@@ -96,6 +94,13 @@ def test_what_lets_go_of_letters_at_the_end_is_not_cut_by_ctrl_c() -> None:
         assert uninterrupted(lambda: queue.receive(10, hidden_s=1, wait_s=0)) == [held(1)]
 
 
+def test_what_is_done_to_its_end_is_interrupted_after_it() -> None:
+    queue = SlowQueue(batches=[[held(1)]])
+    with ctrl_c_while_it_polls(queue, 1), pytest.raises(KeyboardInterrupt):
+        to_its_end(lambda: queue.receive(10, hidden_s=1, wait_s=0))
+    assert (queue.batches, queue.polling) == ([], 0)
+
+
 def test_of_several_signals_the_first_interrupts_and_gives_the_exit_code() -> None:
     went_on = []
 
@@ -123,14 +128,3 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         assert in_order(work) == 0
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-
-
-@contextmanager
-def as_before() -> Iterator[None]:
-    """Set the signals' handlers as they were afterwards; before, those of a fresh process."""
-    kept = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)

@@ -167,6 +167,8 @@ def test_what_goes_on_forgets_what_stayed_and_keeps_what_may_be_sent(ledger: Led
         message_id(4): State.SENDING,
         message_id(6): State.LEFT,
     }
+    doubtful = [row.message_id for row in ledger.rows_where("doubtful")]
+    assert doubtful == [message_id(3), message_id(4)], "a process before may have sent it"
 
 
 def test_a_purged_ledger_has_ids_and_no_contents(ledger: Ledger, path: Path) -> None:

@@ -11,9 +11,10 @@ from letters import message_id
 from redrive_fakes import FakeDestination, FakeQueue, fault, held, ids
 
 from opskit.aws.sqs import AlteredError
+from opskit.redrive.hand import WAITING_MESSAGES
 from opskit.redrive.ledger import Fate, Ledger, State
 from opskit.redrive.letter import Held
-from opskit.redrive.mover import LOAD, LOAD_CHARACTERS, NOT_REACHED, Mover
+from opskit.redrive.mover import LOAD, LOAD_CHARACTERS, NOT_REACHED, Mover, pick_up
 from opskit.redrive.outcome import Outcome, Status
 from opskit.redrive.pace import Pace
 from opskit.redrive.tally import Progress, Tally
@@ -195,3 +196,55 @@ def test_a_right_to_hide_that_is_missing_is_named(ledger: Ledger) -> None:
     ramp(ours)
     assert ours.tally.halt is not None
     assert ours.tally.halt.reason == "denied: needs sqs:ChangeMessageVisibility"
+
+
+def test_a_canary_is_one_letter_and_what_comes_with_it_waits(ledger: Ledger) -> None:
+    queue, to = FakeQueue(batches=[[held(n) for n in (1, 2, 3)], [held(4)]]), FakeDestination()
+    ours = mover(queue, ledger, to)
+    assert ours.send_one() is not None
+    assert (to.log, ours.hand.waiting, len(queue.batches)) == ([("deliver", ids(1))], 2, 1)
+
+
+def test_a_canary_of_a_fifo_queue_comes_alone(ledger: Ledger) -> None:
+    """The others of its group would count towards --limit while they are shown again."""
+    queue = FakeQueue(batches=[[held(1)]], fifo=True)
+    mover(queue, ledger, FakeDestination()).send_one()
+    assert queue.log[0] == ("receive", 1)
+
+
+def test_a_limit_is_not_given_back_for_what_may_have_been_sent_before(ledger: Ledger) -> None:
+    ledger.sending([(held(n), "") for n in (1, 2)])
+    ours = mover(FakeQueue(batches=[[held(n) for n in (1, 2)]]), ledger, FakeDestination(), limit=3)
+    ours.send_one()
+    assert (ours.hand.waiting, ours.tally.remaining(5)) == (1, 1)
+
+
+@pytest.mark.parametrize(("limit", "most"), [(1, WAITING_MESSAGES), (None, WAITING_MESSAGES), (0, 0)])
+def test_while_a_canary_is_watched_no_more_is_received_than_may_wait(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, limit: int | None, most: int
+) -> None:
+    """Nor of letters that stay, such as beyond --limit; of a FIFO queue, the last case, nothing is."""
+    monkeypatch.setattr("opskit.redrive.mover.POLL_S", 0)
+    queue = FakeQueue(batches=tens(2 * WAITING_MESSAGES // 10), fifo=limit == 0)
+    ours = mover(queue, ledger, FakeDestination(), limit=limit, step_s=0.0)
+    for _ in range(2 * WAITING_MESSAGES // 10):
+        ours.sweep()
+    assert sum(call == "receive" for call, _ in queue.log) == pytest.approx(most / 10, abs=1)
+
+
+def test_a_letter_is_deleted_by_the_handle_of_its_latest_receive(ledger: Ledger) -> None:
+    queue, to = FakeQueue(batches=[[held(1)]]), FakeDestination()
+    ours = mover(queue, ledger, to)
+    to.before = lambda: ours.hand.take([Held(held(1).letter, "newer")])
+    ours.send_one()
+    assert [handles for call, handles in queue.log if call == "delete"] == [("newer",)]
+
+
+def test_what_a_process_before_sent_and_cannot_be_deleted_is_not_called_moved(ledger: Ledger) -> None:
+    ledger.sending([(held(n), "") for n in (1, 2, 3)])
+    ledger.fates([Fate(message_id(n), State.SENT, f"new-{n}") for n in (1, 2)])
+    queue = FakeQueue(refuses={"handle-1": "ReceiptHandleIsInvalid"})
+    pick_up(queue, ledger)  # type: ignore[arg-type]
+    assert ledger.counts()["moved"] == 1
+    assert [row.message_id for row in ledger.in_state(State.SENT)] == [message_id(1)]
+    assert queue.log[-1] == ("hide 0", ("handle-3",))

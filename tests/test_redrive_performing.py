@@ -9,6 +9,7 @@ import pytest
 from letters import letter
 from redrive_plans import PLACE, planned, source
 
+from opskit.aws.sqs import Depth
 from opskit.redrive import performing
 from opskit.redrive.guard import Bounds, Guard, Look, Progress
 from opskit.redrive.ledger import LedgerError
@@ -105,6 +106,20 @@ def test_a_last_look_that_is_not_waited_for_is_told(monkeypatch: pytest.MonkeyPa
     finally:
         answered.set()
     assert noted == {"guard_gaps": ("its last look took longer than 0 s",)}
+
+
+def test_after_the_ramp_what_is_in_the_ledger_alone_is_settled() -> None:
+    done: list[str] = []
+    mover = SimpleNamespace(tally=Tally(Counts()), settle_open=lambda: done.append("settled"))
+    run = SimpleNamespace(
+        _queue=SimpleNamespace(depth=lambda: Depth(1, 0, 0)),
+        _telling=SimpleNamespace(now=time.time),
+        _plan=SimpleNamespace(terms=Terms(forced=True)),
+        _guard=lambda *_: None,
+        _ramp=lambda *_: done.append("ramp"),
+    )
+    Redrive._move(run, mover)  # type: ignore[arg-type]
+    assert done == ["ramp", "settled"]
 
 
 @pytest.mark.parametrize(

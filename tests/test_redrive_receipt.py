@@ -99,6 +99,11 @@ def test_it_is_held_against_the_queues_own_count(after: int, moved: int, differe
     assert found.difference("fan-updates-dlq") == difference
 
 
+def test_what_came_back_is_in_the_queue_again_as_it_should_be() -> None:
+    found = receipt(moved=1200, returned=3, after={"fan-updates-dlq": Depth(3, 0, 0)})
+    assert found.difference("fan-updates-dlq") == 0
+
+
 def test_a_queue_that_was_not_counted_has_no_difference() -> None:
     assert receipt(after={}).difference("fan-updates-dlq") is None
 

@@ -1,8 +1,10 @@
 """Dropped letters put back on the embedded AWS: whole, once, in order, with every fate in the receipt."""
 
 import errno
+import fcntl
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from signal import SIGINT
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from batch_entries import fail_entries
 from conftest import REGION, EmbeddedAws
 from dead_letters import Post, post
 from faults import FaultProxy, reset
+from pressing import as_before, press
 
 from opskit.aws.session import Aws
 from opskit.errors import UsageError
@@ -272,28 +275,36 @@ def test_a_full_disk_beside_the_backup_stops_it_before_more_is_sent(
     assert done.reason.endswith("No space left on device; what was sent last is not noted")
 
 
-def test_ctrl_c_between_two_tries_counts_and_notes_what_was_sent(aws: Aws, orders: Post, path: Path) -> None:
-    def interrupted(_: float) -> None:
-        raise KeyboardInterrupt
-
+def test_ctrl_c_waits_until_what_is_in_hand_is_sent_and_noted(aws: Aws, orders: Post, path: Path) -> None:
+    """Between two tries as well as while it is sent: no letter is in doubt, and none is sent twice."""
     written(path, *plain(*map(str, range(25))))
     fail_entries(aws, "SendMessageBatch", lambda number: number == 12, once=True)
-    done = back(aws, orders, path, interrupted)
-    assert (done.exit, done.reason, done.sent, done.untried) == (130, "interrupted", 19, 5)
-    assert [(one.message_id, one.status) for one in done.unsent] == [("id-12", Status.RETRY)]
+    with as_before():
+        done = back(aws, orders, path, lambda _: press(SIGINT))
+    assert (done.exit, done.reason, done.sent, done.untried) == (130, "interrupted", 20, 5)
+    assert done.unsent == ()
     again = back(aws, orders, path)
-    assert (again.before, again.sent, orders.counts()[0]) == (19, 6, 25)
+    assert (again.before, again.sent, orders.counts()[0]) == (20, 5, 25)
 
 
-def test_ctrl_c_while_sending_leaves_those_letters_in_doubt(aws: Aws, orders: Post, path: Path) -> None:
-    def interrupted(**_: object) -> None:
-        raise KeyboardInterrupt
+def test_two_at_once_do_not_send_the_same_letters(aws: Aws, orders: Post, path: Path) -> None:
+    written(path, *plain("a"))
+    with noted_beside(path).open("a") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(UsageError) as refused:
+            back(aws, orders, path)
+    assert str(refused.value) == f"another opskit sends the letters of {path}; let it end first"
+    assert (back(aws, orders, path).sent, orders.counts()) == (1, (1, 0))
 
-    written(path, *plain(*map(str, range(15))))
-    aws.client_once("sqs").meta.events.register("after-call.sqs.SendMessageBatch", interrupted)
-    done = back(aws, orders, path)
-    assert (done.exit, done.sent, len(done.unsent), done.untried) == (130, 0, 10, 5)
-    assert {one.status for one in done.unsent} == {Status.DOUBTFUL}
+
+def test_a_note_that_was_cut_short_is_no_obstacle(aws: Aws, orders: Post, path: Path) -> None:
+    """A full disk cuts one in two; what is noted after it must be read again."""
+    written(path, *plain("a", "b", "c"))
+    back(aws, orders, path)
+    noted = noted_beside(path)
+    noted.write_bytes(noted.read_bytes()[:-20])
+    assert [back(aws, orders, path).sent for _ in range(2)] == [1, 0]
+    assert noted.read_bytes().count(b"\n") == 3
 
 
 def test_a_letter_that_a_file_has_twice_is_sent_once(aws: Aws, orders: Post, path: Path) -> None:

@@ -139,9 +139,10 @@ def test_ctrl_c_while_the_canary_is_watched_lets_go_and_can_be_resumed(
 
     receipt = perform(press, Terms())
     assert (receipt.halt.what, receipt.moved) == ("interrupted", 1)
+    assert receipt.canary.startswith("waiting: ")
     assert int(embedded_aws.planes.queues.attributes(box.arn)["ApproximateNumberOfMessagesNotVisible"]) == 0
     receipt = perform(lambda _: None, Terms(rate=1_000, doubling_s=0, forced=True))
-    assert (receipt.moved, receipt.complete) == (60, True)
+    assert (receipt.moved, receipt.complete, receipt.canary) == (60, True, "")
     held_now = [messages(embedded_aws.planes, name) for name in (DEAD, SOURCE)]
     assert not proven(before, held_now, receipt.duplicates)
     assert not held_now[0]

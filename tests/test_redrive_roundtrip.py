@@ -139,7 +139,11 @@ def stored(body: str, **more: Any) -> Stored:
     return Stored(body, time.time(), 3, **more)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(letters=st.lists(LETTERS, min_size=1, max_size=8))
 def test_queues_get_every_kind_of_attribute_as_it_was(standard: Redriving, letters: list[Letter]) -> None:
     _, already = standard.held

@@ -71,7 +71,11 @@ def test_a_letter_that_comes_back_is_known_by_that_request_id(scripted: Lambda, 
     assert request_of(write.async_letter(number=5)) == outcome.new_id
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None,
+    max_examples=30,
+)
 @given(body=st.text(min_size=1))
 def test_a_dead_letter_s_body_reaches_the_function_byte_by_byte(
     scripted: Lambda, function: ToFunction, body: str

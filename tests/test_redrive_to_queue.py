@@ -9,7 +9,7 @@ from conftest import REGION, EmbeddedAws
 from opskit.aws.session import Aws
 from opskit.redrive.letter import Letter
 from opskit.redrive.outcome import Status
-from opskit.redrive.to_queue import ToQueue
+from opskit.redrive.to_queue import BATCH_BYTES, ToQueue, _fitting
 
 ATTRIBUTES = {"n": {"DataType": "Number", "StringValue": "3"}}
 LETTERS = [Letter("first", "one", ATTRIBUTES), Letter("second", "two")]
@@ -93,3 +93,12 @@ def test_a_failed_entry_is_refused_for_good_or_for_now(
 
     answered(aws, fail)
     assert statuses(to) == [status, Status.CONFIRMED]
+
+
+def test_a_request_takes_ten_letters_and_a_mebibyte_at_most() -> None:
+    half = "x" * (BATCH_BYTES // 2)
+    batches = _fitting([Letter("a", half), Letter("b", half), Letter("c", "x"), Letter("d", half)])
+    assert [len(batch) for batch in batches] == [2, 2]
+    batches = _fitting([Letter("a", "x"), Letter("b", half), Letter("c", half)])
+    assert [len(batch) for batch in batches] == [2, 1]
+    assert [len(batch) for batch in _fitting([Letter(str(n), "x") for n in range(21)])] == [10, 10, 1]

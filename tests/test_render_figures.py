@@ -80,6 +80,13 @@ def test_sparkline_shows_the_silence_before_and_after() -> None:
     assert figures.sparkline(points, 16, span=(0, 60)) == ""
 
 
+def test_sparkline_shows_silence_only_where_a_period_is_missing() -> None:
+    steady = [(300 * i, 1.0) for i in range(12)]
+    assert figures.sparkline(steady, 16, span=(0, 3600)) == "█" * 12
+    assert figures.sparkline([*steady[:4], *steady[6:]], 16, span=(0, 3600)) == "████  ██████"
+    assert figures.sparkline([(0, 1.0), (1800, 1.0)], 12, span=(0, 3600)) == "█     █     "
+
+
 def test_sparkline_keeps_a_lone_peak() -> None:
     quiet = [(60 * i, 0.0) for i in range(180)]
     quiet[77] = (60 * 77, 9.0)

@@ -162,8 +162,10 @@ def test_the_query_that_is_run_for_errors_fits_a_link() -> None:
     query = library.load("stream-errors")
     asked = {"q": LogQuery((f"/aws/lambda/{FUNCTION}",), query.render(), query.columns)}
     url = links(replace(HEALTHY, asked=asked))["logs"]
-    assert "filter*20level" in url
+    assert "jsonParse" in url
     assert len(url) <= LONGEST
+    other = LogQuery((f"/aws/lambda/{FUNCTION}-{'x' * 20}",), query.render(), query.columns)
+    assert "jsonParse" in links(replace(HEALTHY, asked={"q": other}))["logs"]
 
 
 def test_addresses_are_few_and_bearable_and_none_if_all_is_well() -> None:

@@ -84,6 +84,14 @@ def test_a_stopped_run_says_all_that_went_wrong_and_how_it_goes_on() -> None:
     assert "now 1,150: 7 more than it should be" in text
 
 
+def test_failures_stand_below_their_number_and_none_is_left_untold() -> None:
+    failures = tuple((f"id-{number}", "no such queue") for number in range(7))
+    text = list(receipt_lines(replace(receipt(), failures=failures, failed=7), "fan-updates-dlq"))
+    at = text.index("failed    7")
+    assert text[at + 1 : at + 6] == [f"          id-{number}: no such queue" for number in range(5)]
+    assert text[at + 6] == "          and 2 more (--output json lists them)"
+
+
 def test_a_run_that_was_cut_off_claims_no_count_and_no_letter_here() -> None:
     cut_off = replace(receipt(undeleted=1), after={}, ended=False)
     text = "\n".join(receipt_lines(cut_off, "fan-updates-dlq"))

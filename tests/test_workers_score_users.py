@@ -11,7 +11,7 @@ import pytest
 from conftest import EmbeddedAws
 from faults import FaultProxy, Rule, denied, throttled
 from scoring import FAILED, TABLE, invoke, items, letters, prepare, reported, scores
-from workers_kit import CORRELATION, TRACE, fan_event, kinesis, measured, said, spans
+from workers_kit import CORRELATION, TRACE, TRACEPARENT, fan_event, kinesis, measured, said, spans
 
 from opskit.invoke.model import SET_ASIDE
 from opskit.redrive.kinds import Kind, kind_of_text
@@ -88,11 +88,15 @@ def test_the_item_carries_the_ids_to_the_next_worker(capsys: pytest.CaptureFixtu
     assert "fan-1" not in str(stored)
 
 
-def test_every_correlation_id_of_a_fan_is_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    other = {"correlationId": "another-request"}
-    invoke(kinesis(fan_event(1, meta=other), fan_event(2)))
+def test_every_request_of_a_fan_is_in_a_line_and_linked_to(capsys: pytest.CaptureFixture[str]) -> None:
+    other = {"correlationId": "another-request", "traceparent": TRACEPARENT.replace("4bf9", "5bf9")}
+    with spans() as ended:
+        invoke(kinesis(fan_event(1, meta=other), fan_event(2)))
     stored = next(line for line in said(capsys.readouterr().out) if line.message == "score stored")
     assert stored.fields["correlationIds"] == ["another-request"]
+    scored = next(one for one in ended if one.name == "score fan")
+    assert f"{scored.context.trace_id:032x}" == TRACE
+    assert TRACE.replace("4bf9", "5bf9") in {f"{link.context.trace_id:032x}" for link in scored.links}
 
 
 @pytest.mark.parametrize(

@@ -347,16 +347,21 @@ def test_without_time_to_look_nothing_is_called_valid(aws: EmbeddedAws, provider
     assert answer["statusCode"] == 503
 
 
-def test_health_is_looked_at_once_in_some_seconds(aws: EmbeddedAws, provider: HTTPServer) -> None:
-    for form in (rest, http):
-        status, body, _ = ask(form(None, "GET", HEALTH))
-        assert (status, body) == (
-            200,
-            {"status": "ok", "checks": {"keys": "ok", "revocation": "ok"}},
-        )
-    status, body, headers = ask(rest(None, "HEAD", HEALTH))
+def test_health_is_looked_at_once_in_some_seconds(
+    aws: EmbeddedAws, provider: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKER_API__HEALTH_CACHE_S", "3600")  # however busy this machine is
+    with spans() as ended:
+        for form in (rest, http):
+            status, body, _ = ask(form(None, "GET", HEALTH))
+            assert (status, body) == (
+                200,
+                {"status": "ok", "checks": {"keys": "ok", "revocation": "ok"}},
+            )
+        status, body, headers = ask(rest(None, "HEAD", HEALTH))
     assert (status, body, headers["x-correlation-id"]) == (200, {}, CORRELATION)
     assert len(provider.log) == 1
+    assert [one.name for one in ended].count("DynamoDB.GetItem") == 1
 
 
 def test_health_names_what_does_not_work(

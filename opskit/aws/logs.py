@@ -19,6 +19,12 @@ PAUSE_SHARE = 0.2
 POLLS_PER_S = 8
 """GetQueryResults allows 10 calls per second, account and region (AWS's table of CloudWatch Logs quotas)."""
 
+BUSY = frozenset({"LimitExceededException", "ThrottlingException"})
+"""Codes of a StartQuery that the account has no room for now: a query that ends makes some, in seconds.
+
+An account runs 100 queries at once, of all its users (StartQuery in the API reference).
+"""
+
 ENDED_BADLY = {
     "Failed": "the query failed inside Logs Insights",
     "Cancelled": "somebody cancelled the query",
@@ -74,8 +80,8 @@ def ask(
     meter.called("logs")
     run = _Run(aws, query, window, meter, heard)
     try:
-        run.start()
-        return run.follow(patience)
+        busy = run.begin(patience)
+        return busy or run.follow(patience)
     except FAULTS as error:
         return explain(error, "logs", run.doing).reading()
     finally:
@@ -94,7 +100,23 @@ class _Run:
     running: bool = False
     bytes_scanned: int = 0
 
-    def start(self) -> None:
+    def begin(self, patience: Patience) -> Reading | None:
+        """Start the query once the account has room for it; the failed reading if it has none in time."""
+        while True:
+            try:
+                self._start()
+            except FAULTS as error:
+                fault = explain(error, "logs", self.doing)
+                if fault.code not in BUSY:
+                    raise
+            else:
+                return None
+            patience.pause()
+            if patience.left_s() <= 0:
+                reason = f"{fault.text}; it could not be started within {patience.seconds:g} s"
+                return Reading(Status.FAILED, reason, fault.code)
+
+    def _start(self) -> None:
         arns = any(group.startswith("arn:") for group in self.query.groups)
         names = "logGroupIdentifiers" if arns else "logGroupNames"
         answer = self.aws.client("logs").start_query(

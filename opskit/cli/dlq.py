@@ -93,6 +93,7 @@ def peek(
 
     Receiving raises their receive counts. Private data is masked.
     """
+    from opskit.cli.ending import in_order
     from opskit.cli.peeking import Asked, Peek
     from opskit.record import file
 
@@ -103,13 +104,17 @@ def peek(
         file.check(path, force=force)
     settings = shared.settings(fail_on=fail_on)
     asked = Asked(queue, count, not no_logs, max_cost, deadline_seconds(deadline))
-    peeking = Peek(settings, asked)
-    try:
-        look = peeking.look()
-        saved = path is None or peeking.save(path, force=force)
-    finally:
-        peeking.close()
-    return _told(look, shared, settings, "", saved=saved)
+
+    def work() -> int:
+        peeking = Peek(settings, asked)
+        try:
+            look = peeking.look()
+            saved = path is None or peeking.save(path, force=force)
+        finally:
+            peeking.close()
+        return _told(look, shared, settings, "", saved=saved)
+
+    return in_order(work)
 
 
 def _told(

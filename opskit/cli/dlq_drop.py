@@ -62,10 +62,12 @@ def drop(
     Its messages are received, which raises their receive counts; the others are shown again.
     """
     from opskit.cli.dropping import Asked, run_drop
+    from opskit.cli.ending import in_order
 
     choice, words = _selection(_Said(everything, tuple(group or ()), match, older_than, ids))
     path = None if backup is None else backup.expanduser()
-    return run_drop(shared, Asked(queue, choice, words, path, apply, yes, account))
+    asked = Asked(queue, choice, words, path, apply, yes, account)
+    return in_order(lambda: run_drop(shared, asked))
 
 
 @remember
@@ -82,8 +84,10 @@ def restore(
 ) -> int:
     """Send the messages of a backup to a queue, each once: what was sent is noted in FILE.restored."""
     from opskit.cli.dropping import run_restore
+    from opskit.cli.ending import in_order
 
-    return run_restore(shared, file.expanduser(), to, account, apply=apply, yes=yes)
+    path = file.expanduser()
+    return in_order(lambda: run_restore(shared, path, to, account, apply=apply, yes=yes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,9 @@ from opskit.journal import folder
 from opskit.redrive import lease, runs
 from opskit.redrive import restore as restoring
 from opskit.redrive.backup import exists
-from opskit.redrive.choosing import Choice
+from opskit.redrive.choosing import Choice, Decision
 from opskit.redrive.drop import RAISES, Dropped, Takes, count, default_backup, drop, refuse
+from opskit.redrive.letter import Letter
 from opskit.redrive.place import Letterbox
 from opskit.redrive.to_queue import ToQueue
 from opskit.render.drops import render_dropped, render_restored
@@ -67,8 +68,13 @@ def run_drop(shared: SharedOptions, asked: Asked) -> int:
             # It would send again from its own copy what is dropped here.
             runs.refuse_unfinished(state, box.arn)
             fed = _fed(session, box)
-            done = _counted_or_dropped(session, box, asked, _takes(session, box, asked.choice, fleet), fed)
+            unjudged: set[str] = set()
+            takes = _takes(session, box, asked.choice, fleet, unjudged)
+            done = _counted_or_dropped(session, box, asked, takes, fed)
         envelope = session.envelope("dlq drop", box)
+    if unjudged:
+        messages = counted(len(unjudged), "message", "messages")
+        out.note(f"of {messages} it cannot be told whether they are chosen, so they are kept")
     out.result(render_dropped(done, fed, envelope, out.form(fleet.settings.output), asked.again))
     return done.exit
 
@@ -110,10 +116,18 @@ def _check(asked: Asked) -> None:
         raise exists(asked.backup)
 
 
-def _takes(session: Acting, box: Letterbox, choice: Choice, fleet: Inventory) -> Takes:
+def _takes(session: Acting, box: Letterbox, choice: Choice, fleet: Inventory, unjudged: set[str]) -> Takes:
+    """Return what chooses; the ids of letters that cannot be judged are put into `unjudged`."""
     lines = failing_lines(session.aws, box, fleet, DEADLINE_S) if choice.groups else {}
     group = group_of(choice, lines)
-    return lambda letter: choice.takes(letter, group(letter))
+
+    def takes(letter: Letter) -> bool:
+        decision = choice.decide(letter, group(letter))
+        if decision is Decision.UNJUDGED:
+            unjudged.add(letter.message_id)
+        return decision is Decision.TAKEN
+
+    return takes
 
 
 def _fed(session: Acting, box: Letterbox) -> Fed:

@@ -60,11 +60,9 @@ def again(asked: Asked, shared: SharedOptions, every_s: int) -> Exit:
     before = None
     while True:
         began = time.monotonic()
-        health, unseen = _seen(asked, time.time, before)
-        before = health
-        shown = unseen or _shown(health, asked, shared)
+        before = health = _seen(asked, time.time, before)[0]
         write = out.screen if asked.output is Output.TABLE else out.result
-        if not write(shown) or out.reader_gone():
+        if not write(_shown(health, asked, shared)) or out.reader_gone():
             return exit_code(health, asked.fail_on)
         time.sleep(max(1.0, every_s - (time.monotonic() - began)))
 
@@ -108,7 +106,7 @@ def _written_down(health: Health, moment: int, *, baseline: bool) -> Health:
             health = compared(health, journal)
         run = journal.write(lambda run: document(replace(health, run=run)), command_line(), actor(), moment)
     except JournalError as error:
-        out.note(f"this run is not in the journal: {error}")
+        out.note(f"this run is not in the journal{', nor compared' * baseline}: {error}")
         return health
     return replace(health, run=run)
 

@@ -20,7 +20,10 @@ def health(
     fn: Annotated[
         list[str] | None,
         typer.Option(
-            "--fn", metavar="NAME", help="Only this worker or function; repeatable.", rich_help_panel=WHICH
+            "--fn",
+            metavar="NAME",
+            help="Only this worker, function or ARN; repeatable.",
+            rich_help_panel=WHICH,
         ),
     ] = None,
     stack: Annotated[
@@ -71,7 +74,7 @@ def health(
     """Show every worker by every health check, worst first, with what to type next."""
     from opskit import inventory
     from opskit.cli import fleet, out
-    from opskit.health.fleet import Choice
+    from opskit.health.fleet import Choice, named
     from opskit.health.places import wheres
     from opskit.model import Severity
     from opskit.settings import FLEET_OUTPUTS
@@ -80,7 +83,10 @@ def health(
     choice = Choice(tuple(fn or ()), tuple(stack or ()), prefix or "", tag or "")
     if tag is not None and not tag.partition("=")[0]:
         raise UsageError('--tag: expected KEY or KEY=VALUE, such as "stack=scoring"')
-    places = wheres(inventory.load(settings), choice, all_regions=all_regions, roles=tuple(role_arn or ()))
+    choice, workers, notes = named(choice, inventory.load(settings))
+    for note in notes:
+        out.note(note)
+    places = wheres(workers, choice, all_regions=all_regions, roles=tuple(role_arn or ()))
     asked = fleet.Asked(
         places=places,
         choice=choice,

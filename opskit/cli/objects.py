@@ -99,6 +99,7 @@ class _Work:
         self.arn = f"arn:{arns.partition(self.aws.region)}:s3:::{self.name}"
         self.bucket = Bucket(self.aws, self.name)
         self.state = folder(os.environ)
+        lease.refuse_taken(self.state, self.arn)  # else it would look as if that run was cut off
         self._refuse_unfinished()
 
     def seen(self) -> Objects:
@@ -163,7 +164,7 @@ class _Work:
         if self.asked.resumed:
             facts = runs.resumable(self.state, run)
             ledger = runs.opened(self.state, run)
-            ledger.note(resumed=facts.get("resumed", 0) + 1, ended=False, closed=False)
+            ledger.note(resumed=facts.get("resumed", 0) + 1, ended=False, closed=False, halt=None)
             return ledger
         facts = {
             "queue": self.arn,

@@ -113,7 +113,7 @@ def ask_files(shared: SharedOptions, asked: Asked) -> int:
         rows=tuple(mask_row(row.items()) for row in outcome.rows[: asked.limit]),
         statistics=outcome.statistics,
         gaps=() if read else ("nothing was read: no event in these files, or none in the window",),
-        limited=len(outcome.rows) > asked.limit or len(outcome.rows) == asked.own_limit,
+        limited=len(outcome.rows) > asked.limit,
         read=read,
     )
     return _shown(shared, asked, "", answer, Cost())

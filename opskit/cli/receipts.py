@@ -34,6 +34,7 @@ def receipts(
 
     from opskit.cli import out
     from opskit.errors import UsageError
+    from opskit.exits import Exit
     from opskit.journal import folder
     from opskit.redrive import kept
     from opskit.render.receipts import render_all, render_one
@@ -45,9 +46,11 @@ def receipts(
     if run is None:
         if sign_off or give_up:
             raise UsageError("--sign-off and --give-up are for one run: name it")
-        out.result(render_all(kept.every(state), output, out.canvas(shared)))
-        return 0
+        found, unread = kept.every(state)
+        for error in unread:
+            out.note(f"could not look at {error.message}")
+        out.result(render_all(found, output, out.canvas(shared)))
+        return Exit.UNDETERMINED if unread else Exit.CLEAN
     do = kept.sign_off if sign_off else kept.give_up if give_up else kept.one
-    found = do(state, run)
-    out.result(render_one(found, output, out.canvas(shared)))
-    return 0
+    out.result(render_one(do(state, run), output, out.canvas(shared)))
+    return Exit.CLEAN

@@ -17,9 +17,9 @@ from opskit.inventory import Inventory
 from opskit.inventory.queue_name import QueueName, parse_queue
 from opskit.journal import folder
 from opskit.journal.store import new_run
-from opskit.redrive import runs
+from opskit.redrive import lease, runs
 from opskit.redrive.ledger import Ledger
-from opskit.redrive.plan import Terms
+from opskit.redrive.plan import NowhereError, Terms
 from opskit.settings import Settings
 
 
@@ -31,6 +31,7 @@ def redrive(asked: Asked, shared: SharedOptions, *, apply: bool, yes: bool) -> i
     terms = replace(terms_of(asked, time.time()), **events(asked, fleet))
     with opened(fleet, queue) as session:
         box = session.box()
+        lease.refuse_taken(session.folder, box.arn)  # else it would look as if that run was cut off
         runs.refuse_unfinished(session.folder, box.arn)
         to = queues.named(parse_queue(asked.to, "--to"), fleet) if asked.to else None
         planned = session.plan(box, to, terms, asked.deadline_s)
@@ -57,15 +58,24 @@ def resume(asked: Asked, shared: SharedOptions, run: str, *, apply: bool, yes: b
     queue, fleet = queues.meant(facts["queue"], shared.settings(), f"run {run}")
     with opened(fleet, queue) as session:
         box = session.box()
+        lease.refuse_taken(session.folder, box.arn)
         to = parse_queue(facts["to"][0]) if facts["named"] else None
-        planned = session.plan(box, to, terms, asked.deadline_s)
+        try:
+            planned = session.plan(box, to, terms, asked.deadline_s)
+        except NowhereError as error:
+            # It takes no --to itself.
+            first = f"opskit dlq receipts {run} --give-up, then "
+            unfinished = runs.unfinished(session.folder, box.arn)
+            hint = f"{first if unfinished else ''}opskit redrive-dlq {box.name} --to QUEUE"
+            raise UsageError(f"run {run} cannot go on: {error.message}", hint) from error
         if not apply:
             return session.show(planned, shared, f"opskit redrive-dlq --resume {run} --apply")
 
         def reopened() -> Ledger:
             facts = runs.resumable(session.folder, run)
             ledger = runs.opened(session.folder, run)
-            ledger.note(resumed=facts.get("resumed", 0) + 1, forced=terms.forced, ended=False, closed=False)
+            again = facts.get("resumed", 0) + 1
+            ledger.note(resumed=again, forced=terms.forced, ended=False, closed=False, halt=None)
             return ledger
 
         return session.carry_out(planned, shared, run, reopened, asked.account, yes=yes, again=True)

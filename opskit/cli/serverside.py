@@ -12,7 +12,7 @@ from opskit.exits import Exit
 from opskit.inventory import Inventory
 from opskit.inventory.queue_name import parse_queue
 from opskit.journal import folder
-from opskit.redrive import runs
+from opskit.redrive import lease, runs
 from opskit.redrive.move_task import WARNING, Moved, Plan, check_rate, plan, refuse_running
 from opskit.redrive.place import Letterbox
 from opskit.redrive.serverside import Watch, cancel, follow, known, start
@@ -53,6 +53,7 @@ def run(shared: SharedOptions, asked: Asked) -> int:
         if asked.cancel:
             return _show(cancel(session.aws, box, _watch()), session, form)
         if asked.apply:
+            lease.refuse_taken(folder(os.environ), box.arn)
             runs.refuse_unfinished(folder(os.environ), box.arn)
         wanted = _planned(session, box, asked, fleet)
         if asked.apply:

@@ -5,7 +5,7 @@ import time
 from opskit.cli import out
 from opskit.redrive.plan import Plan
 from opskit.redrive.tally import Progress
-from opskit.render.figures import counted, duration, number
+from opskit.render.figures import duration, number
 
 NOTE_EVERY_S = 30.0
 """Between two lines of progress where stderr is no terminal."""
@@ -31,7 +31,7 @@ class Ticker:
         left = f", {duration(rest / progress.rate)} to go" if progress.rate > 0 and rest else ""
         back = f", {number(progress.returned)} came back" if progress.returned else ""
         self._show(
-            f"moved {number(progress.moved)} of about {counted(self._goal, 'message', 'messages')}, "
+            f"moved {number(progress.moved)} of about {number(self._goal)}, "
             f"{number(progress.rate)} a second{left}{back}"
         )
 

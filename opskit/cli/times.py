@@ -167,10 +167,12 @@ def _last(clock: re.Match[str], now: float, zone: tzinfo, option: str) -> int | 
 
 def _epoch(day: date, time: str, zone: tzinfo, option: str) -> int:
     """Return that moment; ValueError if there is none, UsageError if the clock showed it twice or never."""
-    written = datetime.fromisoformat(f"{day.isoformat()}T{time}")
+    written = datetime.fromisoformat(f"{day.isoformat()}T{time}").replace(microsecond=0)
     first, second = (written.replace(tzinfo=zone, fold=fold).timestamp() for fold in (0, 1))
-    if first != second:
-        times = "twice" if first < second else "never"
+    # Back again, since dateutil's zones have one moment for both folds of a time that there was not.
+    never = datetime.fromtimestamp(first, zone).replace(tzinfo=None) != written
+    if never or first != second:
+        times = "never" if never else "twice"
         raise UsageError(
             f"{option}: this zone's clock showed {written:%Y-%m-%d %H:%M} {times}",
             "write the time with its zone, such as 02:30Z or 02:30+01:00",

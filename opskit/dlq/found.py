@@ -117,12 +117,8 @@ class Found:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The dead-letter queues, each once."""
+        """The dead-letter queues, each once; those that the manifests name whether they are there or not."""
         said = [name for worker in self.workers for name in by_manifest(worker)]
-        if self.everything and self.seen.known(asks.queues()) is not None:
-            # What the manifests name and the account lacks is for find-resources to say.
-            there = {name_of(url) for url in self.listed}
-            said = [name for name in said if name in there]
         called = [name_of(url) for url in self.listed if self._is_one(url)]
         return tuple(dict.fromkeys((*said, *self.feeds, *called)))
 

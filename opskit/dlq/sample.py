@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from opskit.aws.faults import FAULTS, explain
 from opskit.aws.price import Meter
 from opskit.aws.sqs import AlteredError, Queue, in_tens
+from opskit.redrive.crew import to_its_end
 from opskit.redrive.letter import Held, Letter
 
 MOST = 1000
@@ -41,7 +42,8 @@ def draw(queue: Queue, count: int, meter: Meter, note: Callable[[str], None]) ->
     try:
         fault = _receive(queue, count, meter, held)
     finally:
-        _show_again(queue, [one.handle for one in held.values()], meter, count, note)
+        handles = [one.handle for one in held.values()]
+        to_its_end(lambda: _show_again(queue, handles, meter, count, note))
     return Drawn(tuple(one.letter for one in held.values()), fault)
 
 

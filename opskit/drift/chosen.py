@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from opskit.errors import UsageError
 from opskit.inventory import Inventory, Worker
+from opskit.inventory.inventory import refuse_other_than
 from opskit.settings import Settings, nearest, show, suggestion
 
 
@@ -20,11 +21,7 @@ class Chosen:
 
     def refuse(self, account: str) -> None:
         """Raise UsageError if the credentials are of another account than the names."""
-        if self.account and account and account != self.account:
-            raise UsageError(
-                f"--fn: the name is of account {self.account}, but the credentials are of account {account}",
-                "choose others with --profile",
-            )
+        refuse_other_than(self.account, account)
 
 
 def chosen(fleet: Inventory, names: Sequence[str], stack: str | None) -> Chosen:
@@ -35,19 +32,13 @@ def chosen(fleet: Inventory, names: Sequence[str], stack: str | None) -> Chosen:
 
 
 def _named(fleet: Inventory, names: Sequence[str]) -> Chosen:
-    found = [fleet.find(name) for name in names]
+    named = fleet.find_all(names)
     workers: dict[str, Worker] = {}
-    for lookup in found:
+    for lookup in named.lookups:
         if lookup.worker is None:
             raise _unknown(lookup.asked, lookup.known)
         workers[lookup.worker.name] = lookup.worker
-    places = {(lookup.settings.env, lookup.settings.region) for lookup in found}
-    if len(places) > 1:
-        said = " and ".join(f"{env} in {region}" for env, region in sorted(places))
-        raise UsageError(f"--fn: the names are of {said}", "ask for one environment and region at a time")
-    notes = dict.fromkeys(line for lookup in found for line in lookup.notes)
-    account = next((lookup.account for lookup in found if lookup.account), "")
-    return Chosen(found[0].settings, tuple(workers.values()), tuple(notes), account)
+    return Chosen(named.settings, tuple(workers.values()), named.notes, named.account)
 
 
 def _unknown(name: str, known: Sequence[str]) -> UsageError:

@@ -1,10 +1,11 @@
 """Which workers a look is about: those with a manifest, or functions that AWS lists by prefix or tag."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from opskit.errors import UsageError
 from opskit.inventory import Inventory
+from opskit.inventory.arns import parse_function
 from opskit.inventory.fleet import Fleet
 from opskit.inventory.round0 import MAPPINGS
 from opskit.inventory.worker import Worker
@@ -20,6 +21,8 @@ class Choice:
     stacks: tuple[str, ...] = ()
     prefix: str = ""
     tag: str = ""
+    account: str = ""
+    """The account in an ARN among the names, else ""."""
 
     def lists(self, inventory: Inventory) -> bool:
         """Whether AWS must list the functions: by prefix or tag, or for names that no manifest has."""
@@ -33,6 +36,34 @@ class Choice:
     def fleet(self) -> Fleet:
         """What AWS is asked for."""
         return Fleet(self.prefix, self.tag)
+
+
+def named(choice: Choice, inventory: Inventory) -> tuple[Choice, Inventory, tuple[str, ...]]:
+    """Return the choice by plain names, the inventory of the place that the names are of, and notes on it.
+
+    UsageError for what can be no function's name, and for names of several places.
+    """
+    found = inventory.find_all(choice.names)
+    names = tuple(one.worker.name if one.worker else parse_function(one.asked).name for one in found.lookups)
+    there = replace(inventory, settings=found.settings)
+    return replace(choice, names=names, account=found.account), there, found.notes
+
+
+def none_fits(choice: Choice, regions: Iterable[str]) -> str:
+    """Return why there is no worker to look at, where that is not for their regions."""
+    said = {
+        "--prefix": (choice.prefix,),
+        "--tag": (choice.tag,),
+        "--stack": choice.stacks,
+        "--fn": choice.names,
+    }
+    asked = " ".join(
+        f"{option} {show(value)}" for option, values in said.items() for value in values if value
+    )
+    if asked:
+        return f"no function in {', '.join(dict.fromkeys(regions))} fits {asked}"
+    own = "set workers_dir to the folder of your own"
+    return f"no worker has a manifest: {own}, or name functions by --fn, --prefix or --tag"
 
 
 def chosen(choice: Choice, inventory: Inventory) -> tuple[Worker, ...]:

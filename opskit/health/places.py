@@ -13,14 +13,19 @@ from opskit.gather import Gatherer
 from opskit.health import fleet, growth, judging
 from opskit.health.fleet import Choice
 from opskit.health.look import look
-from opskit.health.model import Health, Place, apart
+from opskit.health.model import Health, Place, State, apart
 from opskit.inventory import Inventory, Worker
+from opskit.inventory.inventory import refuse_other_than
 from opskit.model import Cost, Gap, Readings, Window
 from opskit.render.safe import clean
 from opskit.settings import Settings
 
 ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+")
 PLACES = lanes.Lane("places", 8)
+FOREIGN = (
+    "each of these workers lacks something here, and their manifests are those packaged with opskit: "
+    "workers_dir in opskit.toml names the folder of your own; --prefix and --tag find functions without any"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +97,19 @@ def look_at(places: Sequence[Where], choice: Choice, how: How) -> Health:
         raise blocked[0][1]
     health = _added(seen, [_blocked(where, error) for where, error in blocked], how.window)
     health = replace(health, asked=choice, unusual=how.unusual)
+    for place in health.places:
+        refuse_other_than(choice.account, place.account)
     if not health.rows and not health.gaps:
-        hint = "; ".join(health.notes) or "no manifest and no function in AWS fits"
+        hint = "; ".join(health.notes) or fleet.none_fits(choice, (place.region for place in health.places))
         raise UsageError("no worker to look at", hint)
-    return health
+    packaged = all(where.inventory.settings.workers_dir is None for where in places)
+    return replace(health, notes=(*health.notes, FOREIGN)) if packaged and _foreign(health) else health
+
+
+def _foreign(health: Health) -> bool:
+    """Whether no worker has all that it is configured with: then the manifests are of another fleet."""
+    exist = [row.cell("exists") for row in health.rows]
+    return bool(exist) and all(cell is not None and cell.state is State.CRIT for cell in exist)
 
 
 def nothing(places: Sequence[Where], how: How, reason: str) -> Health:
@@ -173,6 +187,7 @@ def _placed(health: Health, places: Sequence[Place]) -> Health:
     here = apart((place.account, place.region), [(one.account, one.region) for one in places])
     return replace(
         health,
+        alarms=f"{health.alarms}{here}" if health.alarms else "",
         findings=tuple(replace(found, subject=f"{found.subject}{here}") for found in health.findings),
         gaps=tuple(replace(gap, signal=f"{gap.signal}{here}") for gap in health.gaps),
     )

@@ -1,6 +1,5 @@
 """What is asked with a query of the library, and what came of it: frozen values."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -21,12 +20,6 @@ class Asked:
     window: Window | None
     """None: of files, all that they hold."""
     limit: int
-
-    @property
-    def own_limit(self) -> int | None:
-        """The limit that the query has in it, if it has one: AWS lets it win over the call's."""
-        found = re.search(r"\|\s*limit\s+(\d+)", self.text)
-        return int(found[1]) if found else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,8 +118,9 @@ def _parse(rows: _Rows, command: ast.Parse) -> None:
     bound = rows.scope.binder.bind(pattern)
     named = [f"g{n}" for n in range(1, max(groups.values()) + 1)]
     for name, group in groups.items():
-        # Named in one call, all groups of a line cost one match.
-        which = f"{named!r}).g{group}" if len(groups) > 1 else f"{group})"
+        # Named in one call, all groups of a line cost one match; a match as a whole costs a third of a group.
+        whole = group == 1 and regex.is_one_group(pattern)
+        which = f"{named!r}).g{group}" if len(groups) > 1 else f"{0 if whole else group})"
         found = f"regexp_extract({text}, {bound}, {which}"
         rows.scope.names[name] = Sql(f"nullif({found}, '')", Kind.TEXT)
     if not rows.only:

@@ -4,6 +4,7 @@ A table of events has the columns of `COLUMNS`; `extract` yields those that come
 Logs user guide, "Supported logs and discovered fields"; Lambda guide, "Lambda log format".
 """
 
+from opskit.insights.fields import EVERYWHERE
 from opskit.insights.sql import Kind, Source, Sql
 
 COLUMNS = """
@@ -71,6 +72,12 @@ FIELDS = {
 }
 
 
-def source(relation: str) -> Source:
-    """Return what a query reads when its events are the rows of `relation`, with the columns of COLUMNS."""
-    return Source(relation, FIELDS, document="document", size="size", tie="id")
+def source(relation: str, *, discovering: bool = True) -> Source:
+    """Return what a query reads when its events are the rows of `relation`, with the columns of COLUMNS.
+
+    Not `discovering`, as in log groups of another class than STANDARD: only the fields that every event has.
+    """
+    if discovering:
+        return Source(relation, FIELDS, document="document", size="size", tie="id")
+    always = {name: column for name, column in FIELDS.items() if name in EVERYWHERE}
+    return Source(relation, always, size="size", tie="id")

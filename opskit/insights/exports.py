@@ -97,7 +97,7 @@ def _decoded(plain: bytes, name: str) -> str:
 
 def parse(text: str, log: str, stream: str) -> Iterator[Event]:
     """Yield the events of one file's text; `log` and `stream` are theirs where the text names none."""
-    text = text.replace("\r\n", "\n").removesuffix("\n")
+    text = text.replace("\r\n", "\n")
     whole = _document(text)
     if whole is not None:
         yield from _of_document(whole, Event(None, "", stream, log))
@@ -116,12 +116,13 @@ def _document(text: str) -> Any:
         found, end = json.JSONDecoder().raw_decode(start)
     except (ValueError, RecursionError):
         return None
-    if start[end:].strip():
+    if _WRITTEN.search(start, end):
         return None
     holds = isinstance(found, list) or (_HELD & set(found) and set(found) <= _AROUND)
     return found if holds else None
 
 
+_WRITTEN = re.compile(r"\S")
 _HELD = frozenset({"events", "results", "logEvents"})
 _AROUND = _HELD | {
     *("searchedLogStreams", "nextToken", "nextForwardToken", "nextBackwardToken"),
@@ -198,7 +199,7 @@ _OLD_TIMEOUT = re.compile(rf"{_MOMENT}Z [0-9a-f-]{{36}} Task timed out", re.ASCI
 def _of_export(text: str, blank: Event) -> Iterator[Event]:
     """Yield the events of lines that each start with a time; a line that does not goes on with the last."""
     event = None
-    for line in text.split("\n"):
+    for line in _lines(text):
         start = _EXPORTED.match(line)
         if start is None:
             event = event and replace(event, message=f"{event.message}\n{line}")
@@ -213,6 +214,16 @@ def _of_export(text: str, blank: Event) -> Iterator[Event]:
         yield event
 
 
+def _lines(text: str) -> Iterator[str]:
+    """Yield a text's lines one by one: all of them at once would take its room again."""
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start:end]
+        start = end + 1
+    if start < len(text):
+        yield text[start:]
+
+
 _GOES_ON = re.compile(r"\s|Traceback \(|XRAY TraceId:|Runtime\.\w+$|$")
 _SAID = re.compile(rf"(?:^|\s)({_MOMENT}Z?)\s", re.ASCII)
 _SAID_WITHIN = 80
@@ -222,7 +233,7 @@ _SAID_WITHIN = 80
 def _of_lines(text: str, blank: Event) -> Iterator[Event]:
     """Yield the events of lines without any frame; what is indented, or empty, goes on with the last."""
     event = None
-    for line in text.split("\n"):
+    for line in _lines(text):
         if event and _GOES_ON.match(line):
             event = replace(event, message=f"{event.message}\n{line}")
             continue

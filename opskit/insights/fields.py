@@ -18,10 +18,13 @@ _WORDS = frozenset({"true", "false"})
 def discovered(text: str) -> tuple[str, ...]:
     """Return the fields that a query looks for in events, in the order it names them."""
     made: set[str] = set()
+    maps: tuple[str, ...] = ()
     found: dict[str, None] = {}
     for command in parse(text).commands:
-        found |= dict.fromkeys(name for name in _named(command) if name not in made)
+        named = (name for name in _named(command) if name not in made and not name.startswith(maps))
+        found |= dict.fromkeys(named)
         made.update(_made(command))
+        maps += tuple(f"{name}." for name in _maps(command))
     return tuple(name for name in found if name not in EVERYWHERE | _WORDS)
 
 
@@ -47,3 +50,11 @@ def _made(command: ast.Command) -> Iterator[str]:
             yield from regex.groups(pattern, names)
         case ast.Parse(names=names):
             yield from names
+
+
+def _maps(command: ast.Command) -> Iterator[str]:
+    """Yield the names of the maps that a command makes, whose fields are `name.field`."""
+    if isinstance(command, ast.Fields):
+        for column in command.columns:
+            if isinstance(column.expression, ast.Call) and column.expression.name == "jsonparse":
+                yield column.name

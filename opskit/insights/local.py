@@ -14,8 +14,9 @@ from opskit.insights.exports import Event
 from opskit.insights.parser import parse
 from opskit.model import Window
 
-CHUNK = 50_000
+CHUNK = 10_000
 """Events in one statement."""
+_STORED = "id BIGINT, ts BIGINT, ingested BIGINT, log VARCHAR, stream VARCHAR, message VARCHAR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,11 @@ def run(query: str, events: Iterable[Event], now_s: int, limit: int, window: Win
     else `now_s`. MalformedQueryError as AWS would refuse the query.
     """
     with duckdb.connect() as connection:
-        connection.execute(f"CREATE TABLE events ({discover.COLUMNS})")
+        connection.execute(f"CREATE TABLE events ({_STORED})")
         untimed = _store(connection, events, now_s * 1000)
         within = f" WHERE ts BETWEEN {window.start * 1000} AND {window.end * 1000}" if window else ""
-        source = discover.source(f"(SELECT * FROM events{within}) AS events")
+        # What is discovered is worked out where it is asked for: stored, it would be the file once more.
+        source = discover.source(f"({discover.extract(f'(SELECT * FROM events{within})')}) AS events")
         compiled = compile_query(parse(query), source, now_s, limit)
         engine.check(connection, compiled)
         rows = tuple(row for row, _ in engine.run(connection, compiled))
@@ -73,7 +75,7 @@ def _insert(
         "unnest($streams) AS stream, unnest($logs) AS log, unnest(range($first, $last)) AS id)"
     )
     connection.execute(
-        f"INSERT INTO events BY NAME {discover.extract(arriving)}",
+        f"INSERT INTO events BY NAME {arriving}",
         {
             "times": list(times),
             "ingested": [e.ingested_ms or at_ms for e, at_ms in zip(events, times, strict=True)],

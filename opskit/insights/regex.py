@@ -4,6 +4,7 @@ Source: Logs user guide, "Supported regular expressions (regex) syntax" and "par
 """
 
 import re
+from itertools import accumulate
 
 from opskit.insights.ast import Regex, Text
 from opskit.insights.errors import MalformedQueryError
@@ -32,8 +33,7 @@ def plain(pattern: str) -> str | None:
 
 def groups(regex: Regex, names: tuple[str, ...]) -> dict[str, int]:
     """Return which group of the pattern each field takes: by the groups' own names, else by `names`."""
-    bare = re.sub(r"\\.|\[\^?\]?(\\.|\[:\w+:\]|[^\]\\])*\]", "", regex.pattern)
-    found = [match.group(1) for match in re.finditer(r"\((?:\?P?<(\w+)>|(?!\?))", bare)]
+    found = [match.group(1) for match in re.finditer(r"\((?:\?P?<(\w+)>|(?!\?))", _bare(regex.pattern))]
     own = {name: n for n, name in enumerate(found, 1) if name}
     if names:
         if len(names) != len(found):
@@ -44,6 +44,20 @@ def groups(regex: Regex, names: tuple[str, ...]) -> dict[str, int]:
     if len(own) < len([name for name in found if name]):
         raise MalformedQueryError("parse names a group twice", regex.span)
     return own
+
+
+def is_one_group(pattern: str) -> bool:
+    """Tell whether a pattern's first group takes all that the pattern matches."""
+    start = re.match(r"(?:\(\?\w+\))?(?=\((?:\?P?<|(?!\?)))", bare := _bare(pattern))
+    if start is None:
+        return False
+    depths = list(accumulate({"(": 1, ")": -1}.get(letter, 0) for letter in bare[start.end() :]))
+    return 0 not in depths[:-1] and depths[-1] == 0
+
+
+def _bare(pattern: str) -> str:
+    """Return a pattern with a dot for each character that is escaped and for each class of them."""
+    return re.sub(r"\\.|\[\^?\]?(\\.|\[:\w+:\]|[^\]\\])*\]", ".", pattern)
 
 
 def glob(text: Text, names: tuple[str, ...]) -> str:

@@ -1,5 +1,6 @@
 """All workers with a manifest, and the way from a name to one of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,26 @@ from opskit.settings import ENVIRONMENTS, Settings
 
 if TYPE_CHECKING:
     from opskit.inventory.reader import WorkerFile
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Several names together, and what they decided; all are of one environment and region."""
+
+    lookups: tuple[Lookup, ...]
+    settings: Settings
+    notes: tuple[str, ...] = ()
+    account: str = ""
+    """The account in an ARN that was given, else ""."""
+
+
+def refuse_other_than(named: str, account: str) -> None:
+    """Raise UsageError if the credentials' `account` is not the one that a name is of; "" is not known."""
+    if named and account and account != named:
+        raise UsageError(
+            f"--fn: the name is of account {named}, but the credentials are of account {account}",
+            "choose others with --profile",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +74,17 @@ class Inventory:
             account=given.account,
             notes=notes,
         )
+
+    def find_all(self, names: Sequence[str]) -> Named:
+        """Return what each name may stand for, as `find` does; UsageError if they are not of one place."""
+        found = tuple(self.find(name) for name in names)
+        places = {(lookup.settings.env, lookup.settings.region) for lookup in found}
+        if len(places) > 1:
+            said = " and ".join(f"{env} in {region}" for env, region in sorted(places))
+            raise UsageError(f"--fn: the names are of {said}", "ask for one environment and region at a time")
+        notes = dict.fromkeys(line for lookup in found for line in lookup.notes)
+        account = next((lookup.account for lookup in found if lookup.account), "")
+        return Named(found, found[0].settings if found else self.settings, tuple(notes), account)
 
     def _file(self, full: dict[str, str] | None, given: arns.FunctionName) -> "WorkerFile | None":
         """Return the manifest of a full name, or of a short name that is no part of an ARN."""

@@ -46,7 +46,7 @@ class Backup:
         before, self._whole_bytes = self._whole_bytes, self._whole_bytes + len(data)
         self.count += len(letters)
         try:
-            _write(self._file, data)
+            write(self._file, data)
             os.fsync(self._file)
         except OSError as error:
             self._take_back(before, len(letters))
@@ -113,7 +113,8 @@ def _letter(line: bytes, path: Path, number: int) -> Letter:
     return letter
 
 
-def _write(file: int, data: bytes) -> None:
+def write(file: int, data: bytes) -> None:
+    """Write all of it; after an OSError a part of it may be there."""
     view = memoryview(data)
     while view:
         view = view[os.write(file, view) :]

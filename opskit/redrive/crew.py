@@ -91,8 +91,11 @@ class Crew:
             self._tally.fail(error)
 
 
-def uninterrupted(work: Callable[[], T]) -> T:
-    """Carry work out in a thread of its own and return what it returns: Ctrl-C does not cut it."""
+def uninterrupted(work: Callable[[], T], pressed: Callable[[], object] = lambda: None) -> T:
+    """Carry work out in a thread of its own and return what it returns: Ctrl-C does not cut it.
+
+    `pressed` is called for a Ctrl-C meanwhile.
+    """
     begun, done = threading.Lock(), Future[T]()
 
     def carry_out() -> None:
@@ -103,11 +106,22 @@ def uninterrupted(work: Callable[[], T]) -> T:
                 done.set_exception(error)
 
     while not done.done():
-        with suppress(KeyboardInterrupt):
+        try:
             if not begun.locked():
                 threading.Thread(target=carry_out, daemon=True).start()
             wait([done])
+        except KeyboardInterrupt:
+            pressed()
     return done.result()
+
+
+def to_its_end(work: Callable[[], T]) -> T:
+    """Carry work out as `uninterrupted` does; a Ctrl-C meanwhile is raised after it."""
+    asked = threading.Event()
+    result = uninterrupted(work, asked.set)
+    if asked.is_set():
+        raise KeyboardInterrupt
+    return result
 
 
 class _Busy:

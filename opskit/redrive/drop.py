@@ -13,6 +13,7 @@ from opskit.errors import CannotLookError, UsageError
 from opskit.exits import Exit
 from opskit.model import Finding, Gap, Severity
 from opskit.redrive.backup import Backup, BackupError
+from opskit.redrive.crew import to_its_end, uninterrupted
 from opskit.redrive.letter import Held, Letter
 from opskit.redrive.place import Letterbox
 from opskit.redrive.sweep import Patience, Sweep, hidden_s
@@ -194,7 +195,8 @@ class _Pass:
             stop, reason = Stop.INTERRUPTED, "interrupted"
         finally:
             self._doubt(reason)
-            self._sweep.release()
+            # A drop is over then, and its receipt is due; after a count Ctrl-C must not end in a question.
+            (to_its_end if self._backup is None else uninterrupted)(self._sweep.release)
         return self._receipt(stop, reason)
 
     def _all(self) -> None:

@@ -42,5 +42,7 @@ def at(path: Path) -> Glance:
             ours = facts.get("version") == VERSION
             open_ = not ours or any(found for (found,) in db.execute(_OPEN))
     except (sqlite3.Error, ValueError) as error:
-        raise LedgerError(f"{path}: {error}", "nothing more was moved") from error
+        raise LedgerError(
+            f"{path}: {error}", "whose letters that run had is not known: mend the file or move it away"
+        ) from error
     return Glance(path, facts, open_)

@@ -8,7 +8,7 @@ from typing import Any
 from opskit.errors import UsageError
 from opskit.inventory import arns
 from opskit.redrive import lease, runs
-from opskit.redrive.ledger import Ledger
+from opskit.redrive.ledger import Ledger, LedgerError
 from opskit.redrive.receipt import Receipt, added_up
 
 
@@ -40,9 +40,16 @@ class Kept:
         return bool(self.facts.get("signed_off"))
 
 
-def every(state_folder: Path) -> list[Kept]:
-    """Return all runs, the newest first."""
-    return [one(state_folder, run) for run in reversed(runs.every(state_folder))]
+def every(state_folder: Path) -> tuple[list[Kept], list[LedgerError]]:
+    """Return all runs, the newest first, and why some could not be read."""
+    found: list[Kept] = []
+    unread: list[LedgerError] = []
+    for run in reversed(runs.every(state_folder)):
+        try:
+            found.append(one(state_folder, run))
+        except LedgerError as error:
+            unread.append(error)
+    return found, unread
 
 
 def one(state_folder: Path, run: str) -> Kept:

@@ -17,7 +17,7 @@ def held(state_folder: Path, queue_arn: str) -> Iterator[None]:
 
     UsageError if another process of this machine has it.
     """
-    path = state_folder / FOLDER / f"{hashlib.sha256(queue_arn.encode()).hexdigest()[:16]}.lock"
+    path = _path(state_folder, queue_arn)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = FileLock(path, timeout=0, mode=0o600)
@@ -36,3 +36,14 @@ def held(state_folder: Path, queue_arn: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def refuse_taken(state_folder: Path, queue_arn: str) -> None:
+    """Raise UsageError while another process of this machine holds a queue; nothing is made for that."""
+    if _path(state_folder, queue_arn).exists():
+        with held(state_folder, queue_arn):
+            pass
+
+
+def _path(state_folder: Path, queue_arn: str) -> Path:
+    return state_folder / FOLDER / f"{hashlib.sha256(queue_arn.encode()).hexdigest()[:16]}.lock"

@@ -12,7 +12,7 @@ from opskit.aws.sqs import AlteredError, Queue
 from opskit.errors import OpskitError
 from opskit.redrive.crew import Crew
 from opskit.redrive.delivery import Delivery, Sent
-from opskit.redrive.hand import Hand
+from opskit.redrive.hand import WAITING_MESSAGES, Hand
 from opskit.redrive.ledger import CAME_BACK, Fate, Ledger, Row, State
 from opskit.redrive.letter import Held, Letter
 from opskit.redrive.outcome import Destination
@@ -56,6 +56,7 @@ class Mover:
         """`at_once` letters are handed over before it is looked whether the run goes on."""
         self._queue = queue
         self._at_once = at_once
+        self._passed = 0
         self._ledger = ledger
         self._now = now
         self.tally = Tally(_so_far(ledger), limit, len(ledger.in_state(State.SENDING)))
@@ -86,17 +87,20 @@ class Mover:
         return sent[0] if sent else None
 
     def sweep(self) -> None:
-        """Receive and hold what there is, to see whether something came back.
+        """Receive and hold what there is, to see whether something came back, up to WAITING_MESSAGES.
 
-        Of a FIFO queue nothing: a group with a message in flight gives no other.
+        What is not to be moved, such as beyond --limit, counts too: to look at one letter must not touch a
+        hundred thousand. Of a FIFO queue nothing: a group with a message in flight gives no other.
         """
-        if self._queue.fifo or self.hand.full:
+        enough = self.hand.full or self._passed + self.hand.waiting >= WAITING_MESSAGES
+        if self._queue.fifo or enough:
             self.tally.stopped.wait(POLL_S)
             return
         Crew(self._sweep, self.tally).run()
 
     def _sweep(self) -> None:
         found = self._sorter.sort(self.reader.receive(BATCH))
+        self._passed += len(found.left)
         self._keep_for_later(found.chosen, found.doubtful)
         self._settle(found)
 

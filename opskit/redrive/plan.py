@@ -180,12 +180,16 @@ class _Looked:
         return consumer.judge(found, place, asks, settings)
 
 
+class NowhereError(UsageError):
+    """Where letters would go is not there, or not said."""
+
+
 def _no_dead_letters(box: Letterbox, found: Found) -> UsageError | CannotLookError:
     """Return the error for a queue of which nobody says that it takes dead letters."""
     unread = [gap.reason for gap in found.gaps if gap.reason != owned.UNTOLD]
     if unread:
         return CannotLookError(f"whose dead letters {box.name} takes cannot be read: {unread[0]}")
-    return UsageError(
+    return NowhereError(
         f"{box.name} takes no queue's and no function's dead letters",
         "its source may be gone or lead elsewhere now: say --to QUEUE, --to-function NAME or --to-file FILE",
     )
@@ -231,7 +235,7 @@ def _named(aws: Aws, to: QueueName) -> SourceQueue:
     except FAULTS as error:
         fault = explain(error, "sqs", "GetQueueAttributes")
         if fault.code in GONE:
-            raise UsageError(f"--to: no queue {to.name} in region {aws.region}") from error
+            raise NowhereError(f"--to: no queue {to.name} in region {aws.region}") from error
         raise CannotLookError(f"--to {to.name}: {fault.text}") from error
 
 

@@ -67,7 +67,7 @@ class Proof:
             self.ledger.note(canary=f"{Fate.CONSUMED}: {TAKEN}")
             return
         watch = self._watch_of(sent, initial, sent_at_s)
-        verdict = Verdict(Fate.WAITING, "just sent")
+        verdict = Verdict(Fate.WAITING, "nothing was looked at yet")
         try:
             while verdict.fate is Fate.WAITING and not mover.tally.stopped.is_set():
                 mover.sweep()

@@ -1,18 +1,21 @@
 """A backup's letters sent to a queue, each once: what was sent is noted beside the backup."""
 
+import fcntl
 import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
 
 from opskit.errors import OpskitError, UsageError
 from opskit.exits import Exit
 from opskit.model import Finding, Gap, Severity
-from opskit.redrive.backup import letters
+from opskit.redrive.backup import letters, write
+from opskit.redrive.crew import to_its_end
 from opskit.redrive.kinds import Kind, kind_of
 from opskit.redrive.letter import Letter
 from opskit.redrive.outcome import Destination, Outcome, Status
@@ -27,7 +30,6 @@ TRIES = 4
 PAUSE_S = 1.0
 """Before the second try; twice as long before each further one."""
 _GROUP = Outcome(Status.RETRY, reason="an earlier message of its group was not sent", code="GroupWaits")
-_INTERRUPTED = Outcome(Status.DOUBTFUL, reason="interrupted", code="Interrupted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,10 @@ def restore(
     """Send what was not sent before; whatever happens is in the receipt, Ctrl-C too.
 
     A kill between sending ten letters and noting it can make these ten be sent twice by the next run.
+    UsageError while another process sends them.
     """
-    return _Restore(plan(path, to), destination, sleep).run()
+    with _notes(path) as notes:
+        return _Restore(plan(path, to), destination, sleep, notes).run()
 
 
 @dataclass(slots=True)
@@ -139,6 +143,7 @@ class _Restore:
     planned: Restored
     destination: Destination
     sleep: Callable[[float], None]
+    notes: int
     sent: int = 0
     unsent: list[Unsent] = field(default_factory=list)
     stopped_groups: set[str] = field(default_factory=set)
@@ -146,9 +151,8 @@ class _Restore:
     def run(self) -> Restored:
         exit_early, reason = None, ""
         try:
-            with _notes(self.planned.path) as notes:
-                reason = self._all(notes)
-                exit_early = Exit.UNDETERMINED if reason else None
+            reason = self._all()
+            exit_early = Exit.UNDETERMINED if reason else None
         except OSError as error:
             beside = noted_beside(self.planned.path)
             exit_early, reason = Exit.FAILED, f"{beside}: {error.strerror}; what was sent last is not noted"
@@ -156,19 +160,22 @@ class _Restore:
             exit_early, reason = Exit.INTERRUPTED, "interrupted"
         return self._receipt(exit_early, reason)
 
-    def _all(self, notes: TextIO) -> str:
+    def _all(self) -> str:
         """Send everything; return why it stopped, "" if it did not."""
         before = _sent_before(self.planned.path, self.planned.to)
         waiting = (one for one in _distinct(self.planned.path) if one.message_id not in before)
         while some := list(islice(waiting, BATCH)):
-            fates = {one.message_id: _GROUP for one in some if one.group in self.stopped_groups}
-            try:
-                self._deliver([one for one in some if one.message_id not in fates], fates)
-            finally:
-                self._settle(notes, some, fates)
+            # What is sent and not noted would be sent again.
+            fates = to_its_end(partial(self._tried, some))
             if bad := next((fate for fate in fates.values() if _stops(fate)), None):
                 return bad.reason
         return ""
+
+    def _tried(self, some: list[Letter]) -> dict[str, Outcome]:
+        fates = {one.message_id: _GROUP for one in some if one.group in self.stopped_groups}
+        self._deliver([one for one in some if one.message_id not in fates], fates)
+        self._settle(some, fates)
+        return fates
 
     def _deliver(self, some: list[Letter], fates: dict[str, Outcome]) -> None:
         """Hand letters over, again those that the queue would not take just then; `fates` is filled."""
@@ -178,7 +185,6 @@ class _Restore:
                 break
             if attempt:
                 self.sleep(PAUSE_S * 2 ** (attempt - 1))
-            fates |= dict.fromkeys((one.message_id for one in open_), _INTERRUPTED)
             outcomes = self.destination.deliver(open_, f"restore {self.planned.path.name}")
             fates |= {one.message_id: fate for one, fate in zip(open_, outcomes, strict=True)}
 
@@ -188,7 +194,7 @@ class _Restore:
             return set()
         return {one.group for one in some if fates.get(one.message_id, _GROUP).status in _FINAL}
 
-    def _settle(self, notes: TextIO, some: list[Letter], fates: dict[str, Outcome]) -> None:
+    def _settle(self, some: list[Letter], fates: dict[str, Outcome]) -> None:
         """Count and note what became of letters; nothing of a FIFO group goes past one that was not sent."""
         for one in some:
             fate = fates.get(one.message_id, _GROUP)
@@ -198,7 +204,7 @@ class _Restore:
             self.unsent.append(Unsent(one.message_id, fate.status, fate.reason))
             if self.planned.to.fifo:
                 self.stopped_groups.add(one.group)
-        _note(notes, self.planned.to, fates)
+        _note(self.notes, self.planned.to, fates)
 
     def _receipt(self, exit_early: Exit | None, reason: str) -> Restored:
         return replace(
@@ -225,22 +231,39 @@ def _again(letter: Letter, fates: dict[str, Outcome]) -> bool:
     return fate is None or fate.status is Status.RETRY
 
 
-def _notes(path: Path) -> TextIO:
+@contextmanager
+def _notes(path: Path) -> Iterator[int]:
+    """Open the notes beside a backup, which one process at a time has."""
     beside = noted_beside(path)
     try:
         file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise OpskitError(f"cannot write {beside}: {error.strerror}") from error
-    return os.fdopen(file, "w", encoding="utf-8")
+    try:
+        _take(file, path)
+        yield file
+    finally:
+        os.close(file)
 
 
-def _note(notes: TextIO, to: Letterbox, fates: Mapping[str, Outcome]) -> None:
-    for message_id, fate in fates.items():
-        if fate.status is Status.CONFIRMED:
-            line = {"queue": to.arn, "message_id": message_id, "new_id": fate.new_id}
-            notes.write(f"{json.dumps(line)}\n")
-    notes.flush()
-    os.fsync(notes.fileno())
+def _take(file: int, path: Path) -> None:
+    beside = noted_beside(path)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # A note that was cut short tells nothing, and the next one must not share its line.
+        os.ftruncate(file, beside.read_bytes().rfind(b"\n") + 1)
+    except BlockingIOError as error:
+        raise UsageError(f"another opskit sends the letters of {path}", "let it end first") from error
+    except OSError as error:
+        raise OpskitError(f"cannot write {beside}: {error.strerror}") from error
+
+
+def _note(notes: int, to: Letterbox, fates: Mapping[str, Outcome]) -> None:
+    """Return when it is on the disk what a queue has now."""
+    sent = {message_id: fate for message_id, fate in fates.items() if fate.status is Status.CONFIRMED}
+    lines = ({"queue": to.arn, "message_id": one, "new_id": fate.new_id} for one, fate in sent.items())
+    write(notes, "".join(f"{json.dumps(line)}\n" for line in lines).encode())
+    os.fsync(notes)
 
 
 def _distinct(path: Path) -> Iterator[Letter]:

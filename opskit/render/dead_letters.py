@@ -25,6 +25,7 @@ STANDARD = (
     "reads it. Until then a time is one at the latest."
 )
 """Said wherever a time stands for less than it seems to."""
+NONE_THERE = "None of them is there: be sure that account, region and environment are those that you mean."
 
 
 def render(look: Look, output: Output, canvas: Canvas) -> str:
@@ -128,6 +129,8 @@ def remarks(look: Look) -> Iterator[str]:
             yield clean(short(f"{box.name}: {_open(box.open_run)}", look))
         if box.task is not None:
             yield clean(short(f"{box.name}: {_moving(box.task)}", look))
+    if look.boxes and all(box.missing for box in look.boxes):
+        yield NONE_THERE
     late = any(box.expiry is not None and box.expiry.bound is Bound.AT_THE_LATEST for box in look.boxes)
     if late and look.sampled is None:
         yield STANDARD

@@ -10,6 +10,8 @@ from opskit.series import Point
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII_BLOCKS = "_.:-=+*#"
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
+PERIOD_MAX_S = 300
+"""The longest period of a series that is drawn."""
 DIGITS = 3
 """Significant digits of a number that is not whole."""
 DECIMALS_MAX = 9
@@ -114,7 +116,7 @@ def sparkline(
     """Return the largest value of each of at most `width` slices of `span` as blocks from zero to the peak.
 
     `span` is start and end in epoch seconds, by default those of the datapoints; a slice is not shorter
-    than a minute. A slice without a datapoint is a space: silence is not zero. "" without datapoints.
+    than the datapoints' period. One without a datapoint is a space: silence is not zero. "" without any.
     """
     known = [(at, value) for at, value in points if math.isfinite(value)]
     if not known or width < 1:
@@ -126,11 +128,17 @@ def sparkline(
     levels = BLOCKS if unicode else ASCII_BLOCKS
     floor = min([0.0, *(value for _, value in within)])
     height = max(value for _, value in within) - floor
-    slices = max(1, min(width, (end - start) // MINUTE_S))
+    slices = max(1, min(width, (end - start) // _period_s(within)))
     return "".join(
         " " if peak is None else levels[round((peak - floor) / height * (len(levels) - 1)) if height else 0]
         for peak in _peaks(within, start, (end - start) / slices, slices)
     )
+
+
+def _period_s(points: Sequence[Point]) -> int:
+    """Return the datapoints' period, up to PERIOD_MAX_S: slices shorter than it would look like silence."""
+    common = math.gcd(*(at - points[0][0] for at, _ in points))
+    return min(max(common, MINUTE_S), PERIOD_MAX_S)
 
 
 def _peaks(points: Sequence[Point], start: int, step_s: float, slices: int) -> list[float | None]:

@@ -139,8 +139,10 @@ def _logs(report: Report) -> tuple[str, str]:
     groups = asked.groups if asked else tuple(filter(None, (report.target.log_group,)))
     if not groups:
         return "cloudwatch", ""
-    whole = _insights(report, asked.query if asked else "", groups)
-    return "cloudwatch", whole if len(whole) <= LONGEST - SHORT else _insights(report, "", groups)
+    query = asked.query if asked else ""
+    # In an address a space is three characters, and those behind a pipe tell nothing.
+    fitting = (_insights(report, text, groups) for text in (query, query.replace("\n| ", "\n|"), ""))
+    return "cloudwatch", next((url for url in fitting if len(url) <= LONGEST - SHORT), "")
 
 
 def _insights(report: Report, query: str, groups: Sequence[str]) -> str:

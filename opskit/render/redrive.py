@@ -156,6 +156,9 @@ def receipt_lines(receipt: Receipt, queue: str, *, has_counts: bool = True) -> I
     yield f"{'returned':<{MARGIN}}{number(receipt.returned)}"
     yield f"{'left':<{MARGIN}}{number(receipt.staying)}{f': {left}' if left else ''}"
     yield f"{'failed':<{MARGIN}}{number(receipt.failed)}"
+    yield from (clean(f"{'':<{MARGIN}}{one}: {reason}") for one, reason in receipt.failures[:SHOWN_IDS])
+    if (more := receipt.failed - SHOWN_IDS) > 0:
+        yield f"{'':<{MARGIN}}and {number(more)} more (--output json lists them)"
     if has_counts and (unread := _not_read(receipt, queue)):
         yield clean(f"{'not read':<{MARGIN}}{unread}")
     if receipt.undeleted:
@@ -163,7 +166,6 @@ def receipt_lines(receipt: Receipt, queue: str, *, has_counts: bool = True) -> I
         yield f"{'undeleted':<{MARGIN}}{number(receipt.undeleted)}: at the destination {here}"
     if receipt.unknown:
         yield f"{'unknown':<{MARGIN}}{number(receipt.unknown)}: handed over, no answer"
-    yield from (clean(f"{'':<{MARGIN}}{one}: {reason}") for one, reason in receipt.failures[:SHOWN_IDS])
     yield f"{'twice?':<{MARGIN}}{_ids(receipt)}"
     if has_counts:
         yield f"{'counts':<{MARGIN}}{_counts(receipt, queue)}"

@@ -7,7 +7,7 @@ from opskit.health.indicators import Column
 from opskit.health.model import Cell, Health, Place, Row, State, apart
 from opskit.model import Finding, Verdict
 from opskit.render.canvas import Canvas
-from opskit.render.figures import amount, clock, counted, duration, iso
+from opskit.render.figures import PERIOD_MAX_S, amount, clock, counted, duration, iso
 from opskit.render.safe import clean
 from opskit.render.words import MergedGap, gap_line, merged
 
@@ -107,11 +107,15 @@ def compared(health: Health, canvas: Canvas) -> str:
 
 
 def since(finding: Finding, health: Health, canvas: Canvas) -> str:
-    """Return "; since 01:20 UTC", with "before" where the judged time is too short to tell; "" if unknown."""
+    """Return "; since 01:20 UTC", with "before" where the judged time is too short to tell; "" if unknown.
+
+    Datapoints begin at most a period before the judged time; what is earlier AWS told, as of an alarm.
+    """
     if finding.since is None:
         return ""
-    before = "before " if finding.since <= health.window.start else ""
-    return f"; since {before}{clock(max(finding.since, health.window.start), health.window.end, canvas.zone)}"
+    cut = health.window.start - PERIOD_MAX_S < finding.since <= health.window.start
+    at = health.window.start if cut else finding.since
+    return f"; since {'before ' * cut}{clock(at, health.window.end, canvas.zone)}"
 
 
 def mark(finding: Finding, health: Health) -> str:

@@ -18,6 +18,7 @@ from opskit.insights import discover, engine
 from opskit.insights.compile import DEFAULT_LIMIT, MAX_LIMIT, Compiled, compile_query
 from opskit.insights.errors import MalformedQueryError
 from opskit.insights.parser import parse
+from opskit.insights.sql import Source
 from opskit.sandbox.front import Call, Handler, RefusedError
 from opskit.sandbox.logs.groups import invalid, limit_of, name_in
 from opskit.sandbox.logs.store import Group, Store, utf8
@@ -99,7 +100,7 @@ class Queries:
             text=text,
             groups=groups,
             relation=relation,
-            compiled=self._compiled(text, relation, limit, cursor),
+            compiled=self._compiled(text, _source(groups, relation), limit, cursor),
             created_ms=self._now_ms(),
             cursor=cursor,
         )
@@ -148,9 +149,9 @@ class Queries:
             )
         return self._store.relation(groups, start * 1000, end * 1000, self._now_ms())
 
-    def _compiled(self, text: str, relation: str, limit: int, cursor: duckdb.DuckDBPyConnection) -> Compiled:
+    def _compiled(self, text: str, source: Source, limit: int, cursor: duckdb.DuckDBPyConnection) -> Compiled:
         try:
-            compiled = compile_query(parse(text), discover.source(relation), int(self._now()), limit)
+            compiled = compile_query(parse(text), source, int(self._now()), limit)
             engine.check(cursor, compiled)
         except MalformedQueryError as error:
             location = {"startCharOffset": error.start, "endCharOffset": error.end}
@@ -251,6 +252,11 @@ class Queries:
         for row, _ in engine.run(self._store.cursor(), compiled):
             return {"logRecord": row}
         raise RefusedError("ResourceNotFoundException", "The log record does not exist.")
+
+
+def _source(groups: Sequence[Group], relation: str) -> Source:
+    """Return what is read; fields are discovered in log groups of the class STANDARD alone."""
+    return discover.source(relation, discovering=all(group.log_class == "STANDARD" for group in groups))
 
 
 def _execute(query: Query) -> None:
