@@ -120,17 +120,18 @@ class Gatherer:
         futures = lanes.run((lane, task) for lane, _, task in tasks)
         wanted = {future: covered for future, (_, covered, _) in zip(futures, tasks, strict=True)}
         self._asking |= {future for future, covered in wanted.items() if isinstance(covered[0], LogQuery)}
-        wait(wanted, timeout=self.deadline_s)
         # Queries past the deadline are being stopped; what still waits in its lane is not asked any more.
-        wait(self._asking.intersection(_begun(wanted)), timeout=STOP_GRACE_S)
+        wait(self._asking.intersection(_begun(_late(wanted, self.deadline_s))), timeout=STOP_GRACE_S)
         return self._heard(wanted)
 
     def _heard(self, wanted: Mapping[Future[Answers], tuple[Signal, ...]]) -> Answers:
         late = Reading(Status.FAILED, f"no answer within {self.deadline_s:g} s", "DeadlineExceeded")
         answers: dict[Signal, Reading] = {}
         for future, covered in wanted.items():
-            heard = future.result() if future.done() and not future.cancelled() else {}
-            answers.update({signal: heard.get(signal, late) for signal in covered})
+            if future.done() and not future.cancelled():
+                answers.update(future.result())
+            else:
+                answers.update(dict.fromkeys(covered, late))
         return answers
 
     def _tasks(
@@ -173,6 +174,21 @@ class Gatherer:
         return replace(reading, status=Status.PARTIAL, reason=reason)
 
 
+def _late(futures: Iterable[Future[Answers]], deadline_s: float) -> list[Future[Answers]]:
+    """Wait for the futures and return those that had not ended by the deadline.
+
+    One after the other: `wait` locks them all at once, which takes its time with thousands.
+    """
+    until = time.monotonic() + deadline_s
+    late = []
+    for future in futures:
+        try:
+            future.exception(max(0.0, until - time.monotonic()))
+        except TimeoutError:
+            late.append(future)
+    return late
+
+
 def _begun(futures: Iterable[Future[Answers]]) -> list[Future[Answers]]:
     """Return the futures whose tasks have begun; the others never will from now on."""
     return [future for future in futures if not future.cancel()]
@@ -206,12 +222,16 @@ def filled(signal: Signal, answers: Answers) -> Reading:
     if not traffic.points:
         reason = reading.reason or ("" if reading.points else _unknown(signal.beside, traffic))
         return replace(reading, reason=reason)
-    points = {t - t % signal.period_s: signal.absent for t, _ in traffic.points} | dict(reading.points)
+    known = {t - t % signal.period_s: signal.absent for t, _ in traffic.points}
+    minutes = len(known)
+    known.update(reading.points)
+    # Without a time of its own the series has those of the traffic, which are in order.
+    points = tuple(known.items()) if len(known) == minutes else tuple(sorted(known.items()))
     reason = reading.reason
     if not reading.points:
         reason = f"no datapoints: taken as {signal.absent:g} beside {signal.beside.name}"
     status = Status.PARTIAL if traffic.status is Status.PARTIAL else Status.OK
-    return Reading(status, reason, points=tuple(sorted(points.items())))
+    return Reading(status, reason, points=points)
 
 
 def _unknown(traffic: Metric, reading: Reading) -> str:

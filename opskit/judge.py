@@ -124,7 +124,7 @@ def _cause(rule: Rule) -> str:
 
 def attempt(name: str, rule: Callable[[S, Readings], T | None], about: S, readings: Readings) -> Attempt[T]:
     """Run one rule with a record of its own of what it read; what it raises is its own and no other's."""
-    seen = replace(readings, read=set())
+    seen = readings.afresh()
     try:
         found = rule(about, seen)
     except UnreadError as error:

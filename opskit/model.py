@@ -180,6 +180,10 @@ class Readings:
     def __iter__(self) -> Iterator[str]:
         return iter(self.named)
 
+    def afresh(self) -> "Readings":
+        """Return the same readings, of which none has been read yet."""
+        return Readings(self.named, self.answers, set(), self.window, self.indexes)
+
     def reading(self, key: str) -> Reading:
         """Return the reading of `key` whatever its status; UnreadError if it was never asked."""
         self.read.add(key)

@@ -119,6 +119,14 @@ def test_pages_are_followed_to_the_end_and_joined_in_time_order() -> None:
     assert reading.points == tuple((WINDOW.start + 60 * i, float(i)) for i in range(3))
 
 
+def test_a_page_that_is_not_in_time_order_is_put_in_it() -> None:
+    back = {"Timestamps": [at(1), at(0)], "Values": [1.0, 0.0], "StatusCode": "Complete"}
+    page = {"MetricDataResults": [{**back, "Id": "m0"}, result(1, [5.0, 6.0]), {**back, "Id": "m2"}]}
+    first, second, third = fetched([metric("A"), metric("B"), metric("C")], page)
+    assert first.points == third.points == ((WINDOW.start, 0.0), (WINDOW.start + 60, 1.0))
+    assert second.points == ((WINDOW.start, 5.0), (WINDOW.start + 60, 6.0))
+
+
 def test_series_left_out_of_the_answer_is_failed() -> None:
     there, missing = fetched([metric("A"), metric("B")], {"MetricDataResults": [result(0, [1.0])]})
     assert there.status is Status.OK

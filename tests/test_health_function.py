@@ -171,6 +171,14 @@ def test_the_same_count_is_a_finding_of_its_own_where_it_is_worse() -> None:
     assert found == [("scoreUsers, another", Severity.CRITICAL), ("aMild", Severity.LOW)]
 
 
+def test_two_functions_that_are_switched_off_are_two_findings_and_a_full_account_is_one() -> None:
+    off = [row(one, {"function": {"reserved_concurrency": 0}}) for one in (SCORE, HANDLE)]
+    assert [one.subject for one in judging.findings(off)] == ["scoreUsers", "handleEvent"]
+    full = {"function": {"reserved_concurrency": None}, "claimed": [1000]}
+    (found,) = judging.findings([row(one, full) for one in (SCORE, HANDLE)])
+    assert found.subject == "scoreUsers, handleEvent"
+
+
 def test_two_functions_with_the_same_count_are_two_findings_with_a_command_each() -> None:
     found = judging.findings([row(one, {"errors": [6]}) for one in (SCORE, HANDLE)])
     assert [(one.subject, one.fix[0].split("--fn ")[1].split()[0]) for one in found] == [

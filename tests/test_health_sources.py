@@ -209,6 +209,13 @@ def test_of_dead_letters_the_next_step_is_to_look_at_them() -> None:
     assert found.fix == (f"opskit dlq peek {SCORE.dead_letter_queue} --env prod --region us-east-1",)
 
 
+def test_as_many_messages_in_two_queues_are_two_findings_and_in_one_queue_one() -> None:
+    other = replace(HANDLE, name="other", function="other", sources=(Source("sqs", "other-queue"),))
+    same = replace(HANDLE, name="same", function="same")
+    found = judging.findings([row(one, {"depth": [1001]}) for one in (HANDLE, other, same)])
+    assert [(one.cause, one.subject) for one in found] == [("depth", "handleEvent, same"), ("depth", "other")]
+
+
 def test_an_age_is_of_the_slowest_shard_whatever_it_is_that_keeps_it() -> None:
     found = cell(SCORE, "iterator-age", {"iterator-age": [5_400_000, 5_460_000]})
     assert found.summary == "at the slowest shard records reach it 1 h 31 min late"

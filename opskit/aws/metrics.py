@@ -4,12 +4,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import lt
 from typing import Any
 
 from opskit.aws.faults import FAULTS, Fault, explain, iam_action
 from opskit.aws.price import Meter
 from opskit.aws.session import Aws
 from opskit.model import Metric, Reading, Signal, Status, Window
+from opskit.series import Point
 
 QUERIES_PER_CALL = 500
 DATAPOINTS_PER_CALL = 100_800
@@ -90,22 +92,32 @@ def _query(query_id: str, metric: Metric) -> dict[str, Any]:
     }
 
 
-class _Minutes(dict[datetime, int]):
-    """Epoch seconds by time."""
+class _Times:
+    """The times of series as epoch seconds: in a large fleet one series after the other has the same."""
 
-    def __missing__(self, time: datetime) -> int:
-        return self.setdefault(time, int(time.timestamp()))
+    def __init__(self) -> None:
+        self._said: Sequence[datetime] = ()
+        self._seconds: tuple[int, ...] = ()
+        self.ascending = True
+        """Of the last ones."""
+
+    def seconds(self, said: Sequence[datetime]) -> tuple[int, ...]:
+        if said != self._said:
+            self._said, self._seconds = said, tuple(int(time.timestamp()) for time in said)
+            self.ascending = all(map(lt, self._seconds, self._seconds[1:]))
+        return self._seconds
 
 
 @dataclass
 class _Heard:
     """What the pages of one answer said, by query id."""
 
-    values: dict[str, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
+    points: dict[str, tuple[Point, ...]] = field(default_factory=dict)
+    """By query id, in ascending time."""
     states: dict[str, str] = field(default_factory=dict)
     said: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     broken: set[str] = field(default_factory=set)
-    minutes: _Minutes = field(default_factory=_Minutes)
+    times: _Times = field(default_factory=_Times)
 
     def page(self, page: Mapping[str, Any]) -> None:
         self._note("", page.get("Messages", ()))
@@ -114,9 +126,11 @@ class _Heard:
             times, values = result.get("Timestamps", ()), result.get("Values", ())
             if len(times) != len(values):
                 self.broken.add(query_id)
-            # One value for each minute and for zero: a large fleet has a million datapoints.
-            minutes = map(self.minutes.__getitem__, times)
-            self.values[query_id].update(zip(minutes, [value or 0.0 for value in values], strict=False))
+            # The same zero everywhere: a large fleet has a million datapoints.
+            said = tuple(zip(self.times.seconds(times), [value or 0.0 for value in values], strict=False))
+            known = self.points.get(query_id, ())
+            whole = not known and self.times.ascending
+            self.points[query_id] = said if whole else tuple(sorted(dict((*known, *said)).items()))
             self.states[query_id] = result.get("StatusCode", "")
             self._note(query_id, result.get("Messages", ()))
 
@@ -125,7 +139,7 @@ class _Heard:
 
     def reading(self, query_id: str, metric: Metric, fault: Fault | None) -> Reading:
         state = self.states.get(query_id)
-        points = tuple(sorted(self.values[query_id].items()))
+        points = self.points.get(query_id, ())
         said = "; ".join(dict.fromkeys((*self.said[query_id], *self.said[""])))
         if query_id in self.broken:
             return Reading(Status.FAILED, "the answer has more times than values, or fewer", "InvalidAnswer")

@@ -4,6 +4,7 @@ Prices are us-east-1's, free tiers left out, so the figure is an upper bound for
 """
 
 import threading
+from collections import Counter
 from typing import Any
 
 from opskit.model import Cost
@@ -21,17 +22,22 @@ class Meter:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._cost = Cost()
+        self._calls: Counter[str] = Counter()
+        self._metrics = 0
+        self._bytes = 0
 
     @property
     def cost(self) -> Cost:
         """What has been spent so far."""
         with self._lock:
-            return self._cost
+            usd = self._metrics * METRIC_USD + self._bytes * SCANNED_BYTE_USD
+            usd += sum(price * self._calls[service] for service, price in CALL_USD.items())
+            return Cost(self._calls.total(), self._metrics, self._bytes, usd)
 
     def called(self, service: str) -> None:
         """Count one logical call: all pages of a describe call, a metric batch or a whole log query."""
-        self._add(Cost(api_calls=1, usd=CALL_USD.get(service, 0.0)))
+        with self._lock:
+            self._calls[service] += 1
 
     def count_calls(self, client: Any, service: str) -> None:
         """Count every call that a botocore client makes from now on; its retries are the same call."""
@@ -43,12 +49,10 @@ class Meter:
 
     def billed_metrics(self, count: int) -> None:
         """Count `count` metrics requested; each page of an answer is a request of its own."""
-        self._add(Cost(metrics=count, usd=count * METRIC_USD))
+        with self._lock:
+            self._metrics += count
 
     def scanned(self, count: int) -> None:
         """Count `count` more bytes scanned by a log query, finished or not."""
-        self._add(Cost(bytes_scanned=count, usd=count * SCANNED_BYTE_USD))
-
-    def _add(self, cost: Cost) -> None:
         with self._lock:
-            self._cost += cost
+            self._bytes += count

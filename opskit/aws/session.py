@@ -2,8 +2,6 @@
 
 import threading
 from contextlib import closing
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,9 +14,9 @@ from botocore.exceptions import (
     InvalidEndpointConfigurationError,
     NoCredentialsError,
 )
-from botocore.utils import parse_timestamp
 
 from opskit import __version__
+from opskit.aws.parsing import QuickParsers
 
 TRIES = 4
 """Attempts per request. The standard retry mode waits at most 1 + 2 + 4 s between four of them."""
@@ -56,6 +54,9 @@ class Aws:
 
     def client(self, service: str) -> Any:
         """Return the one botocore client of `service`, such as "cloudwatch"."""
+        made = self._clients.get(service)  # mostly it is there, and a lock costs as much as a small answer
+        if made is not None:
+            return made
         with self._lock:
             if self._fault is not None:
                 raise self._fault
@@ -113,7 +114,7 @@ class Aws:
             return self._session
         try:
             session = botocore.session.Session(profile=self.profile)
-            session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
+            session.register_component("response_parser_factory", QuickParsers())
             if session.get_credentials() is None:
                 raise NoCredentialsError
             if self.role_arn:
@@ -136,16 +137,6 @@ class Aws:
         ) as sts:
             lent = sts.assume_role(RoleArn=role_arn, RoleSessionName="opskit")["Credentials"]
         session.set_credentials(lent["AccessKeyId"], lent["SecretAccessKey"], lent["SessionToken"])
-
-
-@lru_cache(maxsize=4096)
-def _moment(value: Any) -> datetime:
-    """Return a time as botocore does, but in UTC.
-
-    botocore works out this machine's zone for each: an answer of 500 series then takes ten times as long.
-    All its series have the same minutes, so each is made once.
-    """
-    return datetime.fromtimestamp(value, UTC) if isinstance(value, (int, float)) else parse_timestamp(value)
 
 
 def _config(service: str, tries: int = TRIES, wait_s: float = 0) -> Config:

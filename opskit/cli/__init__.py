@@ -20,6 +20,8 @@ COLLECT_AFTER = (100_000, 2, 2)
 
 It looks through all after a million: after ten, as by default, a played world would stay too long.
 """
+SWITCH_AFTER_S = 0.03
+"""How long a thread that computes may keep the others from it; Python's own default is 0.005."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     collect_rarely()
+    switch_rarely()
     try:
         return _version() if arguments == ["--version"] else _run(arguments)
     except OpskitError as error:
@@ -42,6 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def collect_rarely() -> None:
     """Let the garbage collector rest: a command keeps what it reads, up to a million datapoints."""
     gc.set_threshold(*COLLECT_AFTER)
+
+
+def switch_rarely() -> None:
+    """Let a thread finish what it reads: the others wait for AWS anyway, and each change costs time."""
+    sys.setswitchinterval(SWITCH_AFTER_S)
 
 
 def _run(arguments: list[str]) -> int:

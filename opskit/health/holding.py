@@ -24,7 +24,7 @@ def holds(when: When, above: float, series: Series, window: Window, *, reached: 
 
     A minute without a datapoint is not above anything. `reached`: a value at the limit counts too.
     """
-    by_minute = dict(series.points)
+    by_minute = dict(recent(series, window, RECENT_S + when.of * MINUTE_S).points)
     ends = range(window.end, window.end - RECENT_S, -MINUTE_S)
     return any(_held(when, above, by_minute, end, reached=reached) for end in ends)
 

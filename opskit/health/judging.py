@@ -6,17 +6,17 @@ from dataclasses import replace
 from opskit.health import elsewhere
 from opskit.health.figures import figures
 from opskit.health.indicators import RULES
+from opskit.health.indicators.function import ACCOUNTS
 from opskit.health.model import Cell, Place, Row, State
 from opskit.health.next import IN_ALARM, next_command
 from opskit.inventory.worker import Worker
 from opskit.judge import attempt
 from opskit.model import Evidence, Finding, Gap, Readings, Severity, Status
 
-_OF_A_FUNCTION = (
-    *("errors", "throttles", "duration", "iterator-age", "mapping", "filtered", "lost"),
-    "dead-letter-errors",
-)
-"""The indicators of which nothing is shared: what two workers have in the same words is two troubles."""
+_OF_THE_SOURCE = ("depth", "queue-age", "api-5xx", "api-4xx", "endpoint")
+"""The indicators of what two workers may have in common, as two routes have their API."""
+_NAMED = ("dead-letters", "table-throttles", "exists")
+"""The indicators whose words name what they are about, which workers may share."""
 
 
 def row(worker: Worker, place: Place, readings: Readings) -> Row:
@@ -65,9 +65,17 @@ def findings(rows: Iterable[Row]) -> tuple[Finding, ...]:
 
 def _trouble(row: Row, cell: Cell) -> tuple[str, ...]:
     """Return what tells one trouble from another: how bad it is too, for limits are a worker's own."""
-    whose = row.worker.function if cell.indicator in _OF_A_FUNCTION else ""
     how_bad = (cell.state, cell.severity or "")
-    return (row.place.account, row.place.region, whose, cell.indicator, cell.summary, *how_bad)
+    whose = (row.place.account, row.place.region, *_whose(row.worker, cell))
+    return (*whose, cell.indicator, cell.summary, *how_bad)
+
+
+def _whose(worker: Worker, cell: Cell) -> tuple[str, ...]:
+    if cell.indicator in _OF_THE_SOURCE:
+        return (worker.trigger, worker.sources[0].name)
+    if cell.indicator in _NAMED or (cell.indicator == "concurrency" and ACCOUNTS in cell.summary):
+        return ()
+    return (worker.function,)
 
 
 def of_alarms(found: Iterable[Finding], rows: Sequence[Row]) -> Iterator[Finding]:

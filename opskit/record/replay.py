@@ -49,7 +49,7 @@ def _today(runbook: Runbook, target: Target, readings: Readings) -> tuple[Target
     readings = _completed(readings, runbook.signals(target))
     more: Mapping[str, Signal] = {}
     with suppress(UnreadError):  # what round 2 depends on is a gap already
-        more = runbook.more_signals(target, replace(readings, read=set()))
+        more = runbook.more_signals(target, readings.afresh())
     return target, _completed(readings, more)
 
 

@@ -15,18 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-HOURLY = b"fPeriod\x19\x0e\x10"
-"""Period: 3600 in CBOR, the form in which CloudWatch is asked."""
+HOURLY = b'"Period": 3600'
 Answer = tuple[Mapping[str, str], bytes]
 
 
 def key(method: str, target: str, headers: Mapping[str, str], body: bytes) -> str:
     """Return which recorded answer a request gets."""
     if "x-amz-target" in headers:
-        return headers["x-amz-target"].rpartition(".")[2]
+        return headers["x-amz-target"].rpartition(".")[2] + (" hourly" if HOURLY in body else "")
     url = urlsplit(target)
-    if "/operation/" in url.path:
-        return url.path.rpartition("/")[2] + (" hourly" if HOURLY in body else "")
     if url.path.startswith("/2015-03-31/functions/"):
         return "GetFunction"
     if url.path.startswith("/2015-03-31/event-source-mappings"):

@@ -45,7 +45,7 @@ def by_mover() -> Way:
     """Move as the product does, as fast as it can."""
     from opskit.aws.session import Aws  # noqa: PLC0415 - the other ways' processes do without
     from opskit.aws.sqs import Queue  # noqa: PLC0415
-    from opskit.cli import collect_rarely  # noqa: PLC0415
+    from opskit.cli import collect_rarely, switch_rarely  # noqa: PLC0415
     from opskit.redrive.ledger import Ledger  # noqa: PLC0415
     from opskit.redrive.mover import Mover  # noqa: PLC0415
     from opskit.redrive.pace import Pace  # noqa: PLC0415
@@ -53,6 +53,7 @@ def by_mover() -> Way:
 
     def move(endpoint: str, dead: str, source: str, count: int) -> None:
         collect_rarely()  # as the command line does
+        switch_rarely()
         aws = Aws("us-east-1", endpoint_url=endpoint)
         with tempfile.TemporaryDirectory(dir=".") as folder:
             ledger = Ledger.create(Path(folder) / "run.sqlite3", {})

@@ -13,6 +13,8 @@ from opskit.series import Series
 from opskit.thresholds import Threshold
 
 SPAN = "in the judged time"
+ACCOUNTS = "that the account may run"
+"""In the words on a share of the account's executions at once, which all unreserved functions have."""
 
 
 def idle(readings: Readings) -> bool:
@@ -113,7 +115,7 @@ def concurrency(worker: Worker, readings: Readings) -> Cell | None:
     allowed = int(readings.document("account")["limit"])
     if readings.reading("claimed").status is Status.EMPTY and idle(readings):
         return _idle("concurrency", limit)
-    return _share(limit, readings, readings.series("claimed"), allowed, "that the account may run")
+    return _share(limit, readings, readings.series("claimed"), allowed, ACCOUNTS)
 
 
 def count(
