@@ -51,6 +51,16 @@ def test_several_files_folders_and_gzip_are_asked_together(
     )
 
 
+def test_a_file_that_is_one_page_of_an_answer_is_a_gap(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    events = [{"timestamp": 1_767_225_600_000, "message": "[ERROR] KeyError: 'user'"}]
+    (tmp_path / "page.json").write_text(json.dumps({"events": events, "NextToken": "x"}, indent=4))
+    code, out, err = run(capfd, "errors", "--local", "page.json", "-o", "csv")
+    assert (code, out.count("KeyError")) == (3, 1)
+    assert "page.json: rows may be missing: it is one page of an answer that has more" in err
+
+
 def test_stdin_is_a_file_too(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(gzip.compress(text_file().encode()))))
     code, out, _ = run(capfd, "memory", "--local", "-")

@@ -52,6 +52,9 @@ FORMS = {
         {"events": RECORDS, "nextForwardToken": "f/1", "nextBackwardToken": "b/1"}
     ),
     "get-query-results": json.dumps({"results": CELLS, "statistics": {}, "status": "Complete"}),
+    "filter-log-events, cut": json.dumps(
+        {"events": RECORDS, "searchedLogStreams": [], "NextToken": "x"}, indent=4
+    ),
     "downloaded results": json.dumps(
         [{"@timestamp": insights(ts), "@message": message, "level": "x"} for ts, message in EVENTS]
     ),
@@ -85,6 +88,25 @@ def test_streams_and_groups_are_kept_where_they_are_named() -> None:
     assert (first.log, first.stream) == (GROUP, STREAM)
     (first, *_) = parse(FORMS["aws logs tail"], "file", "stream")
     assert (first.log, first.stream) == ("file", STREAM)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, ""),
+        ({"NextToken": "x"}, "it is one page of an answer that has more"),
+        ({"nextToken": "x"}, "it is one page of an answer that has more"),
+        ({"nextForwardToken": "f/1", "nextBackwardToken": "b/1"}, ""),
+        ({"nextToken": None, "status": "Complete"}, ""),
+        ({"status": "Running"}, "its query had not ended (status Running)"),
+    ],
+)
+def test_an_answer_that_is_cut_says_so(more: dict[str, Any], said: str) -> None:
+    gaps: list[str] = []
+    assert len(list(parse(json.dumps({"events": RECORDS, **more}), "file", "stream", gaps.append))) == len(
+        EVENTS
+    )
+    assert gaps == ([f"file: rows may be missing: {said}"] if said else [])
 
 
 def test_lambdas_own_json_lines_are_messages_and_no_envelopes() -> None:

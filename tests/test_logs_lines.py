@@ -121,6 +121,7 @@ def test_text_lines(text: str, said: Said) -> None:
             Said("no", Level.ERROR, ID, fields={"errorType": "E"}),
         ),
         ({"level": 50, "time": 1, "msg": "pino"}, Said("pino", Level.ERROR)),
+        ({"log.level": "error", "@timestamp": "t", "message": "ecs"}, Said("ecs", Level.ERROR)),
         ({"severity": "Warning", "message": "m"}, Said("m", Level.WARN)),
         ({"level": "LOUD", "message": {"d": 1}}, Said("", fields={"level": "LOUD", "message": {"d": 1}})),
         (
@@ -196,7 +197,17 @@ def test_private_fields_are_hidden_and_numbers_stay_numbers() -> None:
 
 @pytest.mark.parametrize(
     ("word", "level"),
-    [("fatal", Level.ERROR), ("Trace", Level.DEBUG), (30, Level.INFO), (35, None), (True, None), ({}, None)],
+    [
+        ("fatal", Level.ERROR),
+        ("panic", Level.ERROR),
+        ("err", Level.ERROR),
+        ("SEVERE", Level.ERROR),
+        ("Trace", Level.DEBUG),
+        (30, Level.INFO),
+        (35, None),
+        (True, None),
+        ({}, None),
+    ],
 )
 def test_levels_by_word_and_number(word: Any, level: Level | None) -> None:
     assert level_of(word) is level

@@ -126,6 +126,17 @@ def test_stream_errors_are_the_same_where_no_field_is_discovered(aws: Plane, gro
     assert aws.ask("filter ispresent(level) or ispresent(@type)", logGroupName=RARE + group, **asked) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "values"), [("errors", {}), ("stream-errors", {}), ("poison-records", {"times": 1})]
+)
+def test_a_failure_has_a_level_by_any_loggers_name_or_number(name: str, values: dict[str, Any]) -> None:
+    failed = [50, 60, "panic", "Error", "err", "CRITICAL", "fatal"]
+    fine = [30, 40, "info", "WARN", "notice"]
+    lines = [{"level": level, "time": 1, "msg": f"said at {level}: TypeError"} for level in (*failed, *fine)]
+    rows = ask_local([("s", at(n), json.dumps(one)) for n, one in enumerate(lines)], name, **values)
+    assert sorted(row["error"] for row in rows) == sorted(f"said at {level}: TypeError" for level in failed)
+
+
 def test_stream_errors_read_the_json_behind_text() -> None:
     said = f"2026-01-01T00:00:00.000Z\t{request(1)}\tINFO\t"
     failed = ("s", at(0), said + json.dumps({"level": "error", "message": "cannot", "by": {"a": 1}}))

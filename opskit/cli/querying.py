@@ -102,17 +102,19 @@ def ask_files(shared: SharedOptions, asked: Asked) -> int:
     from opskit.insights import exports
     from opskit.mask import mask_row
 
+    gaps: list[str] = []
     with out.working(f"reading {counted(len(asked.groups), 'file', 'files')}"):
-        events = exports.read(asked.groups)
+        events = exports.read(asked.groups, gaps.append)
         outcome = local.run(asked.text, events, int(time.time()), asked.limit + 1, asked.window)
     if outcome.untimed:
         untimed = counted(outcome.untimed, "event has no time of its", "events have no time of their")
         out.note(f"{untimed} own: each stands with the one before it")
     read = bool(outcome.statistics["recordsScanned"])
+    nothing = () if read else ("nothing was read: no event in these files, or none in the window",)
     answer = Answer(
         rows=tuple(mask_row(row.items()) for row in outcome.rows[: asked.limit]),
         statistics=outcome.statistics,
-        gaps=() if read else ("nothing was read: no event in these files, or none in the window",),
+        gaps=(*gaps, *nothing),
         limited=len(outcome.rows) > asked.limit,
         read=read,
     )

@@ -10,7 +10,7 @@ import json
 import re
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,17 +39,21 @@ class Event:
     ingested_ms: int | None = None
 
 
-def read(paths: Iterable[str]) -> Iterator[Event]:
+Gap = Callable[[str], object]
+"""Is told why a file may lack events."""
+
+
+def read(paths: Iterable[str], gap: Gap | None = None) -> Iterator[Event]:
     """Yield the events of files and folders, `-` for stdin; UsageError for what cannot be read."""
     for path in paths:
         if path == STDIN:
-            yield from parse(_unzipped(sys.stdin.buffer.read(), "stdin"), "stdin", "stdin")
+            yield from parse(_unzipped(sys.stdin.buffer.read(), "stdin"), "stdin", "stdin", gap)
             continue
         top = Path(path).expanduser()
         for file in _files(top):
             # An export has a folder for each log stream.
             stream = file.parent.name if file != top else file.name
-            yield from parse(_content(file), top.name, stream)
+            yield from parse(_content(file), top.name, stream, gap)
 
 
 def _files(top: Path) -> Iterator[Path]:
@@ -95,11 +99,13 @@ def _decoded(plain: bytes, name: str) -> str:
     return text
 
 
-def parse(text: str, log: str, stream: str) -> Iterator[Event]:
+def parse(text: str, log: str, stream: str, gap: Gap | None = None) -> Iterator[Event]:
     """Yield the events of one file's text; `log` and `stream` are theirs where the text names none."""
     text = text.replace("\r\n", "\n")
     whole = _document(text)
     if whole is not None:
+        if gap and (lacks := _lacks(whole)):
+            gap(f"{log}: rows may be missing: {lacks}")
         yield from _of_document(whole, Event(None, "", stream, log))
     elif _EXPORTED.match(text.lstrip("\n")) and not _OLD_TIMEOUT.match(text.lstrip("\n")):
         yield from _of_export(text, Event(None, "", stream, log))
@@ -125,12 +131,25 @@ def _document(text: str) -> Any:
 _WRITTEN = re.compile(r"\S")
 _HELD = frozenset({"events", "results", "logEvents"})
 _AROUND = _HELD | {
-    *("searchedLogStreams", "nextToken", "nextForwardToken", "nextBackwardToken"),
+    *("searchedLogStreams", "nextToken", "NextToken", "nextForwardToken", "nextBackwardToken"),
     *("statistics", "status", "queryLanguage", "encryptionKey", "ResponseMetadata"),
     *("messageType", "owner", "logGroup", "logStream", "subscriptionFilters"),
 }
 """What stands beside the events in the answers of FilterLogEvents, GetLogEvents and GetQueryResults, and in a
-subscription's record: a log line may well have a field called "events"."""
+subscription's record: a log line may well have a field called "events". `NextToken` is the AWS CLI's own."""
+
+
+def _lacks(document: Any) -> str:
+    """Return why an answer of AWS's is not the whole of it; "" if it is, or does not say.
+
+    GetLogEvents always has tokens for what comes before and after.
+    """
+    if not isinstance(document, dict):
+        return ""
+    if document.get("NextToken") or document.get("nextToken"):
+        return "it is one page of an answer that has more"
+    status = document.get("status", "Complete")
+    return "" if status == "Complete" else f"its query had not ended (status {status})"
 
 
 def _of_document(document: Any, blank: Event) -> Iterator[Event]:

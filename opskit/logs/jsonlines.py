@@ -11,7 +11,7 @@ from opskit.logs.levels import Level, level_of, status_level
 from opskit.logs.said import Kind, Said
 from opskit.model import Json
 
-LEVELS = ("level", "log_level", "severity", "levelname")
+LEVELS = ("level", "log_level", "log.level", "severity", "levelname")
 MESSAGES = ("message", "msg", "errorMessage")
 REQUESTS = (
     "requestId",

@@ -20,16 +20,13 @@ class Level(StrEnum):
 
 
 NAMES = {
-    "TRACE": Level.DEBUG,
-    "DEBUG": Level.DEBUG,
-    "INFO": Level.INFO,
-    "NOTICE": Level.INFO,
-    "WARN": Level.WARN,
-    "WARNING": Level.WARN,
-    "ERROR": Level.ERROR,
-    "CRITICAL": Level.ERROR,
-    "FATAL": Level.ERROR,
+    **dict.fromkeys(("TRACE", "DEBUG", "VERBOSE"), Level.DEBUG),
+    **dict.fromkeys(("INFO", "NOTICE"), Level.INFO),
+    **dict.fromkeys(("WARN", "WARNING"), Level.WARN),
+    **dict.fromkeys(("ERROR", "CRITICAL", "FATAL"), Level.ERROR),
+    **dict.fromkeys(("ERR", "CRIT", "ALERT", "EMERG", "EMERGENCY", "SEVERE", "PANIC", "DPANIC"), Level.ERROR),
 }
+"""The last ones are of syslog (RFC 5424), Java's own loggers, and Go's."""
 _NUMBERS = (Level.DEBUG, Level.DEBUG, Level.INFO, Level.WARN, Level.ERROR, Level.ERROR)
 """pino's and bunyan's 10 (trace) to 60 (fatal)."""
 
