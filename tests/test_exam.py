@@ -8,8 +8,10 @@ import pytest
 from health_looks import check_cells, look_at
 
 from opskit.health.model import Health
+from opskit.sandbox import stage
 from opskit.sandbox.exam import Answer, summary
-from opskit.sandbox.incidents import PLAIN, STRENGTHS, Incident
+from opskit.sandbox.incidents import PLAIN, STRENGTHS, Incident, find
+from opskit.sandbox.workload.world import World
 
 PRIMARY_RIGHT = 0.95
 
@@ -67,3 +69,20 @@ def test_an_incident_turns_its_cells_and_what_is_harmless_turns_none(
     incident: Incident, health: dict[str, Health]
 ) -> None:
     check_cells(incident, health[incident.name])
+
+
+def _become(world: World) -> list[object]:
+    """Play the rest of a world; return all that was measured and drawn in it."""
+    world.advance(stage.SPAN_S)
+    models = (*world.workers.values(), *world.tables.values())
+    runs = [model.runs for model in world.workers.values()]
+    return [world.account, runs, [(model.minutes, model._random.getstate()) for model in models]]
+
+
+def test_a_copy_of_what_the_strengths_share_becomes_what_the_whole_does() -> None:
+    incident = find("table-throttled")
+    severe = incident.of("severe")
+    _, whole = stage.begun(severe, 1)
+    _, grown = exams.Trunk(incident, 1).begun(severe, 1, span_s=stage.SPAN_S, fleet=None)
+    assert whole.now_s < grown.now_s
+    assert _become(grown) == _become(whole)

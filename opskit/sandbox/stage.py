@@ -93,8 +93,12 @@ def begun(
 ) -> tuple[Fleet, World]:
     """Return the fleet and its world at second 0, the incident still to come."""
     fleet = fleet or fleets.load(_workers(), _valued(incident.start))
-    changes = [Change(span_s - s.before_s, s.part, _plain(s.values)) for s in incident.shifts]
-    return fleet, World(fleet.parts, changes, seed=f"{seed}:{incident.name}")
+    return fleet, World(fleet.parts, changes(incident, span_s), seed=f"{seed}:{incident.name}")
+
+
+def changes(incident: Incident, span_s: int) -> list[Change]:
+    """Return what changes in the world of an incident of which the last `span_s` seconds are played."""
+    return [Change(span_s - s.before_s, s.part, _plain(s.values)) for s in incident.shifts]
 
 
 def check_free(planes: Planes) -> None:

@@ -26,6 +26,8 @@ LOOK_S = 0.01
 _STREAMS = ("aws:kinesis", "aws:dynamodb")
 _PAGE_B = os.sysconf("SC_PAGE_SIZE")
 _request = {"id": ""}
+_invoked = threading.Event()
+"""Set while an invocation runs: only then is there anything to watch."""
 
 
 class PartlyFailedError(Exception):
@@ -35,12 +37,14 @@ class PartlyFailedError(Exception):
 def handle(event: Any, context: Any) -> Any:
     """Invoke the worker's own handler, which AROUND_HANDLER names."""
     _request["id"] = context.aws_request_id
+    _invoked.set()
     came = {"requestId": context.aws_request_id, "atMs": round(time.time() * 1000), **_arrived(event)}
     _write(json.dumps({LINE: came}))
     try:
         return _answer(event, context)
     finally:
         _request["id"] = ""
+        _invoked.clear()
 
 
 def _answer(event: Any, context: Any) -> Any:
@@ -80,7 +84,7 @@ def _arrived(event: Any) -> dict[str, Any]:
 
 def _watch_memory(limit_b: int) -> None:
     """Kill this process if it holds more than it is given in an invocation, and write what Lambda writes."""
-    while True:
+    while _invoked.wait():
         with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - a hundred times a second
             held_b = int(file.read().split()[1]) * _PAGE_B
         if held_b > limit_b and _request["id"]:
