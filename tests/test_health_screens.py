@@ -163,6 +163,13 @@ def test_when_an_alarm_rang_is_told_though_it_is_before_the_judged_time() -> Non
         assert any(said in line for line in shown(look, 140)), shown(look, 140)
 
 
+def test_what_began_before_the_judged_time_is_never_said_to_begin_with_it() -> None:
+    look = health(row(SCORE, replace(AGE, since=BREACH.window.start)))
+    for output in (Output.PLAIN, Output.JUNIT):
+        text = render(look, output, Canvas())
+        assert "before 2026-11-25T02:08:00Z" in text, text
+
+
 def test_several_places_are_tables_of_their_own_the_worst_first() -> None:
     lines = shown(LOOKS["places"], 80)
     assert lines[2] == "2 places in us-east-1, eu-west-1, prod"

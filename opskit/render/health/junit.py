@@ -11,7 +11,7 @@ from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 from opskit.health.indicators import INDICATORS
 from opskit.health.model import Cell, Health, Row, State
 from opskit.health.next import next_command
-from opskit.model import Finding, Gap, Severity
+from opskit.model import Finding, Gap, Severity, Window
 from opskit.render.figures import iso
 from opskit.render.health import words
 from opskit.render.safe import clean
@@ -64,7 +64,10 @@ class _Suites:
         if cell.state is State.UNKNOWN:
             case.result = _error(cell.summary)
         elif cell.state is not State.OK:
-            more = (*words.measured(cell), next_command(row.worker, row.place, cell.indicator))
+            more = (
+                *words.measured(cell, self._health.window),
+                next_command(row.worker, row.place, cell.indicator),
+            )
             bad = cell.severity or Severity.MEDIUM
             self._judge(case, bad, cell.summary, (f"{cell.state}, {bad}: {cell.summary}", *more))
         return case
@@ -74,7 +77,7 @@ class _Suites:
         for finding in self._health.findings:
             if finding.cause not in INDICATORS:
                 case = _case(FLEET, f"{finding.cause} {finding.subject}")
-                self._judge(case, finding.severity, finding.summary, _said(finding))
+                self._judge(case, finding.severity, finding.summary, _said(finding, self._health.window))
                 yield case
 
     def _gaps(self) -> Iterator[TestCase]:
@@ -111,10 +114,10 @@ def _error(reason: str) -> Error:
     return error
 
 
-def _said(finding: Finding) -> Iterator[str]:
+def _said(finding: Finding, window: Window) -> Iterator[str]:
     yield f"{finding.severity}: {finding.summary}"
     if finding.since is not None:
-        yield f"since {iso(finding.since)}"
+        yield f"since {words.began(finding.since, window)}"
     yield from (evidence.text for evidence in finding.evidence)
     yield from finding.fix
 

@@ -2,7 +2,6 @@
 
 from opskit.health.model import Health
 from opskit.render.canvas import Canvas
-from opskit.render.figures import iso
 from opskit.render.health import words
 from opskit.render.plain import columns
 from opskit.render.safe import clean
@@ -61,7 +60,7 @@ def _findings(health: Health) -> list[str]:
             clean(finding.subject),
             finding.cause,
             words.mark(finding, health) or "-",
-            "-" if finding.since is None else iso(finding.since),
+            "-" if finding.since is None else words.began(finding.since, health.window),
             clean(finding.summary),
         )
         for finding in health.findings

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from opskit.health.indicators import Column
 from opskit.health.model import Cell, Health, Place, Row, State, apart
-from opskit.model import Finding, Verdict
+from opskit.model import Finding, Verdict, Window
 from opskit.render.canvas import Canvas
 from opskit.render.figures import PERIOD_MAX_S, amount, clock, counted, duration, iso
 from opskit.render.safe import clean
@@ -113,9 +113,19 @@ def since(finding: Finding, health: Health, canvas: Canvas) -> str:
     """
     if finding.since is None:
         return ""
-    cut = health.window.start - PERIOD_MAX_S < finding.since <= health.window.start
-    at = health.window.start if cut else finding.since
-    return f"; since {'before ' * cut}{clock(at, health.window.end, canvas.zone)}"
+    before, at = _began(finding.since, health.window)
+    return f"; since {before}{clock(at, health.window.end, canvas.zone)}"
+
+
+def began(since: int, window: Window) -> str:
+    """Return when it began, in ISO 8601, with "before" where the judged time is too short to tell."""
+    before, at = _began(since, window)
+    return f"{before}{iso(at)}"
+
+
+def _began(since: int, window: Window) -> tuple[str, int]:
+    cut = window.start - PERIOD_MAX_S < since <= window.start
+    return ("before ", window.start) if cut else ("", since)
 
 
 def mark(finding: Finding, health: Health) -> str:
@@ -150,13 +160,13 @@ def by_worker(health: Health) -> list[tuple[str, list[Row]]]:
     ]
 
 
-def measured(cell: Cell) -> Iterator[str]:
+def measured(cell: Cell, window: Window) -> Iterator[str]:
     """Yield what is known of a cell beyond its sentence: the value with its limit, and since when."""
     if cell.value is not None:
         limit = f", limit {amount(cell.limit, cell.unit)}" if cell.limit is not None else ""
         yield f"measured {amount(cell.value, cell.unit)}{limit}"
     if cell.since is not None:
-        yield f"since {iso(cell.since)}"
+        yield f"since {began(cell.since, window)}"
 
 
 def of_column(row: Row, column: Column) -> Cell | None:
