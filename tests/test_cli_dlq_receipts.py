@@ -132,6 +132,17 @@ def test_a_run_that_is_not_settled_is_not_signed_off(opskit: Redrive, state: Pat
     assert "cut off, or going on" in opskit("dlq", "receipts").out
 
 
+@pytest.mark.parametrize("state_of_it", [State.SENT, State.SENDING])
+def test_what_is_still_in_both_queues_or_nobody_knows_where_is_not_settled(
+    opskit: Redrive, state: Path, run: str, state_of_it: State
+) -> None:
+    with opened(state, run) as ledger:
+        ledger.fates([Fate(row.message_id, state_of_it) for row in ledger.in_state(State.MOVED)[:1]])
+    told = opskit("dlq", "receipts", run, "--sign-off")
+    assert (told.code, contents(state, run)) == (2, 2)
+    assert f"run {run} is not settled" in told.err
+
+
 def test_a_run_that_is_given_up_frees_its_queue(
     shared_aws: EmbeddedAws, opskit: Redrive, state: Path, post: Post, run: str
 ) -> None:

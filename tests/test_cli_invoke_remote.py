@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from pytest_httpserver import HTTPServer
 
 from opskit.cli import acting
+from opskit.invoke import remote
 
 FUNCTION = "prd2011-prod-us-east-1-tryIt"
 ARN = f"arn:aws:lambda:us-east-1:123456789012:function:{FUNCTION}"
@@ -149,6 +151,28 @@ def test_a_log_without_a_report_leaves_its_measures_unknown(
     assert code == 1  # a text is no partial batch response
     assert "time      init unknown, handler unknown of 20 s\nmemory    N of 256 MB\n" in out
     assert out.endswith(" a line\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"timestamp": "2026-11-24T02:10:00.250Z"}', 250),
+        ('{"time": "2026-11-24 02:10:00"}', 0),
+        ("2026-11-24 02:10:00,250 INFO scored", 250),
+        ("2026-11-24T03:10:00.250+01:00\tr\tINFO\tscored", 250),
+        ("[INFO]\t2026-11-24T02:10:00.250Z\tr\tscored", 250),
+        ("2026-11-24 is the day", None),
+        ("20261124 letters", None),
+        ("scored", None),
+    ],
+)
+def test_a_lines_time_is_of_the_functions_clock_and_not_of_this_machines(text: str, said: int | None) -> None:
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setenv("TZ", "America/New_York")
+        time.tzset()
+        found = remote._moment_ms(text)
+    time.tzset()
+    assert found == (0 if said is None else 1_795_486_200_000 + said)
 
 
 def test_a_warm_start_has_no_init(capfd: pytest.CaptureFixture[str], deployed: Callable[..., None]) -> None:

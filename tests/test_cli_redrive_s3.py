@@ -16,6 +16,8 @@ from faults import FaultProxy, denied
 from redrive_calls import Redrive, commander
 from redrive_letters import batch, invocation
 
+from opskit.redrive import lease
+
 GO = ("--apply", "--yes", "--output", "json")
 
 
@@ -109,7 +111,9 @@ def test_what_cannot_be_read_is_no_finding_but_unknown(
     assert [gap["reason"] for gap in document["gaps"]] == ["denied: needs s3:GetObject"]
 
 
-def test_what_was_taken_and_not_deleted_is_gone_on_with(bucket: Bucket, opskit: Redrive) -> None:
+def test_what_was_taken_and_not_deleted_is_gone_on_with(
+    bucket: Bucket, opskit: Redrive, tmp_path: Path
+) -> None:
     bucket.fill(3)
     with FaultProxy(bucket.aws.endpoint, [denied("s3", "DeleteObject")]) as proxy:
         told = opskit("redrive-dlq", bucket.url, "--limit", "2", *GO, endpoint=proxy.endpoint)
@@ -120,6 +124,10 @@ def test_what_was_taken_and_not_deleted_is_gone_on_with(bucket: Bucket, opskit: 
     assert told.err == f"opskit: run {run}: if it is cut off, go on with {resume}\n"
     another = opskit("redrive-dlq", bucket.url, *GO)
     assert (another.code, another.err.count(run)) == (2, 2)
+    with lease.held(tmp_path / "state", f"arn:aws:s3:::{bucket.name}"):
+        for words in ((bucket.url,), ("--resume", run)):
+            taken = opskit("redrive-dlq", *words)
+            assert (taken.code, "another opskit on this machine is moving" in taken.err) == (2, True)
     dry = opskit("redrive-dlq", "--resume", run)
     assert (dry.code, dry.out.splitlines()[-1], len(bucket.keys)) == (0, f"do it    {resume}", 3)
     listed = opskit("dlq", "receipts", "--output", "json")

@@ -8,6 +8,7 @@ from opskit import inventory
 from opskit.dlq import asks
 from opskit.dlq.found import url_of
 from opskit.dlq.survey import Survey
+from opskit.drift.seen import Seen
 from opskit.inventory import round0
 from opskit.model import Reading, Signal, Status
 from opskit.settings import Settings
@@ -60,3 +61,11 @@ def test_the_dead_letters_of_a_queue_are_in_its_account(account: str, missing: b
     survey, answers = answered("handleEvent", source_arn=f"arn:aws:sqs:us-east-1:{account}:{source}")
     (box,) = survey.boxes(answers)
     assert (box.missing, len(box.gaps)) == (missing, 0 if missing else 1)
+
+
+def test_the_oldest_letter_is_older_now_than_at_its_last_datapoint() -> None:
+    at_100_s = Seen({asks.age("q"): Reading(Status.OK, points=((100, 50.0),))})
+    assert [Survey((), everything=True, now=now)._age("q", at_100_s, []) for now in (400.0, 90.0)] == [
+        350.0,
+        50.0,
+    ]

@@ -52,6 +52,7 @@ def test_a_sample_is_bounded_and_all_is_visible_again(sampled: Sampled) -> None:
 def test_a_small_queue_is_seen_whole(sampled: Sampled) -> None:
     sampled.send(3)
     assert [letter.body for letter in sampled.draw(10).letters] == ["0", "1", "2"]
+    assert sampled.meter.cost.api_calls == 3, "all of them, none, and shown again"
 
 
 def test_receive_counts_go_up_by_one(sampled: Sampled) -> None:

@@ -1,15 +1,18 @@
 """The order in which a large fleet is asked about."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
+from render_health import BREACH, HEALTHY
 
 from opskit import thresholds
 from opskit.errors import CannotLookError
 from opskit.health.asking import LISTED_FROM
 from opskit.health.look import look
 from opskit.health.model import Place
-from opskit.inventory import Source, Worker, round0
+from opskit.health.places import Where, once_each
+from opskit.inventory import Inventory, Source, Worker, round0
 from opskit.model import Cost, Metric, Reading, Signal, Status, Window
 from opskit.settings import Settings
 
@@ -62,3 +65,20 @@ def test_a_large_fleet_is_measured_while_it_is_described(size: int, *, early: bo
     assert len(urls) == (size if early else 0)
     assert all("/123456789012/q" in url for url in urls)
     assert not [cell for row in health.rows for cell in row.cells if cell.state == "OK"]
+
+
+def test_an_account_that_two_profiles_lead_to_is_looked_at_once() -> None:
+    inventory = Inventory(Settings(), ())
+    seen = [(Where(inventory, "limited"), BREACH), (Where(inventory, "oncall"), HEALTHY)]
+    (once,) = once_each(seen)
+    assert (once.rows, once.gaps) == (HEALTHY.rows, ())
+    assert once.notes[-1] == (
+        "limited and oncall lead to one account, 123456789012 in us-east-1: shown once, as by oncall"
+    )
+    assert once.cost == HEALTHY.cost + BREACH.cost
+
+
+def test_two_places_whose_account_is_not_known_stay_two() -> None:
+    dark = replace(BREACH, places=(PLACE,))
+    seen = [(Where(Inventory(Settings(), ()), name), dark) for name in ("a", "b")]
+    assert len(tuple(once_each(seen))) == 2

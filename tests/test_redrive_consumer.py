@@ -8,9 +8,10 @@ import pytest
 from health_readings import DENIED, EMPTY, HANDLE, WINDOW, Said, mapping, row
 
 from opskit.health.indicators import INDICATORS
-from opskit.inventory import Source, Worker
+from opskit.inventory import Inventory, Source, Worker
 from opskit.model import Reading, Status
-from opskit.redrive.consumer import SPEAKS, Consumer, Found, Judgement, from_answers, judged
+from opskit.redrive.consumer import SPEAKS, Consumer, Found, Judgement, _workers, from_answers, judged
+from opskit.settings import Settings
 
 QUEUE = HANDLE.sources[0].name
 
@@ -207,3 +208,17 @@ def test_several_consumers_are_told_and_all_are_judged() -> None:
         ("other", "consumer-not-idempotent"),
         ("other", "consumer-throttles"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("states", "readers"), [(("Enabled", "Disabled"), ["a"]), (("Disabled", "Disabled"), ["a", "b"])]
+)
+def test_a_mapping_that_is_off_counts_only_where_no_other_is_on(
+    states: tuple[str, str], readers: list[str]
+) -> None:
+    rows = [
+        mapping(HANDLE, state=state, function_arn=f"arn:aws:lambda:us-east-1:123456789012:function:{name}")
+        for name, state in zip("ab", states, strict=True)
+    ]
+    workers = _workers("arn:aws:sqs:us-east-1:123456789012:unnamed", Inventory(Settings(), ()), rows)
+    assert [worker.function for worker in workers] == readers

@@ -1,6 +1,5 @@
 """A drop that is killed at any moment loses nothing: each message is in the backup or in the queue."""
 
-import math
 import os
 import random
 import signal
@@ -71,17 +70,17 @@ def test_each_message_is_in_a_backup_or_in_the_queue(
             return answer
 
         with BatchFaults(shared_aws.endpoint) as proxy:
-            proxy.rules[action] = (hangs, 1, chance.randint(2, 40), math.inf)
+            proxy.rules[action] = (hangs, 1, chance.randint(2, 40), 1)
             program = started(orders.dead, file, proxy.endpoint)
             assert reached.wait(60)
             program.send_signal(getattr(signal, stop))
+            go.set()  # what goes on is carried out to its end, for which it is tried again
             said = program.communicate(timeout=60)[0]
-            go.set()
         if stop == "SIGINT":
             assert program.returncode == 130
             dropped, kept, failed = map(int, said.split())
             assert len(list(letters(file))) == dropped + failed if file.exists() else dropped == 0
-            assert kept + failed <= 10
+            assert (kept <= 10, failed) == (True, 0)
             assert orders.counts()[1] <= 10  # whose receiving was interrupted
         shared_aws.clock.advance(300)  # what was in flight with a killed one comes back
     saved = [letter.body for file in files if file.exists() for letter in letters(file)]

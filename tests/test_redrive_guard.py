@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
-from test_redrive_handled import LETTER, OTHER, SECOND, named, report, said, start
+from test_redrive_handled import GROUP, LETTER, OTHER, SECOND, named, report, said, start
 
+from opskit.lines.reader import Read
+from opskit.logs.sources import Sources
 from opskit.redrive.guard import Bounds, Guard, Look, Progress, judge
+from opskit.redrive.hearing import Hearing
 
 NOW = 1_000_000.0
 BOUNDS = Bounds(initial=100)
@@ -168,3 +172,17 @@ def test_the_guard_tells_every_gap_once() -> None:
     guard = Guard(Eyes(*[replace(WELL, events=None, gaps=("log denied",))] * 5).look, BOUNDS, window_s=1)
     assert not any(guard.check(NOW + after, OURS) for after in range(5))
     assert guard.gaps == ("log denied",)
+
+
+@pytest.mark.parametrize(
+    ("lines", "blind"), [(("ERROR no such user",), False), ((), True)], ids=["some", "none"]
+)
+def test_a_log_that_was_not_read_to_its_end_is_blind_only_without_a_line(
+    monkeypatch: pytest.MonkeyPatch, lines: tuple[str, ...], blind: bool
+) -> None:
+    read = Read(tuple(said(*lines)), gaps=("throttled",), unread=frozenset({GROUP}))
+    reader = SimpleNamespace(matching=lambda *_: read, streams=lambda *_: read)
+    hearing = Hearing(None, Sources({GROUP: ()}))  # type: ignore[arg-type]
+    monkeypatch.setattr(hearing, "_reader", lambda _: reader)
+    heard = hearing.failing(0.0, 0.0, 10.0)
+    assert (heard.blind, len(heard.events), heard.gap) == (blind, len(lines), "throttled")

@@ -19,7 +19,7 @@ from opskit.aws.session import Aws
 from opskit.aws.sqs import Depth, Queue
 from opskit.errors import CannotLookError, UsageError
 from opskit.logs.sources import Sources, of_function
-from opskit.model import Metric, Reading, Status
+from opskit.model import Metric, Reading, Status, Window
 from opskit.redrive.guard import BLIND_LOOKS, Bounds, Guard, Look, Progress
 from opskit.redrive.guarding import ALARMS, OVERLAP_S, Eyes, Watched, check_alarms
 from opskit.redrive.hearing import NO_LOG, Heard, Hearing
@@ -295,10 +295,16 @@ def test_what_failed_is_told_though_another_count_is_unread(
         read, unread = Reading(Status.OK, points=((0, errors),)), Reading(Status.FAILED, "throttled")
         return {one: read if one.name == "Errors" else unread for one in asked}
 
-    monkeypatch.setattr("opskit.redrive.guarding._gatherer", lambda *_: SimpleNamespace(gather=gather))
-    eyes = Eyes(None, Watched(None, 0.0, ("f",)), None)  # type: ignore[arg-type]
+    def gatherer(_aws: object, window: Window, _now_s: float) -> SimpleNamespace:
+        assert window == Window(120, 180), (
+            "what failed before the run, though in its first minute, is not of it"
+        )
+        return SimpleNamespace(gather=gather)
+
+    monkeypatch.setattr("opskit.redrive.guarding._gatherer", gatherer)
+    eyes = Eyes(None, Watched(None, 61.0, ("f",)), None)  # type: ignore[arg-type]
     gaps: list[str] = []
-    assert (eyes._counts(120.0, gaps), gaps) == (counts, ["metrics: throttled"])
+    assert (eyes._counts(200.0, gaps), gaps) == (counts, ["metrics: throttled"])
 
 
 def test_lines_of_a_time_that_could_not_be_read_are_read_later() -> None:

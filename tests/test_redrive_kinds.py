@@ -128,6 +128,11 @@ def test_any_json_payload_comes_out_of_its_record_as_it_went_in(value: object) -
     )
 
 
+def test_of_a_member_that_is_there_twice_the_last_counts_as_it_does_for_json() -> None:
+    text = '{"requestPayload": {"n": 1}, "requestPayload": {"n": 2}}'
+    assert raw_member(text, "requestPayload") == '{"n": 2}' == json.dumps(json.loads(text)["requestPayload"])
+
+
 @given(st.text())
 def test_no_text_makes_the_recogniser_fail(text: str) -> None:
     assert kind_of_text(text) in Kind

@@ -1,6 +1,7 @@
 """What is known of a queue: every source, and that no move task runs where there can be none."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,6 +51,16 @@ def test_a_move_task_that_cannot_be_looked_for_is_told(
     shared_aws.queue("alone")
     answering(monkeypatch, "ListMessageMoveTasks", fault("AccessDenied", 403))
     assert [gap.signal for gap in place.find(aws, QueueName("alone")).gaps] == ["message move tasks"]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "moving"),
+    [(("RUNNING",), "RUNNING"), (("CANCELLING", "COMPLETED"), "CANCELLING"), (("COMPLETED", "FAILED"), "")],
+)
+def test_a_move_task_that_is_being_cancelled_still_moves(statuses: tuple[str, ...], moving: str) -> None:
+    tasks = {"Results": [{"Status": status} for status in statuses]}
+    client = SimpleNamespace(list_message_move_tasks=lambda **_: tasks)
+    assert place._moving(SimpleNamespace(client=lambda _: client), "arn", []) == moving  # type: ignore[arg-type]
 
 
 def test_all_pages_of_sources_are_asked_for(

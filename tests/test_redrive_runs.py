@@ -7,7 +7,7 @@ from redrive_fakes import held
 from redrive_plans import judged, planned
 
 from opskit.errors import UsageError
-from opskit.redrive import kept, runs
+from opskit.redrive import kept, lease, runs
 from opskit.redrive.ledger import Ledger, LedgerError
 from opskit.redrive.plan import Plan
 
@@ -95,3 +95,12 @@ def test_only_the_newest_run_of_a_queue_is_gone_on_with(tmp_path: Path, plan: Pl
     begin(tmp_path, SECOND, plan)
     assert refusal(tmp_path, FIRST) == f"run {SECOND} has moved letters of that queue since"
     assert runs.resumable(tmp_path, SECOND)
+
+
+def test_to_ask_whether_a_queue_is_taken_makes_nothing(tmp_path: Path, plan: Plan) -> None:
+    """A dry run needs no folder that it can write to."""
+    lease.refuse_taken(tmp_path / "state", plan.box.arn)
+    assert list(tmp_path.iterdir()) == []
+    with lease.held(tmp_path, plan.box.arn), pytest.raises(UsageError, match="is moving the messages of"):
+        lease.refuse_taken(tmp_path, plan.box.arn)
+    lease.refuse_taken(tmp_path, plan.box.arn)

@@ -1,7 +1,7 @@
 """The same look in several accounts and regions at once; what one of them refuses is a gap, not the end."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -35,6 +35,11 @@ class Where:
     inventory: Inventory
     profile: str = ""
     role_arn: str = ""
+
+    @property
+    def called(self) -> str:
+        """What leads there, as it was said: a role or a profile; "" for the usual credentials."""
+        return self.role_arn or self.profile
 
     @property
     def region(self) -> str:
@@ -86,16 +91,16 @@ def look_at(places: Sequence[Where], choice: Choice, how: How) -> Health:
     CannotLookError when none of them could be asked anything, UsageError when there is no worker at all.
     """
     futures = lanes.run((PLACES, _task(where, choice, how)) for where in places)
-    seen: list[Health] = []
+    seen: list[tuple[Where, Health]] = []
     blocked: list[tuple[Where, CannotLookError]] = []
     for where, future in zip(places, futures, strict=True):
         try:
-            seen.append(future.result())
+            seen.append((where, future.result()))
         except CannotLookError as error:
             blocked.append((where, error))
     if not seen:
         raise blocked[0][1]
-    health = _added(seen, [_blocked(where, error) for where, error in blocked], how.window)
+    health = _added(tuple(once_each(seen)), [_blocked(where, error) for where, error in blocked], how.window)
     health = replace(health, asked=choice, unusual=how.unusual)
     for place in health.places:
         refuse_other_than(choice.account, place.account)
@@ -104,6 +109,28 @@ def look_at(places: Sequence[Where], choice: Choice, how: How) -> Health:
         raise UsageError("no worker to look at", hint)
     packaged = all(where.inventory.settings.workers_dir is None for where in places)
     return replace(health, notes=(*health.notes, FOREIGN)) if packaged and _foreign(health) else health
+
+
+def once_each(seen: Iterable[tuple[Where, Health]]) -> Iterator[Health]:
+    """Yield one look an account and region, with the fewest gaps: two profiles may lead to one account."""
+    groups: dict[tuple[str, str], list[tuple[Where, Health]]] = {}
+    for where, health in seen:
+        (place,) = health.places
+        key = (place.account or f"unknown {len(groups)}", place.region)
+        groups.setdefault(key, []).append((where, health))
+    for looks in groups.values():
+        where, health = min(looks, key=lambda look: len(look[1].gaps))
+        if len(looks) > 1:
+            who = " and ".join(one.called for one, _ in looks)
+            (place,) = health.places
+            here = f"{place.account} in {place.region}"
+            note = f"{who} lead to one account, {here}: shown once, as by {where.called}"
+            health = replace(
+                health,
+                notes=(*health.notes, note),
+                cost=sum((one.cost for _, one in looks), Cost()),
+            )
+        yield health
 
 
 def _foreign(health: Health) -> bool:
@@ -161,8 +188,9 @@ def _endpoint(aws: Aws, settings: Settings) -> str:
 
 
 def _blocked(where: Where, error: CannotLookError) -> Gap:
-    by = where.role_arn or where.profile
-    return Gap(f"{where.region}{f' by {by}' if by else ''}", str(error), ("all workers there",))
+    return Gap(
+        f"{where.region}{f' by {where.called}' if where.called else ''}", str(error), ("all workers there",)
+    )
 
 
 def _added(seen: Sequence[Health], gaps: Iterable[Gap], window: Window) -> Health:

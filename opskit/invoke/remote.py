@@ -5,9 +5,10 @@ Invoke: Lambda API Reference. LogType=Tail answers with the last 4 KB of the exe
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from opskit.aws.faults import FAULTS, explain, http_status
@@ -168,14 +169,20 @@ def _told(tail: str, worker: Worker) -> tuple[tuple[Event, ...], tuple[Any, ...]
     return told(((at or first_ms, text) for at, text in printed), worker.name, worker.log_group)
 
 
+_WRITTEN = re.compile(r"(?:\[\w+\]\s+)?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*)", re.ASCII)
+"""How a text line starts that says its time, with or without its level before it."""
+
+
 def _moment_ms(text: str) -> int:
-    """Return when a line says that it was written, epoch milliseconds; 0 if it does not."""
+    """Return when a line says that it was written, epoch milliseconds; 0 if it does not.
+
+    A time without a zone is of the function's clock, which is UTC's whatever this machine's is.
+    """
+    started = _WRITTEN.match(text)
     try:
         document = json.loads(text) if text.startswith("{") else {}
-        named = next(
-            (document[name] for name in ("timestamp", "time") if name in document),
-            text.split(" ", maxsplit=1)[0],
-        )
-        return int(datetime.fromisoformat(str(named)).timestamp() * 1000)
-    except (ValueError, RecursionError, OverflowError):
+        said = next((document[name] for name in ("timestamp", "time") if name in document), "")
+        moment = datetime.fromisoformat(started[1] if started else str(said))
+    except (ValueError, RecursionError):
         return 0
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

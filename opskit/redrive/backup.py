@@ -51,9 +51,6 @@ class Backup:
         except OSError as error:
             self._take_back(before, len(letters))
             raise BackupError(f"backup {self.path}: {error.strerror}") from error
-        except KeyboardInterrupt:
-            self._take_back(before, len(letters))
-            raise
 
     def _take_back(self, whole_bytes: int, letters: int) -> None:
         self._whole_bytes = whole_bytes

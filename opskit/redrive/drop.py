@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from opskit.aws.faults import FAULTS, explain
@@ -205,7 +206,8 @@ class _Pass:
             if self._backup is None:
                 self._chosen |= {one.letter.message_id for one in chosen}
             elif chosen:
-                self._delete(chosen, self._backup)
+                # What is not known to be deleted could be restored beside itself.
+                to_its_end(partial(self._delete, chosen, self._backup))
             if self._only is not None and self._gone + len(self._failed) >= len(self._only):
                 return
 

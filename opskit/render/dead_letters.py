@@ -7,7 +7,7 @@ from opskit.dlq.box import Bound, Box, Task
 from opskit.dlq.report import Look
 from opskit.model import Finding
 from opskit.render import letters, words
-from opskit.render.below import finding_lines, place_line, wrapped
+from opskit.render.below import MARGIN, finding_lines, place_line, wrapped
 from opskit.render.canvas import Canvas, Output
 from opskit.render.dead_letters_json import document
 from opskit.render.figures import counted, duration, iso, number
@@ -154,8 +154,10 @@ def _moving(task: Task) -> str:
 
 def _lines(finding: Finding, look: Look, width: int | None) -> Iterator[str]:
     said = clean(short(f"{finding.subject}: {finding.summary}", look))
-    commands = [f"do: {line}" for line in finding.fix] + [f"harmful: {line}" for line in finding.avoid]
-    yield from finding_lines(finding.severity, [said], commands, width)
+    yield from finding_lines(finding.severity, [said], [f"do: {line}" for line in finding.fix], width)
+    room = None if width is None else width - MARGIN
+    for line in finding.avoid:
+        yield from (f"{'':<{MARGIN}}{part}" for part in wrapped(clean(f"harmful: {line}"), room))
 
 
 def gaps(look: Look) -> list[str]:
