@@ -89,6 +89,7 @@ def runbook_of(case: Case) -> Runbook:
     return ALL[case.data["runbook"]]
 
 
+@cache
 def points(runs: str) -> tuple[tuple[int, float], ...]:
     """Return the datapoints of one run notation."""
     values = [value for run in runs.split(",") for value in _run(run.strip())]
