@@ -7,6 +7,7 @@ import pytest
 from health_readings import (
     DENIED,
     EMPTY,
+    END,
     HANDLE,
     SCORE,
     cell,
@@ -17,7 +18,7 @@ from health_readings import (
 )
 
 from opskit.health import judging
-from opskit.model import Severity
+from opskit.model import Finding, Severity
 
 OK, UNKNOWN = ("OK", None), ("UNKNOWN", None)
 CRITICAL, WARNED, LOW = ("CRIT", "critical"), ("WARN", "medium"), ("WARN", "low")
@@ -169,6 +170,21 @@ def test_the_same_count_is_a_finding_of_its_own_where_it_is_worse() -> None:
     rows = [row(one, {"errors": [6]}) for one in (mild, SCORE, replace(SCORE, name="another"))]
     found = [(one.subject, one.severity) for one in judging.findings(rows)]
     assert found == [("scoreUsers, another", Severity.CRITICAL), ("aMild", Severity.LOW)]
+
+
+def test_evidence_is_of_the_minute_that_had_the_value_and_a_sum_of_none() -> None:
+    (throttled,) = judging.findings([row(SCORE, {"throttles": [3, 0, 0, 0, 0, 0, 0, 2, 0, 0]})])
+    (summed,) = judging.findings([row(SCORE, {"throttles": [3, 0, 0, 0, 0, 0, 0, 2, 2, 0]})])
+    assert (throttled.evidence[0].value, throttled.evidence[0].at) == (2, END - 3 * 60)
+    assert (summed.evidence[0].value, summed.evidence[0].at) == (4, None)
+
+
+def test_the_next_step_of_an_alarm_is_that_of_what_is_worst_of_its_worker() -> None:
+    red = Finding("alarm-in-alarm", Severity.HIGH, SCORE.function, "in ALARM: scoreUsers Errors")
+    (well,) = judging.of_alarms([red], [row(SCORE)])
+    (lying,) = judging.of_alarms([red], [row(SCORE, {"dead": [3]})])
+    assert "diagnose stream-lag --fn scoreUsers" in well.fix[0]
+    assert f"dlq peek {SCORE.dead_letter_queue}" in lying.fix[0]
 
 
 def test_two_functions_that_are_switched_off_are_two_findings_and_a_full_account_is_one() -> None:

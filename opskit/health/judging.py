@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from opskit.health import elsewhere
 from opskit.health.figures import figures
+from opskit.health.holding import RECENT_S
 from opskit.health.indicators import RULES
 from opskit.health.indicators.function import ACCOUNTS
 from opskit.health.model import Cell, Place, Row, State
@@ -12,6 +13,7 @@ from opskit.health.next import IN_ALARM, next_command
 from opskit.inventory.worker import Worker
 from opskit.judge import attempt
 from opskit.model import Evidence, Finding, Gap, Readings, Severity, Status
+from opskit.series import Series
 
 _OF_THE_SOURCE = ("depth", "queue-age", "api-5xx", "api-4xx", "endpoint")
 """The indicators of what two workers may have in common, as two routes have their API."""
@@ -87,8 +89,16 @@ def of_alarms(found: Iterable[Finding], rows: Sequence[Row]) -> Iterator[Finding
             yield finding
             continue
         looks = finding.cause == IN_ALARM and not finding.fix
-        further = (next_command(row.worker, row.place, finding.cause),) if looks else finding.fix
+        further = (_beside_alarm(row),) if looks else finding.fix
         yield replace(finding, subject=row.worker.name, fix=further)
+
+
+def _beside_alarm(row: Row) -> str:
+    """Return what to type next for an alarm: that of what is worst of its worker, if anything is bad."""
+    bad = (cell for cell in row.cells if cell.severity)
+    worst = max(bad, key=lambda cell: cell.severity.rank if cell.severity else -1, default=None)
+    indicator, queue = (worst.indicator, worst.queue) if worst else (IN_ALARM, "")
+    return next_command(row.worker, row.place, indicator, queue)
 
 
 def ranked(found: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -98,9 +108,9 @@ def ranked(found: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def _finding(rows: Sequence[Row], cell: Cell) -> Finding:
     name = ", ".join(dict.fromkeys(row.worker.name for row in rows))
-    measured = Evidence(
-        cell.indicator, cell.summary, cell.value, cell.limit, cell.unit, cell.since, cell.series
-    )
+    # A sum of minutes has no time of its own.
+    at = next((at for at, value in Series(cell.series).tail(RECENT_S) if value == cell.value), None)
+    measured = Evidence(cell.indicator, cell.summary, cell.value, cell.limit, cell.unit, at, cell.series)
     return Finding(
         cause=cell.indicator,
         severity=cell.severity or Severity.MEDIUM,
